@@ -1,0 +1,30 @@
+# syntax=docker/dockerfile:1
+
+FROM python:3.13-slim AS build
+WORKDIR /src
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+# Requirements first: they change less often than the code, and their layer is kept.
+COPY requirements.txt requirements-build.txt ./
+RUN python -m venv --without-pip /opt/kimono-exporter
+RUN pip --python /opt/kimono-exporter install --require-hashes -r requirements.txt
+# What builds the package stays in this stage.
+RUN pip install --require-hashes -r requirements-build.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY exporter ./exporter
+RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist .
+RUN pip --python /opt/kimono-exporter install --no-deps --no-index --find-links dist kimono-exporter
+
+FROM python:3.13-slim
+LABEL org.opencontainers.image.title="kimono-exporter" \
+      org.opencontainers.image.description="Prometheus exporter for the Interop API of Elevate Data Sync (formerly Kimono Cloud)" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build /opt/kimono-exporter /opt/kimono-exporter
+# Nothing is written while it runs: the root file system can be read-only.
+ENV PATH=/opt/kimono-exporter/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+# A number, because Kubernetes can't see that a name is not root.
+USER 65532:65532
+EXPOSE 10120
+# For the default address without TLS. With another address or TLS, set your own or run with --no-healthcheck.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
+  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:10120/-/healthy', timeout=3)"]
+ENTRYPOINT ["kimono-exporter"]

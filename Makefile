@@ -1,0 +1,87 @@
+# `make` alone lists what there is. Everything is installed into .venv, from requirements files with hashes.
+PYTHON ?= python3
+IMAGE ?= kimono-exporter:latest
+# Options for the program behind `demo`, `bench` and `lock`, as in: make demo ARGS="--tenants 100"
+ARGS ?=
+
+RULES := $(wildcard alerts/*.rules.yaml)
+PIP := .venv/bin/python -m pip --quiet --disable-pip-version-check --no-input
+# pip says a lot when something goes wrong: it stays in a file, and one line says what to do.
+INSTALL_LOG := .venv/install.log
+
+.DEFAULT_GOAL := help
+.PHONY: help demo check test bench golden docs lock image clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/.run ## the exporter on a simulated API: nothing to configure, nothing sent anywhere (ARGS="--tenants 100")
+	@.venv/bin/kimono-exporter demo $(ARGS)
+
+check: .venv/.dev ## style, types, layers, alert rules, generated files in step
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+ifneq ($(RULES),)
+	@if command -v promtool >/dev/null; then promtool check rules $(RULES); \
+	else echo "promtool is missing: the alert rules are not checked. To mend: apt-get install prometheus"; test -z "$$CI"; fi
+endif
+	.venv/bin/python docs/generate.py --check
+
+test: check ## check, then every test, with branch coverage
+	.venv/bin/pytest -n auto --cov --cov-report=term --cov-fail-under=95
+
+bench: .venv/.dev ## how fast, how much memory, how right the alerts are
+	@.venv/bin/python bench/run.py $(ARGS)
+
+golden: .venv/.dev ## rewrite the golden pages (read the diff before you commit it)
+	.venv/bin/pytest tests/test_golden.py --golden
+
+docs: .venv/.dev ## rewrite what is generated: the metric reference and its kin
+	.venv/bin/python docs/generate.py
+
+# With the oldest Python supported, so that no version is chosen that it can't run.
+lock: ## pin the requirements again; to move to newer versions: ARGS=--upgrade
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null \
+		|| { echo "Requirements are pinned with Python 3.11. To mend: make lock PYTHON=python3.11"; exit 1; }
+	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT \
+	&& $(PYTHON) -m venv "$$tools" && "$$tools/bin/pip" install --quiet pip-tools \
+	&& export CUSTOM_COMPILE_COMMAND="make lock" \
+	&& compile="$$tools/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-emit-options $(ARGS)" \
+	&& $$compile --only-build-deps --build-deps-for editable --output-file requirements-build.txt pyproject.toml \
+	&& $$compile --output-file requirements.txt pyproject.toml \
+	&& $$compile --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
+
+image: ## build the container image (IMAGE=name:tag)
+	docker build --tag $(IMAGE) .
+
+clean: ## remove .venv and everything else that can be made again
+	rm -rf .venv build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name '*.egg-info' -prune -exec rm -rf {} +
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "Python 3.11 or newer is needed, and '$(PYTHON)' is not that. To mend: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo "'$(PYTHON)' can't make virtual environments. To mend: apt-get install python3-venv"; exit 1; }
+	@echo "Making .venv"
+	@$(PYTHON) -m venv .venv
+
+# What it takes to run. The package itself is linked, not copied: an edit needs no new installation.
+.venv/.run: requirements.txt requirements-build.txt pyproject.toml | .venv/bin/python
+	@echo "Installing what the exporter needs (requirements.txt)"
+	@$(PIP) install --require-hashes -r requirements-build.txt -r requirements.txt >$(INSTALL_LOG) 2>&1 || $(call not_installed,requirements.txt)
+	@$(PIP) install --no-deps --no-build-isolation --editable . >$(INSTALL_LOG) 2>&1 || $(call not_installed,the exporter itself)
+	@touch $@
+
+.venv/.dev: requirements-dev.txt .venv/.run
+	@echo "Installing what checks and tests need (requirements-dev.txt)"
+	@$(PIP) install --require-hashes -r requirements-dev.txt >$(INSTALL_LOG) 2>&1 || $(call not_installed,requirements-dev.txt)
+	@touch $@
+
+define not_installed
+{ grep ERROR $(INSTALL_LOG) | tail -n 1; \
+echo "Could not install $(1). Is this machine connected, and can pip reach its index? Then run make again. Details: $(INSTALL_LOG)"; exit 1; }
+endef

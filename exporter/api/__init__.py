@@ -1,0 +1,1 @@
+"""How is the Interop API read? Knows nothing of Prometheus."""

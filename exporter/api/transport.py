@@ -1,0 +1,100 @@
+"""How do bytes get to the API and back?
+
+The only I/O of the client. It has two methods, and so the exporter, whose credentials could change things
+in the hub, cannot: `get` sends GET, `post_token` sends the token request, and there is no third.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import aiohttp
+
+from exporter import __version__
+from exporter.api.errors import BadResponseError, NetworkError, RequestTimeoutError
+from exporter.api.wire import TOKEN_PATH, Reply
+
+USER_AGENT = f"kimono-exporter/{__version__}"
+
+
+class Transport(Protocol):
+    """Sends one request and gives the whole reply, whatever its status.
+
+    Raises `NetworkError`, `RequestTimeoutError`, or `BadResponseError` for a reply that is too large.
+    """
+
+    async def get(self, path: str, query: Mapping[str, str], authorization: str) -> Reply:
+        """GET `path` with these query parameters."""
+
+    async def post_token(self, form: Mapping[str, str]) -> Reply:
+        """POST the form to the token endpoint."""
+
+
+class HttpTransport:
+    """Over HTTP(S), with the limits of the settings, which may change while it runs."""
+
+    def __init__(self, session: aiohttp.ClientSession, base_url: str, timeout: float, max_bytes: int) -> None:
+        """`timeout` in seconds for a whole request, `max_bytes` for a reply's body as it unpacks."""
+        self._session = session
+        self.base_url = base_url
+        self.timeout = timeout
+        self.max_bytes = max_bytes
+
+    async def get(self, path: str, query: Mapping[str, str], authorization: str) -> Reply:
+        """GET `path` with these query parameters."""
+        return await self._send("GET", path, {"Authorization": authorization}, query=query)
+
+    async def post_token(self, form: Mapping[str, str]) -> Reply:
+        """POST the form to the token endpoint."""
+        return await self._send("POST", TOKEN_PATH, {}, form=form)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        *,
+        query: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+    ) -> Reply:
+        try:
+            async with (
+                asyncio.timeout(self.timeout),
+                self._session.request(
+                    method, self.base_url + path, params=query, data=form, headers=headers, allow_redirects=False
+                ) as response,
+            ):
+                names = {name.lower(): value for name, value in response.headers.items()}
+                return Reply(response.status, names, await self._read(response))
+        except TimeoutError:
+            raise RequestTimeoutError(f"no whole reply within {self.timeout:g} s") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise NetworkError(f"the connection failed ({type(error).__name__})") from None
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        """The body, given up as soon as it is too large. Leaving early closes the connection."""
+        chunks, size = [], 0
+        async for chunk in response.content.iter_any():
+            size += len(chunk)
+            if size > self.max_bytes:
+                response.close()
+                raise BadResponseError(f"the reply is larger than {self.max_bytes} bytes")
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+
+@asynccontextmanager
+async def open_transport(base_url: str, timeout: float, max_bytes: int) -> AsyncIterator[HttpTransport]:  # noqa: ASYNC109 - the limit of each request, not of this call
+    """A transport with a connection pool of its own. It keeps no cookies and follows no proxy settings."""
+    session = aiohttp.ClientSession(
+        # The client bounds the requests in flight; a second bound here could only hide behind it.
+        connector=aiohttp.TCPConnector(limit=0),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None),
+        headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
+    )
+    async with session:
+        yield HttpTransport(session, base_url, timeout, max_bytes)

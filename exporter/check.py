@@ -1,0 +1,105 @@
+"""Can every tenant be read, and if not, what is to be done? The table that `kimono-exporter check` prints."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from exporter.api.errors import REASONS
+from exporter.assembly import Exporter
+from exporter.poller import Failure, Watch
+
+MEND = {
+    "auth": "Give the current credentials; if they were rotated, the tenant list carries the new ones at once.",
+    "forbidden": "Ask the hub's administrator to let these credentials read it.",
+    "not_found": "Check api.url: this API does not know the address, or the tenant was removed.",
+    "throttled": "Lower api.rate_limit, or lengthen the collectors' intervals.",
+    "timeout": "Try again; if it stays, raise api.timeout.",
+    "network": "Check api.url, DNS, the firewall and the certificate of the server.",
+    "server": "Try again later; if it stays, tell the hub's support.",
+    "bad_response": "Check that api.url is the API itself and not a portal or proxy in front of it.",
+    "bug": "Please report it with the text on the left.",
+}
+assert set(MEND) == set(REASONS)  # noqa: S101 - a new reason needs its advice
+
+# Wide enough for a file or a pipe, where there is no terminal to ask.
+_WIDTH_ELSEWHERE = 200
+
+
+async def check(exporter: Exporter) -> int:
+    """Visit everyone once, print the table, and give the exit code: 0 if all could be read, else 1."""
+    console = Console() if sys.stdout.isatty() else Console(width=_WIDTH_ELSEWHERE)
+    await _visit_all(exporter)
+    poller = exporter.poller
+    if not poller.discovery_ok:
+        console.print(Text(f"The tenants can't be listed: {poller.discovery_detail}", style="bold red"))
+        console.print(Text(f"To mend it: {MEND[poller.discovery_failing]}"))
+    watches = sorted(poller.watches.values(), key=lambda watch: (bool(watch.failures), watch.name))
+    if watches:
+        console.print(_table(watches))
+    failing = sum(bool(watch.failures) for watch in watches)
+    console.print(Text(_summary(len(watches), failing), style="bold red" if failing else "bold"))
+    return 0 if poller.discovery_ok and watches and not failing else 1
+
+
+async def _visit_all(exporter: Exporter) -> None:
+    """A progress bar on a terminal, and nothing elsewhere."""
+    console = Console(stderr=True)
+    columns = (TextColumn("visiting tenants"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("visits", total=None)
+
+        def advance(_: Watch) -> None:
+            poller = exporter.poller
+            progress.update(task, advance=1, total=len(poller.watches) * len(poller.plans))
+
+        exporter.poller.visited = advance
+        await exporter.poller.once()
+
+
+def _table(watches: Iterable[Watch]) -> Table:
+    table = Table("tenant", "account", "integration", "worked", "failed, and why", "how to mend it", show_lines=False)
+    for watch in watches:
+        tenant = watch.tenant
+        account, integration = (tenant.account_name, _integration(watch)) if tenant else (None, "")
+        worked = ", ".join(sorted(watch.attempted - set(watch.failures)))
+        failed = _failures(watch.failures)
+        mend = " ".join(dict.fromkeys(MEND[failure.reason] for failure in watch.failures.values()))
+        table.add_row(
+            *[Text(printable(cell or "–")) for cell in (watch.name, account, integration, worked)],  # noqa: RUF001
+            Text(printable(failed), style="red"),
+            Text(mend),
+        )
+    return table
+
+
+def _integration(watch: Watch) -> str:
+    tenant = watch.tenant
+    parts = (tenant.integration, tenant.integration_version) if tenant else ()
+    return " ".join(part for part in parts if part)
+
+
+def _failures(failures: dict[str, Failure]) -> str:
+    """Collectors that fail alike stand together."""
+    texts: dict[str, list[str]] = {}
+    for collector, failure in failures.items():
+        texts.setdefault(f"{failure.reason}: {failure.detail}", []).append(collector)
+    return "; ".join(f"{', '.join(collectors)}: {text}" for text, collectors in texts.items())
+
+
+def _summary(tenants: int, failing: int) -> str:
+    if not tenants:
+        return "No tenant was found. The credentials may see none, or the discovery filters let none through."
+    if failing:
+        return f"{failing} of {tenants} tenants can't be read."
+    return f"All {tenants} tenants can be read."
+
+
+def printable(text: str) -> str:
+    """Text without control characters, which a hostile name could steer a terminal with."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -1,0 +1,173 @@
+"""What is being taken in, for how long, and how did it end? `GET /ingestions`.
+
+The list has been documented to show unfinished ingestions alone, and nothing has a "finished at". So an
+ingestion that was in the list and is gone is asked for by its id; its end is known to within one poll. A
+server that lists finished ones as well gives the same figures: each end is counted once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from exporter.api.client import TenantApi
+from exporter.api.models import FINAL_STATES, UNFINISHED_STATES, Ingestion
+from exporter.collectors.collector import Collector, Reading, polled
+from exporter.metrics import Family, Histogram, Sample
+
+_LABELS = ("tenant_id", "ingestion_type", "state")
+INGESTIONS = polled("kimono_ingestions", "Ingestions in the tenant's list, by type and state.", *_LABELS)
+OLDEST_UNFINISHED = polled(
+    "kimono_ingestion_oldest_unfinished_started_timestamp_seconds",
+    "When the oldest unfinished ingestion in this state started, in Unix seconds.",
+    *_LABELS,
+)
+LAST_STARTED = polled(
+    "kimono_ingestion_last_started_timestamp_seconds",
+    "When the newest ingestion known in this state started, in Unix seconds, finished ones included.",
+    *_LABELS,
+)
+FINISHED = polled(
+    "kimono_ingestions_finished_total",
+    "Ends of ingestions observed since the exporter started, each once.",
+    *_LABELS,
+    kind="counter",
+)
+PENDING = polled("kimono_ingestion_pending_tasks", "Ingestions in the list that have a pending task.", "tenant_id")
+DURATION = polled(
+    "kimono_ingestion_duration_seconds",
+    "From the start of an ingestion to the poll that saw its end, over all tenants.",
+    "ingestion_type",
+    "state",
+    kind="histogram",
+)
+LOST = polled(
+    "kimono_exporter_ingestions_lost_total",
+    "Ingestions that ended unseen: they left the list, and the API no longer knows them.",
+    kind="counter",
+)
+
+_MINUTE, _HOUR = 60.0, 3600.0
+BUCKETS = (
+    *(minutes * _MINUTE for minutes in (1, 5, 15, 30)),
+    *(hours * _HOUR for hours in (1, 2, 4, 8, 12, 24)),
+)
+
+Kind = tuple[str, str]  # type and state of an ingestion
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a tenant's earlier polls tell the next one; `polled_at` is the last good one, in Unix seconds.
+
+    `ended` are the finished ones in the last list, so that none of them counts again. Neither it nor
+    `unfinished` is ever larger than the list.
+    """
+
+    unfinished: Mapping[str, Ingestion] = field(default_factory=dict)
+    ended: frozenset[str] = frozenset()
+    last_started: Mapping[Kind, float] = field(default_factory=dict)
+    finished: Mapping[Kind, int] = field(default_factory=dict)
+    polled_at: float = float("inf")
+
+
+@dataclass(frozen=True)
+class Ingestions:
+    """The list, those that have left it by their ids, and how many of these nobody knows any more."""
+
+    listed: list[Ingestion]
+    left: Mapping[str, Ingestion]
+    lost: int
+
+
+class IngestionsCollector(Collector[TenantApi, Ingestions, Memory]):
+    """The tenant's ingestions, and the durations of the whole fleet's."""
+
+    name = "ingestions"
+    families = (INGESTIONS, OLDEST_UNFINISHED, LAST_STARTED, FINISHED, PENDING)
+    fleet_families = (DURATION, LOST)
+
+    def __init__(self) -> None:
+        self._durations = Histogram(DURATION, BUCKETS)
+        self._lost = 0
+
+    async def fetch(self, api: TenantApi, memory: Memory | None) -> Ingestions:
+        """Ask for the list, then for each unfinished one that is no longer in it."""
+        listed = await api.ingestions()
+        present = {ingestion.id for ingestion in listed}
+        gone = [ident for ident in (memory.unfinished if memory else ()) if ident not in present]
+        asked = {ident: await api.ingestion(ident) for ident in gone}
+        left = {ident: ingestion for ident, ingestion in asked.items() if ingestion is not None}
+        return Ingestions(listed, left, len(asked) - len(left))
+
+    def read(self, tenant_id: str, facts: Ingestions, memory: Memory | None, now: float) -> Reading[Memory]:
+        """Count the ends, and show the list."""
+        before = memory or Memory()
+        ends = list(_ends(facts, before))
+        for ingestion in ends:
+            if ingestion.started_at is not None:
+                labels = {"ingestion_type": ingestion.type, "state": ingestion.state}
+                self._durations.observe(max(0.0, now - ingestion.started_at), labels)
+        self._lost += facts.lost
+        after = _remember(facts, before, ends, now)
+        return Reading(list(_rows(tenant_id, facts.listed, after)), after, fleet_changed=bool(ends or facts.lost))
+
+    def fleet(self) -> Iterable[Sample]:
+        """Durations so far, and the lost ones."""
+        return [*self._durations.samples(), LOST(self._lost)]
+
+
+def _ended(ingestion: Ingestion) -> bool:
+    """Whether one that has left the list is over: unless it says that it is not. New states may be final."""
+    return ingestion.state not in ("", *UNFINISHED_STATES)
+
+
+def _ends(facts: Ingestions, before: Memory) -> Iterable[Ingestion]:
+    yield from (ingestion for ingestion in facts.left.values() if _ended(ingestion))
+    for ingestion in facts.listed:
+        if ingestion.finished and ingestion.id is not None and ingestion.id not in before.ended:
+            # Never seen unfinished: it began and ended between two polls, or long before the first one.
+            began_since = ingestion.started_at is not None and ingestion.started_at > before.polled_at
+            if ingestion.id in before.unfinished or began_since:
+                yield ingestion
+
+
+def _remember(facts: Ingestions, before: Memory, ends: list[Ingestion], now: float) -> Memory:
+    waiting = {ident: ingestion for ident, ingestion in facts.left.items() if not _ended(ingestion)}
+    listed = {ingestion.id: ingestion for ingestion in facts.listed if ingestion.id and not ingestion.finished}
+    last_started = dict(before.last_started)
+    for ingestion in (*facts.listed, *facts.left.values()):
+        if ingestion.started_at is not None:
+            kind = (ingestion.type, ingestion.state)
+            last_started[kind] = max(ingestion.started_at, last_started.get(kind, 0.0))
+    types = {ingestion.type for ingestion in (*facts.listed, *facts.left.values())}
+    zeros = {(ingestion_type, state): 0 for ingestion_type in types for state in FINAL_STATES}
+    counted = Counter((ingestion.type, ingestion.state) for ingestion in ends)
+    finished = {**zeros, **before.finished}
+    return Memory(
+        unfinished=waiting | listed,
+        ended=frozenset(ingestion.id for ingestion in facts.listed if ingestion.id and ingestion.finished),
+        last_started=last_started,
+        finished={kind: finished.get(kind, 0) + counted[kind] for kind in finished | counted},
+        polled_at=now,
+    )
+
+
+def _rows(tenant_id: str, listed: list[Ingestion], memory: Memory) -> Iterable[Sample]:
+    counts = Counter((ingestion.type, ingestion.state) for ingestion in listed)
+    oldest: dict[Kind, float] = {}
+    for ingestion in listed:
+        if not ingestion.finished and ingestion.started_at is not None:
+            kind = (ingestion.type, ingestion.state)
+            oldest[kind] = min(ingestion.started_at, oldest.get(kind, ingestion.started_at))
+    yield from _by_kind(INGESTIONS, tenant_id, counts)
+    yield from _by_kind(OLDEST_UNFINISHED, tenant_id, oldest)
+    yield from _by_kind(LAST_STARTED, tenant_id, memory.last_started)
+    yield from _by_kind(FINISHED, tenant_id, memory.finished)
+    yield PENDING(sum(ingestion.has_pending_task is True for ingestion in listed), tenant_id=tenant_id)
+
+
+def _by_kind(family: Family, tenant_id: str, values: Mapping[Kind, float]) -> Iterable[Sample]:
+    for (ingestion_type, state), value in values.items():
+        yield family(value, tenant_id=tenant_id, ingestion_type=ingestion_type, state=state)

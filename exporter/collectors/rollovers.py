@@ -1,0 +1,59 @@
+"""Which windows are planned for the change of the school year? `GET /tenant/rollovers`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from exporter.api.client import TenantApi
+from exporter.api.models import Rollover
+from exporter.collectors.collector import Collector, Reading, known, polled
+from exporter.metrics import Sample
+
+_LABELS = ("tenant_id", "rollover_id")
+INFO = polled("kimono_rollover_info", "A planned rollover.", *_LABELS, "rollover_name", "rollover_type")
+STATUS = polled("kimono_rollover_status", "A rollover's status now: one series, always 1.", *_LABELS, "status")
+START = polled("kimono_rollover_start_timestamp_seconds", "When a rollover's window opens, in Unix seconds.", *_LABELS)
+END = polled("kimono_rollover_end_timestamp_seconds", "When a rollover's window closes, in Unix seconds.", *_LABELS)
+FAILURES = polled(
+    "kimono_rollover_status_change_failures", "How often a rollover has failed to change its status.", *_LABELS
+)
+FAILURE = polled(
+    "kimono_rollover_failure_info", "Why a rollover last failed; only while there is a reason.", *_LABELS, "reason"
+)
+
+
+class RolloversCollector(Collector[TenantApi, list[Rollover], None]):
+    """The tenant's rollovers."""
+
+    name = "rollovers"
+    families = (INFO, STATUS, START, END, FAILURES, FAILURE)
+
+    async def fetch(self, api: TenantApi, memory: None) -> list[Rollover]:  # noqa: ARG002 - nothing to remember
+        """Ask for all of them."""
+        return await api.rollovers()
+
+    def read(self, tenant_id: str, facts: list[Rollover], memory: None, now: float) -> Reading[None]:  # noqa: ARG002 - likewise
+        """A few rows a rollover; one listed twice counts once."""
+        rollovers = {_ident(rollover): rollover for rollover in facts}
+        return Reading([row for ident, rollover in rollovers.items() for row in _rows(tenant_id, ident, rollover)])
+
+
+def _ident(rollover: Rollover) -> str:
+    """Its id, or else what makes it this rollover and no other: never its place in the list."""
+    if rollover.id:
+        return rollover.id
+    start = "" if rollover.start is None else datetime.fromtimestamp(rollover.start, UTC).isoformat(timespec="seconds")
+    return f"{rollover.name or rollover.type or ''}@{start}"
+
+
+def _rows(tenant_id: str, ident: str, rollover: Rollover) -> Iterable[Sample]:
+    labels = {"tenant_id": tenant_id, "rollover_id": ident}
+    yield INFO(1, **labels, rollover_name=rollover.name or "", rollover_type=rollover.type or "")
+    if rollover.status is not None:
+        yield STATUS(1, **labels, status=rollover.status)
+    if rollover.failure_reason is not None:
+        yield FAILURE(1, **labels, reason=rollover.failure_reason)
+    yield from known(
+        (START, rollover.start), (END, rollover.end), (FAILURES, rollover.status_change_failures), **labels
+    )

@@ -1,0 +1,64 @@
+"""How do tests live through a day in a second?
+
+`VirtualLoop` is an asyncio event loop whose clock jumps: when nothing is ready, and no socket has
+anything to say, it moves its own time to the next timer instead of waiting for it. Real loopback
+sockets keep working, as long as both ends live on this loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from exporter.clock import Clock
+
+T = TypeVar("T")
+
+START = 1_788_220_800.0  # 2026-09-01T00:00:00Z, a Tuesday in term time.
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    """Asks the sockets; where they are silent, moves the clock by the time that it was asked to wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elapsed = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:  # no timer is set: only a socket or a thread can wake the loop
+            return super().select(None)
+        # A real millisecond for the kernel and for helper threads, before time jumps past them.
+        ready = super().select(0 if timeout <= 0 else 0.001)
+        if not ready and timeout > 0:
+            self.elapsed += timeout
+        return ready
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop that never waits for a timer."""
+
+    def __init__(self) -> None:
+        self._jumping = _JumpingSelector()
+        super().__init__(self._jumping)
+
+    def time(self) -> float:
+        return self._jumping.elapsed
+
+    def clock(self, start: float = START) -> Clock:
+        """A clock on this loop's time; `start` is Unix seconds at the loop's birth."""
+        return Clock(now=lambda: start + self.time(), monotonic=self.time, sleep=asyncio.sleep)
+
+
+def run_virtual(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end on a `VirtualLoop`; `virtual_clock()` inside gives its clock."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(coroutine)
+
+
+def virtual_clock(start: float = START) -> Clock:
+    """The clock of the running `VirtualLoop`."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop), "start this test with run_virtual"
+    return loop.clock(start)

@@ -1,0 +1,229 @@
+"""Is the web configuration file read as the exporter toolkit means it, and refused in plain words otherwise?"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import subprocess
+from pathlib import Path
+
+import bcrypt
+import pytest
+
+from exporter.web import Access, AccessError, load_access
+from tests.web.conftest import MakeCertificate
+from tests.web.serving import serving
+
+HASHED = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
+BAD_SALT = HASHED[:28] + "z" + HASHED[29:]
+TLS = "tls_server_config: {cert_file: server.pem, key_file: server.key"
+
+
+def load(tmp_path: Path, text: str) -> Access:
+    path = tmp_path / "web.yml"
+    path.write_text(text)
+    return load_access(path)
+
+
+def problems(tmp_path: Path, text: str) -> tuple[str, ...]:
+    with pytest.raises(AccessError) as caught:
+        load(tmp_path, text)
+    assert "\n".join(caught.value.problems) == str(caught.value)
+    return caught.value.problems
+
+
+def test_an_empty_file_lets_everyone_in(tmp_path: Path) -> None:
+    assert load(tmp_path, "") == Access()
+
+
+def test_everything_that_is_supported_is_accepted_together(tmp_path: Path, make_certificate: MakeCertificate) -> None:
+    make_certificate("server")
+    access = load(
+        tmp_path,
+        f"""
+tls_server_config:
+  cert_file: server.pem
+  key_file: {tmp_path}/server.key
+  client_auth_type: RequireAndVerifyClientCert
+  client_ca_file: server.pem
+  client_allowed_sans: ["prometheus.example", "0:0:0:0:0:0:0:1"]
+  min_version: TLS12
+  max_version: TLS12
+  cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]
+  prefer_server_cipher_suites: false
+  curve_preferences: [CurveP256]
+http_server_config:
+  http2: false
+  headers: {{Strict-Transport-Security: max-age=60, X-Frame-Options: deny, X-XSS-Protection: ""}}
+basic_auth_users:
+  prometheus: {HASHED}
+""",
+    )
+    context = access.ssl_context
+    assert context is not None
+    assert context.verify_mode == ssl.CERT_REQUIRED
+    assert context.minimum_version == context.maximum_version == ssl.TLSVersion.TLSv1_2
+    assert [cipher["name"] for cipher in context.get_ciphers() if cipher["protocol"] == "TLSv1.2"] == [
+        "ECDHE-ECDSA-AES256-GCM-SHA384"
+    ]
+    assert not context.options & ssl.OP_CIPHER_SERVER_PREFERENCE
+    assert access.client_names == {"prometheus.example", "::1"}
+    assert access.headers == {"Strict-Transport-Security": "max-age=60", "X-Frame-Options": "deny"}
+    assert access.passwords is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[]", "the file: must be a mapping"),
+        ("tls_config: {}", "tls_config: there is no such setting"),
+        ("rate_limit: {burst: 1}", "rate_limit: is not supported here; leave it out"),
+        ("basic_auth_users: [a]", "basic_auth_users: must be a mapping"),
+        ("basic_auth_users: {a: 1}", "basic_auth_users.entry 1: the password must be given as a bcrypt hash"),
+        ("basic_auth_users: {'a:b': x}", "basic_auth_users.entry 1: the user's name must be a string without a colon"),
+        (f"basic_auth_users: {{prometheus: '{BAD_SALT}'}}", None),
+        ("tls_server_config: {cert_file: 3, key_file: [a]}", "tls_server_config.cert_file: must be a string"),
+        (
+            "tls_server_config: {cert_file: server.pem, key_file: gone.key}",
+            None,
+        ),
+        (TLS + ", cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]}", None),
+        ("http_server_config: {http2: 3}", "http_server_config.http2: must be true or false"),
+        ("http_server_config: {headers: {X-Mine: a}}", "http_server_config.headers.X-Mine: there is no such setting"),
+        (
+            "http_server_config: {headers: {X-Frame-Options: allow}}",
+            "http_server_config.headers.X-Frame-Options: must be one of deny, sameorigin",
+        ),
+        (
+            'http_server_config: {headers: {X-XSS-Protection: "0\\r\\nSet-Cookie: a=b"}}',
+            "http_server_config.headers.X-XSS-Protection: must be one line of printable characters",
+        ),
+        ("tls_server_config: {key_file: server.key}", "tls_server_config.cert_file: is missing"),
+        (TLS + ", cert: PEM}", "tls_server_config.cert: Python's ssl reads files only; set cert_file"),
+        (TLS + ", cert_file: [1]}", None),
+        (TLS + ", surprise: 1}", "tls_server_config.surprise: there is no such setting"),
+        (
+            TLS + ", client_auth_type: RequireAnyClientCert}",
+            (
+                "tls_server_config.client_auth_type: RequireAnyClientCert takes certificates that nobody has verified, "
+                "which Python's ssl can't; use RequireAndVerifyClientCert"
+            ),
+        ),
+        (
+            TLS + ", client_auth_type: Maybe}",
+            (
+                "tls_server_config.client_auth_type: must be one of "
+                "NoClientCert, VerifyClientCertIfGiven, RequireAndVerifyClientCert"
+            ),
+        ),
+        (
+            TLS + ", client_auth_type: RequireAndVerifyClientCert}",
+            "tls_server_config.client_ca_file: RequireAndVerifyClientCert needs either this or client_ca",
+        ),
+        (
+            TLS + ", client_auth_type: VerifyClientCertIfGiven, client_ca_file: server.key}",
+            "tls_server_config.client_ca_file: holds no certificate that can be used",
+        ),
+        (
+            TLS + ", client_auth_type: VerifyClientCertIfGiven, client_ca: not a certificate}",
+            "tls_server_config.client_ca: holds no certificate that can be used",
+        ),
+        (
+            TLS + ", client_ca_file: server.pem}",
+            "tls_server_config.client_auth_type: a client CA is set, but no client is asked for a certificate",
+        ),
+        (
+            TLS + ", client_allowed_sans: [a]}",
+            "tls_server_config.client_allowed_sans: needs client_auth_type: RequireAndVerifyClientCert",
+        ),
+        (TLS + ", min_version: SSL3}", "tls_server_config.min_version: must be one of TLS10, TLS11, TLS12, TLS13"),
+        (
+            TLS + ", max_version: TLS11}",
+            "tls_server_config.max_version: must be one of TLS12, TLS13: OpenSSL speaks nothing older",
+        ),
+        (
+            TLS + ", min_version: TLS13, max_version: TLS12}",
+            "tls_server_config.max_version: must not be below min_version",
+        ),
+        (
+            TLS + ", cipher_suites: [TLS_AES_128_GCM_SHA256]}",
+            "tls_server_config.cipher_suites: leaves TLS 1.2 without any; set min_version: TLS13 to go without it",
+        ),
+        (TLS + ", cipher_suites: ALL}", "tls_server_config.cipher_suites: must be a list of strings"),
+        (TLS + ", curve_preferences: [X448]}", None),
+        (
+            TLS + ", curve_preferences: [X25519, CurveP256]}",
+            "tls_server_config.curve_preferences: Python's ssl takes one curve, or all by default",
+        ),
+    ],
+)
+def test_what_cannot_be_used_is_said_in_one_line(
+    tmp_path: Path, make_certificate: MakeCertificate, text: str, expected: str | None
+) -> None:
+    make_certificate("server")
+    found = problems(tmp_path, text)
+    assert found
+    assert expected is None or expected in found
+
+
+def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
+    found = problems(tmp_path, "tls_server_config: {cert_file: a, key_file: b}\nbasic_auth_users: {a: b}\nx: 1\n")
+    assert len(found) == 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"basic_auth_users: {{{HASHED}: prometheus}}",
+        f"basic_auth_users: {{prometheus: {HASHED}x}}",
+        f"basic_auth_users:\n  a: {HASHED}\n  a: {HASHED}\n",
+        f"basic_auth_users: [{HASHED}",
+        f"{HASHED}: 1",
+        f"tls_server_config: {{{HASHED}: 1}}",
+        f"basic_auth_users: !<{HASHED}> 1",
+        f'basic_auth_users: {{a: "\\q{HASHED}"}}',
+    ],
+)
+def test_no_problem_repeats_a_hash(tmp_path: Path, text: str) -> None:
+    assert HASHED[:12] not in "\n".join(problems(tmp_path, text))
+
+
+@pytest.mark.parametrize("text", ["a: [", "\0", "a: &a [*b]", "? [1]\n: 2\n? [1]\n: 3\n"])
+def test_what_is_no_yaml_is_a_problem(tmp_path: Path, text: str) -> None:
+    assert "is not valid YAML" in problems(tmp_path, text)[0]
+
+
+def test_a_file_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
+    with pytest.raises(AccessError, match="can't be read: No such file or directory"):
+        load_access(tmp_path / "web.yml")
+
+
+def test_a_certificate_and_the_key_of_another_are_a_problem(tmp_path: Path, make_certificate: MakeCertificate) -> None:
+    make_certificate("server")
+    make_certificate("other")
+    found = problems(tmp_path, "tls_server_config: {cert_file: server.pem, key_file: other.key}")
+    assert found == ("tls_server_config.cert_file: the certificate and key_file can't be used: key values mismatch",)
+
+
+def test_a_key_that_is_encrypted_is_a_problem_and_nobody_is_asked_for_its_password(
+    tmp_path: Path, make_certificate: MakeCertificate
+) -> None:
+    make_certificate("server")
+    encrypt = ["openssl", "pkey", "-aes256", "-passout", "pass:secret", "-in", tmp_path / "server.key"]
+    subprocess.run([*encrypt, "-out", tmp_path / "locked.key"], check=True, capture_output=True)
+    (found,) = problems(tmp_path, "tls_server_config: {cert_file: server.pem, key_file: locked.key}")
+    assert found.startswith("tls_server_config.cert_file: the certificate and key_file can't be used: ")
+
+
+def test_the_headers_of_the_file_are_on_every_answer_and_win(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        access = load(
+            tmp_path, "http_server_config: {headers: {X-Frame-Options: deny, Content-Security-Policy: sandbox}}"
+        )
+        async with serving(access=lambda: access) as (client, _):
+            for path in ("/", "/metrics", "/nowhere", "/-/ready"):
+                async with client.get(path) as response:
+                    assert response.headers["X-Frame-Options"] == "deny"
+                    assert response.headers.getall("Content-Security-Policy") == ["sandbox"]
+
+    asyncio.run(scenario())

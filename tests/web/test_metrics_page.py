@@ -1,0 +1,143 @@
+"""Does a scrape get the whole page, or a plain error, and nothing in between?"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import logging
+
+import aiohttp
+import pytest
+import structlog
+
+from exporter.web import exposition
+from tests.virtual_time import run_virtual
+from tests.web.serving import SCRAPE, FakeSource, raw_connection, serving
+
+BIG = [bytes([65 + number]) * 1_500_000 for number in range(8)]
+
+
+def test_the_text_page_is_the_pieces_in_their_order() -> None:
+    async def scenario() -> None:
+        source = FakeSource(pieces=BIG)
+        async with serving(source) as (client, _), client.get("/metrics") as response:
+            assert response.status == 200
+            assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+            assert response.headers["Vary"] == "Accept, Accept-Encoding"
+            assert response.headers["Cache-Control"] == "no-store"
+            assert response.content_length == 12_000_000
+            assert await response.read() == b"".join(BIG)
+            assert source.asked == [False]
+
+    asyncio.run(scenario())
+
+
+def test_openmetrics_is_asked_of_the_source_and_named_in_the_answer() -> None:
+    async def scenario() -> None:
+        source = FakeSource()
+        headers = {"Accept": "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"}
+        async with serving(source) as (client, _), client.get("/metrics", headers=headers) as response:
+            assert response.headers["Content-Type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+            assert source.asked == [True]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("pieces", [[b"kimono_up 1\n"], BIG, [b"small", *BIG, b"small"], []])
+def test_a_gzipped_page_unpacks_to_the_plain_one(pieces: list[bytes]) -> None:
+    async def scenario() -> None:
+        headers = {"Accept-Encoding": "gzip"}
+        async with serving(FakeSource(pieces=pieces)) as (client, _), client.get("/metrics", headers=headers) as answer:
+            assert answer.headers["Content-Encoding"] == "gzip"
+            assert gzip.decompress(await answer.read()) == b"".join(pieces)
+
+    asyncio.run(scenario())
+
+
+def test_a_page_is_not_gzipped_for_those_who_refuse_it() -> None:
+    async def scenario() -> None:
+        headers = {"Accept-Encoding": "gzip;q=0, identity"}
+        async with serving() as (client, _), client.get("/metrics", headers=headers) as response:
+            assert "Content-Encoding" not in response.headers
+            assert (await response.read()).endswith(b"kimono_up 1\n")
+
+    asyncio.run(scenario())
+
+
+def test_head_gives_the_headers_without_making_the_page() -> None:
+    async def scenario() -> None:
+        source = FakeSource()
+        async with serving(source) as (client, _), client.head("/metrics") as response:
+            assert response.status == 200
+            assert response.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+            assert await response.read() == b""
+            assert source.asked == []
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_a_source_that_fails_midway_gives_an_error_and_no_part_of_a_page(encoding: str) -> None:
+    async def scenario() -> None:
+        source = FakeSource(pieces=[b"kimono_up 1\n", RuntimeError("gone wrong")])
+        async with serving(source) as (client, _):
+            async with client.get("/metrics", headers={"Accept-Encoding": encoding}) as response:
+                assert response.status == 500
+                assert await response.text() == "the page could not be made\n"
+            source.pieces = [b"kimono_up 1\n"]
+            async with client.get("/metrics") as response:
+                assert response.status == 200
+
+    with structlog.testing.capture_logs() as logs:
+        asyncio.run(scenario())
+    assert [entry["event"] for entry in logs] == ["the page could not be made"]
+
+
+@pytest.mark.parametrize("turns", [0, 200], ids=["while_it_is_sent", "while_the_server_waits_for_it_to_read"])
+def test_a_client_that_goes_away_midway_leaves_no_trace_and_frees_its_place(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, turns: int
+) -> None:
+    monkeypatch.setattr(exposition, "SCRAPES_AT_ONCE", 1)  # the second scrape needs the place of the first
+
+    async def scenario() -> None:
+        async with serving(FakeSource(pieces=BIG)) as (client, running):
+            async with raw_connection(running, SCRAPE) as reader:
+                assert await reader.read(100)
+                for _ in range(turns):  # the server sends a slice a turn, until the buffers are full
+                    await asyncio.sleep(0)
+            async with client.get("/metrics") as response:
+                assert len(await response.read()) == 12_000_000
+
+    with caplog.at_level(logging.INFO), structlog.testing.capture_logs() as logs:
+        asyncio.run(scenario())
+    assert [entry for entry in logs if entry["log_level"] != "debug"] == []
+    assert caplog.records == []
+
+
+def test_a_client_that_does_not_read_is_cut_off_and_sees_that_the_page_is_not_whole() -> None:
+    async def scenario() -> None:
+        source = FakeSource(pieces=BIG * 3)
+        async with serving(source) as (_, running), raw_connection(running, SCRAPE) as reader:
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert b"Content-Length: 36000000" in head
+            await asyncio.sleep(exposition.SEND_SECONDS + 1)
+            with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
+                await reader.readexactly(36_000_000)
+            assert asyncio.get_running_loop().time() < exposition.SEND_SECONDS + 10, "nobody waits for the rest"
+
+    with structlog.testing.capture_logs() as logs:
+        run_virtual(scenario())
+    assert [entry["event"] for entry in logs] == ["a scraper was cut off because it read too slowly"]
+
+
+def test_more_scrapes_than_places_wait_and_all_get_the_page() -> None:
+    async def scrape(client: aiohttp.ClientSession) -> bytes:
+        async with client.get("/metrics") as response:
+            return await response.read()
+
+    async def scenario() -> None:
+        async with serving(FakeSource(pieces=BIG[:1])) as (client, _):
+            pages = await asyncio.gather(*(scrape(client) for _ in range(exposition.SCRAPES_AT_ONCE * 3)))
+            assert set(pages) == {BIG[0]}
+
+    asyncio.run(scenario())

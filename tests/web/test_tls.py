@@ -1,0 +1,146 @@
+"""Does TLS hold what the configuration file says, also after the file has changed?"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from exporter.web import Access, load_access
+from tests.web.conftest import MakeCertificate
+from tests.web.serving import serving
+
+
+def load(tmp_path: Path, server: str, more: str = "") -> Access:
+    path = tmp_path / "web.yml"
+    path.write_text(f"tls_server_config: {{cert_file: {server}.pem, key_file: {server}.key{more}}}")
+    return load_access(path)
+
+
+def trusting(tmp_path: Path, name: str, client: str | None = None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=tmp_path / f"{name}.pem")
+    if client:
+        context.load_cert_chain(tmp_path / f"{client}.pem", tmp_path / f"{client}.key")
+    return context
+
+
+async def ready(address: str, context: ssl.SSLContext) -> int:
+    """The answer on a new connection."""
+    async with aiohttp.ClientSession() as client, client.get(address + "/-/ready", ssl=context) as response:
+        return response.status
+
+
+def test_the_pages_are_served_over_tls_and_over_nothing_else(tmp_path: Path, make_certificate: MakeCertificate) -> None:
+    make_certificate("server")
+
+    async def scenario() -> None:
+        access = load(tmp_path, "server")
+        async with serving(access=lambda: access) as (client, running):
+            assert running.addresses[0].startswith("https://127.0.0.1:")
+            async with client.get("/metrics", ssl=trusting(tmp_path, "server")) as response:
+                assert response.status == 200
+            plain = running.addresses[0].replace("https", "http")
+            async with aiohttp.ClientSession() as other:
+                with pytest.raises(aiohttp.ClientError):
+                    await other.get(plain + "/metrics")
+
+    asyncio.run(scenario())
+
+
+def test_a_renewed_certificate_is_shown_to_new_connections_and_old_ones_go_on(
+    tmp_path: Path, make_certificate: MakeCertificate
+) -> None:
+    make_certificate("server")
+    make_certificate("renewed")
+
+    async def scenario() -> None:
+        access = load(tmp_path, "server")
+        async with serving(access=lambda: access) as (client, running):
+            before = running.addresses
+            trusted = trusting(tmp_path, "server")
+            async with client.get("/-/ready", ssl=trusted) as response:
+                await response.read()
+            await running.renew(load(tmp_path, "renewed").ssl_context)
+            assert running.addresses == before
+            assert len(running._runner.sites) == 1, "the old certificate is shown to nobody"
+            assert await ready(running.addresses[0], trusting(tmp_path, "renewed")) == 200
+            with pytest.raises(aiohttp.ClientConnectorCertificateError):
+                await ready(running.addresses[0], trusting(tmp_path, "server"))
+            async with client.get("/-/ready", ssl=trusted) as response:  # the session keeps its connection
+                assert response.status == 200
+
+    asyncio.run(scenario())
+
+
+def test_tls_can_be_put_on_while_the_server_runs(tmp_path: Path, make_certificate: MakeCertificate) -> None:
+    make_certificate("server")
+
+    async def scenario() -> None:
+        async with serving() as (_, running):
+            await running.renew(load(tmp_path, "server").ssl_context)
+            assert running.addresses[0].startswith("https://")
+            assert await ready(running.addresses[0], trusting(tmp_path, "server")) == 200
+
+    asyncio.run(scenario())
+
+
+REQUIRE = ", client_auth_type: RequireAndVerifyClientCert, client_ca_file: prometheus.pem"
+
+
+def test_a_client_without_the_required_certificate_is_turned_away(
+    tmp_path: Path, make_certificate: MakeCertificate
+) -> None:
+    for name in ("server", "prometheus", "stranger"):
+        make_certificate(name)
+
+    async def scenario() -> None:
+        access = load(tmp_path, "server", REQUIRE)
+        async with serving(access=lambda: access) as (_, running):
+            for client, welcome in [("prometheus", True), ("stranger", False), (None, False)]:
+                context = trusting(tmp_path, "server", client)
+                async with aiohttp.ClientSession(running.addresses[0]) as newcomer:
+                    try:
+                        async with newcomer.get("/metrics", ssl=context) as response:
+                            assert welcome
+                            assert response.status == 200
+                    except aiohttp.ClientError:
+                        assert not welcome
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("names", "status"), [("prometheus", 200), ("'::1'", 200), ("someone-else", 403), ("prometheus.example", 403)]
+)
+def test_only_the_names_that_are_let_in_are_let_in(
+    tmp_path: Path, make_certificate: MakeCertificate, names: str, status: int
+) -> None:
+    for name in ("server", "prometheus"):
+        make_certificate(name)
+
+    async def scenario() -> None:
+        access = load(tmp_path, "server", REQUIRE + f", client_allowed_sans: [{names}]")
+        async with serving(access=lambda: access) as (client, _):
+            context = trusting(tmp_path, "server", "prometheus")
+            for path in ("/metrics", "/-/healthy"):
+                async with client.get(path, ssl=context) as response:
+                    assert response.status == status
+
+    asyncio.run(scenario())
+
+
+def test_a_client_below_the_lowest_version_is_turned_away(tmp_path: Path, make_certificate: MakeCertificate) -> None:
+    make_certificate("server")
+
+    async def scenario() -> None:
+        access = load(tmp_path, "server", ", min_version: TLS13")
+        context = trusting(tmp_path, "server")
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        async with serving(access=lambda: access) as (client, _):
+            with pytest.raises(aiohttp.ClientConnectorError):
+                await client.get("/metrics", ssl=context)
+
+    asyncio.run(scenario())
