@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
@@ -12,7 +13,7 @@ from rich.text import Text
 
 from exporter.api.errors import REASONS
 from exporter.assembly import Exporter
-from exporter.poller import Failure, Watch
+from exporter.poller import Watch
 
 MEND = {
     "auth": "Give the current credentials; if they were rotated, the tenant list carries the new ones at once.",
@@ -27,8 +28,8 @@ MEND = {
 }
 assert set(MEND) == set(REASONS)  # noqa: S101 - a new reason needs its advice
 
-# Wide enough for a file or a pipe, where there is no terminal to ask.
-_WIDTH_ELSEWHERE = 200
+# In a file or a pipe no line is folded, so that it can be searched.
+_WIDTH_ELSEWHERE = 10_000
 
 
 async def check(exporter: Exporter) -> int:
@@ -63,12 +64,12 @@ async def _visit_all(exporter: Exporter) -> None:
 
 
 def _table(watches: Iterable[Watch]) -> Table:
-    table = Table("tenant", "account", "integration", "worked", "failed, and why", "how to mend it", show_lines=False)
+    table = Table("tenant", "account", "integration", "worked", "failed, and why", "how to mend it", box=SIMPLE_HEAD)
     for watch in watches:
         tenant = watch.tenant
         account, integration = (tenant.account_name, _integration(watch)) if tenant else (None, "")
-        worked = ", ".join(sorted(watch.attempted - set(watch.failures)))
-        failed = _failures(watch.failures)
+        worked = _named(watch.attempted - set(watch.failures), watch)
+        failed = _failures(watch)
         mend = " ".join(dict.fromkeys(MEND[failure.reason] for failure in watch.failures.values()))
         table.add_row(
             *[Text(printable(cell or "–")) for cell in (watch.name, account, integration, worked)],  # noqa: RUF001
@@ -84,12 +85,19 @@ def _integration(watch: Watch) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _failures(failures: dict[str, Failure]) -> str:
+def _named(collectors: Collection[str], watch: Watch) -> str:
+    """Collectors by name, or in a word."""
+    if len(collectors) > 1 and len(collectors) == len(watch.attempted):
+        return f"all {len(collectors)}"
+    return ", ".join(sorted(collectors))
+
+
+def _failures(watch: Watch) -> str:
     """Collectors that fail alike stand together."""
     texts: dict[str, list[str]] = {}
-    for collector, failure in failures.items():
+    for collector, failure in watch.failures.items():
         texts.setdefault(f"{failure.reason}: {failure.detail}", []).append(collector)
-    return "; ".join(f"{', '.join(collectors)}: {text}" for text, collectors in texts.items())
+    return "; ".join(f"{_named(collectors, watch)}: {text}" for text, collectors in texts.items())
 
 
 def _summary(tenants: int, failing: int) -> str:

@@ -74,7 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def add(name: str, command: Command, text: str, *, settings: bool = True) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        usage = f"kimono-exporter {name} [FLAG VALUE ...]" if settings else None
+        added = commands.add_parser(name, help=text, description=text, usage=usage, allow_abbrev=False)
         added.set_defaults(command=command)
         if settings:
             add_flags(added)
@@ -82,7 +83,8 @@ def _parser() -> argparse.ArgumentParser:
 
     add("run", _run, "Serve metrics (the default).")
     demo = add("demo", _demo, "Show it on a simulated API: nothing to configure, nothing sent anywhere.")
-    simulate = add("simulate", _simulate, "Serve the simulated API alone, for an exporter or another client.")
+    text = "Serve the simulated API alone, for an exporter or another client."
+    simulate = add("simulate", _simulate, text, settings=False)
     add("check", _check, "Visit every tenant once, and print what works, what fails, and how to mend it.")
     add("once", _once, "Collect once and print the page, for node_exporter's textfile collector.")
     add("metrics", _metrics, "Print the metric reference as Markdown.", settings=False)
@@ -275,9 +277,7 @@ def _pointed_at(settings: Settings, base_url: str, api_key: str) -> Settings:
     return settings.model_copy(update={"api": settings.api.model_copy(update={**credentials, **nothing_else})})
 
 
-def _simulate(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    settings = load(given_flags(arguments), environ, needs_credentials=False)
-    logs.configure(settings.log.level, settings.log.format)
+def _simulate(arguments: argparse.Namespace, _environ: Mapping[str, str]) -> int:
     try:
         host, port = split_address(arguments.listen)
     except ValueError as error:

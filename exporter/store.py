@@ -27,16 +27,17 @@ class Store:
         """Replace all that `owner` has in `families`. `expires` is on the scale that `page` is asked in.
 
         A family belongs to one group of families for good: whoever writes one of them writes them all.
+        Rows that can't be put raise `ValueError` and change nothing.
         """
         lines = render(samples)
+        undeclared = lines.keys() - {family.name for family in families}
+        if undeclared:
+            raise ValueError(f"samples of families that were not declared: {sorted(undeclared)}")
         for family in families:
-            line = lines.pop(family.name, None)
-            if line is None:
-                self._rows[family.name].pop(owner, None)
+            if family.name in lines:
+                self._rows[family.name][owner] = lines[family.name]
             else:
-                self._rows[family.name][owner] = line
-        if lines:
-            raise ValueError(f"samples of families that were not declared: {sorted(lines)}")
+                self._rows[family.name].pop(owner, None)
         self._groups[owner, families] = expires
 
     def forget(self, owner: str, families: tuple[Family, ...]) -> None:

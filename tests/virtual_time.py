@@ -29,8 +29,10 @@ class _JumpingSelector(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:  # no timer is set: only a socket or a thread can wake the loop
             return super().select(None)
-        # A real millisecond for the kernel and for helper threads, before time jumps past them.
-        ready = super().select(0 if timeout <= 0 else 0.001)
+        # A real millisecond for the kernel and for helper threads, before time jumps past them. Where there
+        # are no sockets but the loop's own pair, nothing can come.
+        alone = len(self.get_map()) <= 1
+        ready = super().select(0 if timeout <= 0 or alone else 0.001)
         if not ready and timeout > 0:
             self.elapsed += timeout
         return ready

@@ -30,6 +30,7 @@ from exporter.api.errors import (
     ApiError,
     AuthError,
     BadResponseError,
+    ForbiddenError,
     NotFoundError,
     ServerError,
     ThrottledError,
@@ -233,14 +234,20 @@ class Client:
         self, identity: Identity, endpoint: str, query: Mapping[str, str], number: int, ident: str | None
     ) -> wire.Page:
         paging = {"page": str(number)} | ({"page_size": str(self.page_size)} if self.page_size else {})
-        reply = await self.read(identity, endpoint, {**query, **paging}, ident)
+        try:
+            reply = await self.read(identity, endpoint, {**query, **paging}, ident)
+        except (ForbiddenError, NotFoundError):
+            if number == 0:
+                raise
+            # The list is there and may be read, as its first page shows: this says nothing about the list.
+            raise BadResponseError("a later page of the list was refused") from None
         return wire.page(reply.body)
 
 
 def _key(item: Mapping[str, Any]) -> str:
     """What tells an object of a list from another: its id, or all of it."""
     ident = item.get("id")
-    return json.dumps(item if ident is None else ident, sort_keys=True)
+    return json.dumps(item if ident in (None, "") else ident, sort_keys=True)
 
 
 def _worth_another_try(error: BaseException) -> bool:

@@ -1,8 +1,9 @@
 """On which days of the week does a schedule run?
 
 The format of `days` is written down nowhere, so every form that has one meaning is read, and none that has
-two: a lone `S` may be Saturday or Sunday, `1111100` may begin on either Monday or Sunday. Numbers are as in
-cron, which agrees with ISO 8601: 1 is Monday, 6 is Saturday, and both 0 and 7 are Sunday.
+two: a lone `S` may be Saturday or Sunday, `1111100` may begin on either Monday or Sunday, `127` may be three
+days or seven bits. Numbers are as in cron, which agrees with ISO 8601: 1 is Monday, 6 is Saturday, and both
+0 and 7 are Sunday.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 EVERY_DAY = frozenset(range(7))
 _WEEKDAYS = frozenset(range(5))
 _WEEKEND = frozenset((5, 6))
+_ONE_AND_ZERO = frozenset((0, 6))
 
 _NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _ABBREVIATIONS = {"tues": 1, "weds": 2, "thur": 3, "thurs": 3}
@@ -40,9 +42,13 @@ _LETTERS = re.compile(r"(M)?(Tu|T(?!h))?(W)?(R|Th|T)?(F)?(Sa|S(?!u))?(Su|S|U)?")
 # The days of a cron line whose other fields leave every day open. With seconds in front it is Quartz's, where
 # Sunday is 1 and not 0, so that names alone can be trusted there.
 _CRON = re.compile(r"\S+ \S+ [*?] \* (\S+)|\S+ \S+ \S+ [*?] \* ([^\d\s]+)(?: \*)?")
-# Ends of a range of letters; "S" has two meanings.
-_RANGE_LETTERS = {"m": 0, "t": 1, "w": 2, "r": 3, "f": 4, "u": 6}
+# Ends of a range of letters; "S" and "T" have two meanings.
+_RANGE_LETTERS = {"m": 0, "w": 2, "r": 3, "f": 4, "u": 6}
 _SINGLE_LETTERS = re.compile(r"[a-z](?:[ ,;|/]+[a-z])+")
+# Nothing that means days is longer: neither a text nor a list.
+_LONGEST = 200
+# Digits up to here may be bits as well.
+_HIGHEST_MASK = 127
 _STEP = re.compile(r"(.+)/([1-7])")
 
 
@@ -50,13 +56,20 @@ def read_days(value: object) -> frozenset[int] | None:
     """The days that `value` means, Monday being 0; None if it can't be read. Null and empty mean every day."""
     if value is None:
         return EVERY_DAY
+    if isinstance(value, str | list | dict) and len(value) > _LONGEST:
+        return None
     if isinstance(value, str | int) and not isinstance(value, bool):
         return _text(str(value))
     if isinstance(value, list):
-        return _union([read_days(item) if isinstance(item, str | int) else None for item in value])
+        return _union([_item(item) for item in value if item is not None])
     if isinstance(value, dict):
         return _switches(value)
     return None
+
+
+def _item(item: object) -> frozenset[int] | None:
+    """One day, or more, in a list. Empty means every day only where nothing else is said."""
+    return read_days(item) if isinstance(item, int) or (isinstance(item, str) and item.strip()) else None
 
 
 def _switches(value: dict[str, object]) -> frozenset[int] | None:
@@ -71,7 +84,10 @@ def _union(parts: list[frozenset[int] | None], empty: frozenset[int] | None = EV
     if not parts:
         return empty
     known = [part for part in parts if part is not None]
-    return frozenset().union(*known) if len(known) == len(parts) else None
+    days = frozenset[int]().union(*known)
+    # Seven ones and zeros are not Mondays and Sundays but switches, and nobody knows on which day they begin.
+    switches = len(parts) == len(EVERY_DAY) and days <= _ONE_AND_ZERO
+    return days if len(known) == len(parts) and not switches else None
 
 
 def _text(text: str) -> frozenset[int] | None:
@@ -127,7 +143,7 @@ def _term(term: str) -> frozenset[int] | None:
         return named
     if step := _STEP.fullmatch(term):
         return _stepped(step[1], int(step[2]))
-    if re.fullmatch(r"0?1?2?3?4?5?6?7?", term) and len(term) > 1:
+    if re.fullmatch(r"0?1?2?3?4?5?6?7?", term) and len(term) > 1 and int(term) > _HIGHEST_MASK:
         return frozenset(_DAYS[digit] for digit in term)
     return _range(term, 1)
 
@@ -154,8 +170,8 @@ def _letters(text: str) -> frozenset[int] | None:
     if not match:
         return None
     days = frozenset(day for day, letter in enumerate(match.groups()) if letter)
-    saturday, sunday = match.groups()[5:]
-    # One S alone may be either day of the weekend.
-    if "S" in (saturday, sunday) and not (saturday and sunday):
-        return None
-    return days
+    _, tuesday, wednesday, thursday, _, saturday, sunday = match.groups()
+    # One S alone may be either day of the weekend, one T alone either Tuesday or Thursday.
+    either_weekend = "S" in (saturday, sunday) and not (saturday and sunday)
+    either_t = tuesday == "T" and not (wednesday or thursday)
+    return None if either_weekend or either_t else days

@@ -6,7 +6,6 @@ read is None too and is reported, by its name in the reference and never by its 
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -16,6 +15,8 @@ from typing import Any
 _LONGEST_TEXT = 1024
 # Ids go into paths and labels. The reference says UUIDs; any plain word is let through.
 _IDENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
+# Metrics are floating-point numbers; beyond this they skip whole ones, and far beyond it they end.
+_LARGEST_NUMBER = 2**53
 # Enumerations are open-ended: an unknown value passes if it looks like one, and not like prose.
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./ -]{0,63}")
 
@@ -41,7 +42,7 @@ class Fields:
     def ident(self, name: str = "id") -> str | None:
         """An id; a whole number passes as one."""
         value = self.raw.get(name)
-        if isinstance(value, int) and not isinstance(value, bool):
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST_NUMBER:
             return str(value)
         return self._matching(name, _IDENT.fullmatch)
 
@@ -59,7 +60,7 @@ class Fields:
         self.invalid(name)
         return None
 
-    def count(self, name: str, most: float = math.inf) -> int | None:
+    def count(self, name: str, most: int = _LARGEST_NUMBER) -> int | None:
         """A whole number from 0 to `most`."""
         value = self.raw.get(name)
         if value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most):

@@ -69,12 +69,12 @@ class Tenant:
 
 def _credentials(auth: Fields) -> BasicCredentials | ClientCredentials | None:
     client_id, secret = auth.text("client_id"), auth.text("client_secret")
-    kind = auth.word("type")
+    kind = (auth.word("type") or "oauth2").lower()
     if not client_id or not secret:
         return None
     if kind == "basic":
         return BasicCredentials(client_id, secret)
-    if kind not in (None, "oauth2"):
+    if kind != "oauth2":
         # A kind that is new to us: the token endpoint is the likelier way in.
         auth.invalid("type")
     return ClientCredentials(client_id, secret)

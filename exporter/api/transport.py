@@ -64,15 +64,23 @@ class HttpTransport:
             async with (
                 asyncio.timeout(self.timeout),
                 self._session.request(
-                    method, self.base_url + path, params=query, data=form, headers=headers, allow_redirects=False
+                    method,
+                    self.base_url + path,
+                    params=query,
+                    data=form,
+                    headers=headers,
+                    allow_redirects=False,
+                    middlewares=(_once,),
                 ) as response,
             ):
                 names = {name.lower(): value for name, value in response.headers.items()}
                 return Reply(response.status, names, await self._read(response))
         except TimeoutError:
             raise RequestTimeoutError(f"no whole reply within {self.timeout:g} s") from None
+        except aiohttp.ClientResponseError:
+            raise BadResponseError("the reply is not HTTP, or its headers are too large") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise NetworkError(f"the connection failed ({type(error).__name__})") from None
+            raise _broken(error) from None
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         """The body, given up as soon as it is too large. Leaving early closes the connection."""
@@ -84,6 +92,18 @@ class HttpTransport:
                 raise BadResponseError(f"the reply is larger than {self.max_bytes} bytes")
             chunks.append(chunk)
         return b"".join(chunks)
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Left alone, aiohttp sends a GET again when its connection breaks: unpaid, and uncounted."""
+    try:
+        return await handler(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _broken(error) from None
+
+
+def _broken(error: Exception) -> NetworkError:
+    return NetworkError(f"the connection failed ({type(error).__name__})")
 
 
 @asynccontextmanager

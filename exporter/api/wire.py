@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 from urllib.parse import parse_qs, quote, urlsplit
@@ -37,7 +38,7 @@ class Reply:
     """An HTTP reply; header names are in lower case."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
 
@@ -56,7 +57,7 @@ class Page:
     `more` is None where the server does not speak of pages at all; `number` is the next page's if it is named.
     """
 
-    items: list[dict[str, Json]]
+    items: list[dict[str, Json]] = field(repr=False)
     more: bool | None
     number: int | None = None
 
@@ -110,14 +111,19 @@ def _error(status: int, wait: float | None) -> ApiError:
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds to hold back, from a `Retry-After` in seconds or as a date (RFC 9110, 10.2.3); None if unreadable."""
+    """Seconds to hold back, from a `Retry-After` in seconds or as a date (RFC 9110, 10.2.3).
+
+    None if it is missing, unreadable or over already: then the server has not said how long.
+    """
     text = headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text, re.ASCII):
-        return float(text)
+        return float(text) or None
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+        date = parsedate_to_datetime(text)
+        seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
+    return seconds if seconds > 0 else None
 
 
 def decode(body: bytes) -> Json:
@@ -164,15 +170,18 @@ def _data(envelope: Json) -> Json:
     return envelope["data"]
 
 
+# No list has as many pages; a longer number could not even be sent.
+_HIGHEST_PAGE = 1_000_000_000
+
+
 def _number(following: Json) -> int | None:
     """The page number in a `next`, which may be a number or an address. The address itself is never followed."""
     if isinstance(following, bool):
         return None
-    if isinstance(following, int):
-        return following
     try:
-        return int(parse_qs(urlsplit(following).query)["page"][-1]) if isinstance(following, str) else None
-    except (ValueError, KeyError):
+        number = parse_qs(urlsplit(following).query)["page"][-1] if isinstance(following, str) else following
+        return int(number) if 0 <= int(number) <= _HIGHEST_PAGE else None
+    except (ValueError, KeyError, TypeError, OverflowError):
         return None
 
 
@@ -185,6 +194,9 @@ def check_token(reply: Reply, now: float) -> Reply:
     """Like `check`, for the token endpoint, which refuses with 400 as well (RFC 6749, 5.2)."""
     if reply.status in (400, 401, 403):
         raise AuthError(f"the token endpoint refused the client id and secret (HTTP {reply.status})")
+    if reply.status == 404:  # noqa: PLR2004
+        # Not `NotFoundError`: that would say of the thing asked for, not of the way to it, that it does not exist.
+        raise BadResponseError("there is no token endpoint (HTTP 404)")
     return check(reply, now)
 
 
@@ -198,6 +210,8 @@ def token(body: bytes) -> Token:
 
 
 def _lifetime(value: Json) -> float:
+    if isinstance(value, bool):
+        return _LIFETIME_UNSAID
     try:
         seconds = float(value)
     except (TypeError, ValueError, OverflowError):

@@ -44,7 +44,7 @@ DURATION = polled(
 )
 LOST = polled(
     "kimono_exporter_ingestions_lost_total",
-    "Ingestions that ended unseen: they left the list, and the API no longer knows them.",
+    "Ingestions that ended unseen: they left the list, and the API does not say how.",
     kind="counter",
 )
 
@@ -54,6 +54,12 @@ BUCKETS = (
     *(hours * _HOUR for hours in (1, 2, 4, 8, 12, 24)),
 )
 
+# A list that lags behind may still show as running what has been counted; not for longer than this.
+_ENDED_KEPT = _HOUR
+# Each poll asks for every one that has left the list without an end. A server that never ends them must not have
+# us ask for more and more: the oldest are given up as lost.
+_AWAITED_MOST = 50
+
 Kind = tuple[str, str]  # type and state of an ingestion
 
 
@@ -61,12 +67,13 @@ Kind = tuple[str, str]  # type and state of an ingestion
 class Memory:
     """What a tenant's earlier polls tell the next one; `polled_at` is the last good one, in Unix seconds.
 
-    `ended` are the finished ones in the last list, so that none of them counts again. Neither it nor
-    `unfinished` is ever larger than the list.
+    `unfinished` are those whose end is awaited: the list's, and a few that have left it without an end.
+    `ended` are the finished ones of the last list and of the last hour, with the time when they were last
+    seen so, so that none of them counts again.
     """
 
     unfinished: Mapping[str, Ingestion] = field(default_factory=dict)
-    ended: frozenset[str] = frozenset()
+    ended: Mapping[str, float] = field(default_factory=dict)
     last_started: Mapping[Kind, float] = field(default_factory=dict)
     finished: Mapping[Kind, int] = field(default_factory=dict)
     polled_at: float = float("inf")
@@ -74,7 +81,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Ingestions:
-    """The list, those that have left it by their ids, and how many of these nobody knows any more."""
+    """The list, those that have left it by their ids, and how many more of these there were whose end is unknown."""
 
     listed: list[Ingestion]
     left: Mapping[str, Ingestion]
@@ -98,7 +105,7 @@ class IngestionsCollector(Collector[TenantApi, Ingestions, Memory]):
         present = {ingestion.id for ingestion in listed}
         gone = [ident for ident in (memory.unfinished if memory else ()) if ident not in present]
         asked = {ident: await api.ingestion(ident) for ident in gone}
-        left = {ident: ingestion for ident, ingestion in asked.items() if ingestion is not None}
+        left = _within_bounds({ident: ingestion for ident, ingestion in asked.items() if ingestion is not None})
         return Ingestions(listed, left, len(asked) - len(left))
 
     def read(self, tenant_id: str, facts: Ingestions, memory: Memory | None, now: float) -> Reading[Memory]:
@@ -123,6 +130,13 @@ def _ended(ingestion: Ingestion) -> bool:
     return ingestion.state not in ("", *UNFINISHED_STATES)
 
 
+def _within_bounds(left: Mapping[str, Ingestion]) -> Mapping[str, Ingestion]:
+    """All but the oldest of those that have left the list without an end, where these are too many."""
+    awaited = [ident for ident, ingestion in left.items() if not _ended(ingestion)]
+    given_up = frozenset(awaited[:-_AWAITED_MOST])
+    return {ident: ingestion for ident, ingestion in left.items() if ident not in given_up}
+
+
 def _ends(facts: Ingestions, before: Memory) -> Iterable[Ingestion]:
     yield from (ingestion for ingestion in facts.left.values() if _ended(ingestion))
     for ingestion in facts.listed:
@@ -134,24 +148,35 @@ def _ends(facts: Ingestions, before: Memory) -> Iterable[Ingestion]:
 
 
 def _remember(facts: Ingestions, before: Memory, ends: list[Ingestion], now: float) -> Memory:
-    waiting = {ident: ingestion for ident, ingestion in facts.left.items() if not _ended(ingestion)}
-    listed = {ingestion.id: ingestion for ingestion in facts.listed if ingestion.id and not ingestion.finished}
+    seen = (*facts.listed, *facts.left.values())
+    ended = _recently_ended(facts, before, now)
     last_started = dict(before.last_started)
-    for ingestion in (*facts.listed, *facts.left.values()):
+    for ingestion in seen:
         if ingestion.started_at is not None:
             kind = (ingestion.type, ingestion.state)
             last_started[kind] = max(ingestion.started_at, last_started.get(kind, 0.0))
-    types = {ingestion.type for ingestion in (*facts.listed, *facts.left.values())}
-    zeros = {(ingestion_type, state): 0 for ingestion_type in types for state in FINAL_STATES}
+    zeros = {(ingestion.type, state): 0 for ingestion in seen for state in FINAL_STATES}
     counted = Counter((ingestion.type, ingestion.state) for ingestion in ends)
     finished = {**zeros, **before.finished}
     return Memory(
-        unfinished=waiting | listed,
-        ended=frozenset(ingestion.id for ingestion in facts.listed if ingestion.id and ingestion.finished),
+        unfinished=_awaited(facts, ended),
+        ended=ended,
         last_started=last_started,
         finished={kind: finished.get(kind, 0) + counted[kind] for kind in finished | counted},
         polled_at=now,
     )
+
+
+def _recently_ended(facts: Ingestions, before: Memory, now: float) -> Mapping[str, float]:
+    kept = {ident: when for ident, when in before.ended.items() if now - when < _ENDED_KEPT}
+    listed = {ingestion.id: now for ingestion in facts.listed if ingestion.id and ingestion.finished}
+    return kept | listed | {ident: now for ident, ingestion in facts.left.items() if _ended(ingestion)}
+
+
+def _awaited(facts: Ingestions, ended: Mapping[str, float]) -> Mapping[str, Ingestion]:
+    """Those whose end is yet to be seen, the oldest first."""
+    left = {ident: ingestion for ident, ingestion in facts.left.items() if ident not in ended}
+    return left | {ingestion.id: ingestion for ingestion in facts.listed if ingestion.id and ingestion.id not in ended}
 
 
 def _rows(tenant_id: str, listed: list[Ingestion], memory: Memory) -> Iterable[Sample]:

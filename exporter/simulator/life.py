@@ -51,6 +51,8 @@ _READABLE_DAYS: tuple[tuple[str | None, frozenset[int]], ...] = (
 _UNREADABLE_DAYS = "per district calendar"
 OTHER_TYPES = ("bulk_load", "event_bundle", "bulk_attr_change", "mirror")
 _KEPT_FINISHED = 400
+# How often a run that waits for a person looks whether it may go on.
+_APPROVAL_CHECK = 600.0
 _SCHOOLS = ("Elementary School", "Middle School", "High School", "Academy")
 _SUBJECTS = ("Algebra I", "Biology", "US History", "English 9", "Spanish II", "Art Foundations", "Physical Education")
 
@@ -171,12 +173,6 @@ class Life:
         """Whether schedules are held by suspension, rollover or setup mode."""
         return any(self.flags[flag] for flag in PAUSING_FLAGS)
 
-    def release(self, at: float) -> None:
-        """Let runs go on that waited for a person."""
-        for ingestion in list(self.unfinished.values()):
-            if ingestion.has_pending_task and not ingestion.stuck:
-                self.at(at + self.rng.uniform(60, 900), partial(self._end_of_run, ingestion))
-
     def _move(self, ingestion: Ingestion, state: str, at: float) -> None:
         if ingestion.id not in self.unfinished or ingestion.stuck:
             return
@@ -191,6 +187,7 @@ class Life:
             return
         if self.flags["mass_change_pending"]:
             ingestion.has_pending_task = True
+            self.at(at + _APPROVAL_CHECK, partial(self._end_of_run, ingestion))
             return
         if ingestion.type == "collection":
             self._end_of_collection(ingestion, at)
@@ -345,7 +342,7 @@ class Life:
             auth_type=auth_type,
             auth_state="unspecified" if auth_type == "unspecified" else "confirmed",
             auth_message=None,
-            auth_state_pending=rng.choice(("unspecified", "unspecified", "updating")),
+            auth_state_pending=rng.choice(("unspecified", "unspecified", "updating", "awaiting_consent")),
             updated_at=self.now,
             props={"access_token": new_secret(rng, "prop"), "host": "sis.example.org"},
         )

@@ -345,7 +345,7 @@ class Simulator:
 
     def _still_known(self, arrival: Arrival) -> Caller:
         """The caller, looked up anew: a fault may have forgotten its token, a latency outlived it."""
-        caller = self._access.caller(arrival.request.header("Authorization"), arrival.now)
+        caller = self._access.caller(arrival.request.header("Authorization"), self.now())
         if caller is None:
             raise Refused(401, "unauthorized", "The credentials are missing or wrong.", {"WWW-Authenticate": "Bearer"})
         return caller

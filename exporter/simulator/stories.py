@@ -47,8 +47,9 @@ class Stalled(Plot):
     """An ingestion executes and never finishes."""
 
     def begin(self, at: float) -> None:
-        """Start the run that hangs."""
-        self.ingestion = self.life.add_ingestion("collection", "executing", at, at)
+        """Start the run that hangs; a few hang before they execute."""
+        state = "scheduled" if self.life.tenant.index % 5 == 4 else "executing"
+        self.ingestion = self.life.add_ingestion("collection", state, at, at)
         self.ingestion.stuck = True
         self.life.wrong(self.kind, at)
 
@@ -86,9 +87,12 @@ class Overdue(Plot):
         self.life.forgetful = True
 
     def end(self, at: float) -> None:
-        """Remember them, and make good for the missed run."""
+        """Remember them, and make good for the missed run, unless the tenant is paused by now."""
         self.life.forgetful = False
-        self.life.execute(self.schedule, at)
+        if self.life.paused():
+            self.life.right(self.kind, at)
+        else:
+            self.life.execute(self.schedule, at)
 
 
 class Raised(Plot):
@@ -120,7 +124,7 @@ class Setup(Raised):
 
 
 class MassChange(Raised):
-    """A large change waits for a person: collections start, and then wait with it."""
+    """A large change waits for a person: runs start, and then wait with it until it is approved."""
 
     flag = "mass_change_pending"
 
@@ -129,11 +133,6 @@ class MassChange(Raised):
         super().begin(at)
         if not self.life.collecting():
             self.life.run("collection", at)
-
-    def end(self, at: float) -> None:
-        """The change is approved: what waited goes on."""
-        super().end(at)
-        self.life.release(at)
 
 
 class RolloverStuck(Plot):

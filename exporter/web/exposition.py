@@ -51,16 +51,17 @@ class Exposition:
             response.headers["Content-Encoding"] = "gzip"
         if request.method == "HEAD":
             return response
+        make = self._compressed if gzip else self._plain
         async with self._places:
             try:
-                body = await self._compressed(openmetrics=openmetrics) if gzip else await self._plain(openmetrics)
+                body = await make(openmetrics=openmetrics)
             except Exception:
                 log.exception("the page could not be made")
                 return web.Response(status=500, text="the page could not be made\n")
             await _send(request, response, body)
         return response
 
-    async def _plain(self, openmetrics: bool) -> deque[bytes]:  # noqa: FBT001 - the source's own word, passed on
+    async def _plain(self, *, openmetrics: bool) -> deque[bytes]:
         body: deque[bytes] = deque()
         for piece in self._source.page(openmetrics=openmetrics):
             body.append(piece)

@@ -31,7 +31,7 @@ def make_certificate(tmp_path: Path) -> MakeCertificate:
     def make(name: str) -> None:
         names = f"subjectAltName=DNS:{name},DNS:localhost,IP:127.0.0.1,IP:::1"
         key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        files = ["-keyout", tmp_path / f"{name}.key", "-out", tmp_path / f"{name}.pem"]
+        files = ["-keyout", f"{tmp_path}/{name}.key", "-out", f"{tmp_path}/{name}.pem"]
         subprocess.run(
             ["openssl", "req", "-x509", "-days", "2", *key, *files, "-subj", f"/CN={name}", "-addext", names],
             check=True,

@@ -11,6 +11,10 @@ import aiohttp
 
 from exporter.web import Access, CollectorRow, FailingTenant, Overview, Running, create_app, start
 
+PASSWORD = "the-clear-password"
+# Of that password. It is written out, because names of tests hold it and have to stay the same.
+HASHED = "$2b$04$GtXzyKwcKxGXoV8K1vrSieaoJn3M0riae2nDtfGPHcfmMqt7gVthu"
+
 NOW = 1_788_220_800.0  # 2026-09-01T00:00:00Z
 
 CALM = Overview(

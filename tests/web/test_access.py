@@ -7,14 +7,12 @@ import ssl
 import subprocess
 from pathlib import Path
 
-import bcrypt
 import pytest
 
 from exporter.web import Access, AccessError, load_access
 from tests.web.conftest import MakeCertificate
-from tests.web.serving import serving
+from tests.web.serving import HASHED, serving
 
-HASHED = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
 BAD_SALT = HASHED[:28] + "z" + HASHED[29:]
 TLS = "tls_server_config: {cert_file: server.pem, key_file: server.key"
 
@@ -209,8 +207,8 @@ def test_a_key_that_is_encrypted_is_a_problem_and_nobody_is_asked_for_its_passwo
     tmp_path: Path, make_certificate: MakeCertificate
 ) -> None:
     make_certificate("server")
-    encrypt = ["openssl", "pkey", "-aes256", "-passout", "pass:secret", "-in", tmp_path / "server.key"]
-    subprocess.run([*encrypt, "-out", tmp_path / "locked.key"], check=True, capture_output=True)
+    encrypt = ["openssl", "pkey", "-aes256", "-passout", "pass:secret", "-in", f"{tmp_path}/server.key"]
+    subprocess.run([*encrypt, "-out", f"{tmp_path}/locked.key"], check=True, capture_output=True)
     (found,) = problems(tmp_path, "tls_server_config: {cert_file: server.pem, key_file: locked.key}")
     assert found.startswith("tls_server_config.cert_file: the certificate and key_file can't be used: ")
 

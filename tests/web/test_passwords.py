@@ -11,10 +11,7 @@ import pytest
 
 from exporter.web import Access, passwords
 from exporter.web.passwords import Passwords, credentials, is_bcrypt
-from tests.web.serving import serving
-
-PASSWORD = "the-clear-password"
-HASHED = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+from tests.web.serving import HASHED, PASSWORD, serving
 
 
 def basic(user: str, password: str) -> dict[str, str]:
@@ -35,7 +32,7 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         hashes.append(hashed)
         return original(password, hashed)
 
-    monkeypatch.setattr(passwords.bcrypt, "checkpw", checkpw)
+    monkeypatch.setattr(bcrypt, "checkpw", checkpw)
     return hashes
 
 
@@ -148,7 +145,7 @@ def test_a_password_that_bcrypt_refuses_to_look_at_is_wrong(monkeypatch: pytest.
         raise ValueError("password may not contain NUL bytes")
 
     door = Passwords({"prometheus": HASHED})
-    monkeypatch.setattr(passwords.bcrypt, "checkpw", checkpw)
+    monkeypatch.setattr(bcrypt, "checkpw", checkpw)
     assert not asyncio.run(door.accepts("prometheus", b"\0"))
 
 

@@ -52,7 +52,7 @@ def test_all_addresses_are_those_of_ipv4_where_there_is_no_ipv6(monkeypatch: pyt
             raise OSError(97, "Address family not supported by protocol")
         return original(address, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(server.socket, "create_server", create_server)
+    monkeypatch.setattr(socket, "create_server", create_server)
 
     async def scenario() -> None:
         running = await start(create_app(FakeSource()), None, 0, None)
@@ -102,7 +102,7 @@ def test_a_name_is_served_on_the_addresses_that_this_machine_has(monkeypatch: py
             raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
         return original(address, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(server.socket, "create_server", create_server)
+    monkeypatch.setattr(socket, "create_server", create_server)
 
     async def scenario() -> None:
         monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)

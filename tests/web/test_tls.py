@@ -69,7 +69,7 @@ def test_a_renewed_certificate_is_shown_to_new_connections_and_old_ones_go_on(
             assert await ready(running.addresses[0], trusting(tmp_path, "renewed")) == 200
             with pytest.raises(aiohttp.ClientConnectorCertificateError):
                 await ready(running.addresses[0], trusting(tmp_path, "server"))
-            async with client.get("/-/ready", ssl=trusted) as response:  # the session keeps its connection
+            async with client.get("/-/ready", ssl=trusted) as response:  # on the connection that it has
                 assert response.status == 200
 
     asyncio.run(scenario())

@@ -1,0 +1,106 @@
+"""What would the same requests cost without an exporter around them?
+
+A bare aiohttp client asks for what the exporter's first round asks for: the list of tenants, a token for each
+OAuth2 tenant, and the five resources of each tenant, with the same number of requests in flight. Replies are
+read and dropped. Arguments: base URL, account key, requests in flight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import aiohttp
+from commands import answer
+
+PREFIX = "/v2/interop"
+PATHS = ("/tenant/state", "/ingestions", "/tenant/schedules", "/tenant/rollovers", "/tenant/application")
+PAGED = {"page": "0"}
+EXPECTED = (200, 403, 404)
+
+
+class BareClient:
+    """Sends requests and counts them."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self.requests = 0
+        self._session = session
+
+    async def get(self, path: str, authorization: str, query: dict[str, str]) -> bytes:
+        """GET a path; some tenants have no application, and that is an answer, too."""
+        self.requests += 1
+        headers = {"Authorization": authorization}
+        async with self._session.get(PREFIX + path, headers=headers, params=query) as response:
+            if response.status not in EXPECTED:
+                raise RuntimeError(f"{path} was answered with {response.status}")
+            return await response.read()
+
+    async def tenants(self, key: str) -> list[dict[str, Any]]:
+        """The whole list of tenants."""
+        found: list[dict[str, Any]] = []
+        number = 0
+        while True:
+            self.requests += 1
+            headers = {"Authorization": basic(key, key)}
+            async with self._session.get(
+                PREFIX + "/tenants", headers=headers, params={"page": str(number)}
+            ) as response:
+                page = await response.json()
+            found += [tenant for tenant in page["data"] if tenant]
+            if not (page.get("paging") or {}).get("next"):
+                return found
+            number += 1
+
+    async def authorization(self, auth: dict[str, str]) -> str:
+        """The header that a tenant's credentials give, with a new token if they need one."""
+        if auth["type"] == "basic":
+            return basic(auth["client_id"], auth["client_secret"])
+        self.requests += 1
+        form = {"grant_type": "client_credentials"} | {name: auth[name] for name in ("client_id", "client_secret")}
+        async with self._session.post("/oauth/token", data=form) as response:
+            return "Bearer " + (await response.json())["access_token"]
+
+    async def work(self, tenants: Iterator[dict[str, Any]]) -> None:
+        """Visit tenants for as long as there are any that nobody else has taken."""
+        for tenant in tenants:
+            authorization = await self.authorization(tenant["auth"])
+            for path in PATHS:
+                single = path in ("/tenant/state", "/tenant/application")
+                await self.get(path, authorization, {} if single else PAGED)
+
+
+def basic(user: str, password: str) -> str:
+    """The header of HTTP Basic."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+async def main(base_url: str, key: str, in_flight: int) -> None:
+    """One whole round."""
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(base_url, connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
+        client = BareClient(session)
+        begun, begun_cpu = time.perf_counter(), cpu_seconds()
+        tenants = await client.tenants(key)
+        everyone = iter(tenants)
+        await asyncio.gather(*(client.work(everyone) for _ in range(in_flight)))
+        answer(
+            seconds=time.perf_counter() - begun,
+            cpu=cpu_seconds() - begun_cpu,
+            visits=len(PATHS) * len(tenants),
+            requests=client.requests,
+        )
+
+
+def cpu_seconds() -> float:
+    """What this process has used of a processor, in seconds."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))

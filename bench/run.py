@@ -1,0 +1,298 @@
+"""How fast is a scrape, how fast the polling, how much memory does a tenant take, and how long is the longest stall?
+
+Measures the exporter beside the best there is for each, on this machine, over loopback alone, and prints tables.
+bench/README.md says what each number is and what it is not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from children import Child, child, nginx
+from rich.console import Console
+from rich.table import Table
+from scraping import scraper
+
+ENCODINGS = {"plain": "identity", "gzip": "gzip"}
+DEFAULT_RATE = 20  # requests a second: api.rate_limit
+STALL_TARGET, FASTER_TARGET = 0.050, 20
+MIB = 1024 * 1024
+
+
+@dataclass
+class Times:
+    """Seconds of several tries."""
+
+    tries: list[float]
+
+    def __str__(self) -> str:
+        return f"{_ms(self.median)} / {_ms(max(self.tries))}"
+
+    @property
+    def median(self) -> float:
+        """The one in the middle."""
+        return median(self.tries)
+
+
+@dataclass
+class Result:
+    """All that was measured with one number of tenants; times in seconds, sizes in bytes."""
+
+    tenants: int
+    page_bytes: int = 0
+    samples: int = 0
+    build: dict[str, Times] = field(default_factory=dict)
+    scrapes: dict[tuple[str, str], Times] = field(default_factory=dict)
+    rounds: dict[str, dict[str, float]] = field(default_factory=dict)
+    memory: int = 0
+    stalls: dict[str, dict[str, float]] = field(default_factory=dict)
+    demand: float = 0.0
+
+    def scrape(self, server: str, encoding: str) -> str:
+        """Median and worst, or that there is none."""
+        times = self.scrapes.get((server, encoding))
+        return str(times) if times else "not installed"
+
+    def faster(self, server: str, encoding: str) -> str:
+        """How many times faster than this server the exporter is over HTTP."""
+        return _times(self.scrapes[server, encoding].median / self.scrapes["exporter", encoding].median)
+
+    def slower(self, encoding: str) -> str:
+        """How many times slower than nginx the exporter is."""
+        bare = self.scrapes.get(("nginx", encoding))
+        return _times(self.scrapes["exporter", encoding].median / bare.median) if bare else "not installed"
+
+
+# Measuring
+
+
+def measure(tenants: int) -> Result:
+    """Everything, for one number of tenants."""
+    result = Result(tenants)
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "page.txt"
+        measure_scrapes(result, page)
+        measure_others(result, page)
+    measure_polling(result)
+    return result
+
+
+def measure_scrapes(result: Result, page: Path) -> None:
+    """The exporter alone: nobody polls, and the simulator is gone."""
+    tries = _tries(result.tenants)
+    with child("serve_exporter.py", str(result.tenants)) as exporter, scraper(exporter.greeting["url"]) as scraping:
+        exporter.ask("fill")
+        page.write_bytes(scraping.page())
+        result.page_bytes = page.stat().st_size
+        result.samples = sum(not line.startswith(b"#") for line in page.read_bytes().splitlines())
+        result.build["exporter"] = _times_of(lambda: exporter.ask("page")["seconds"], tries)
+        for name, encoding in ENCODINGS.items():
+            exporter.ask("stall")
+            result.scrapes["exporter", name] = _times_of(lambda encoding=encoding: scraping.scrape(encoding), tries)
+            result.stalls[f"scrapes, {name}"] = exporter.ask("stall")
+
+
+def measure_others(result: Result, page: Path) -> None:
+    """The same page from nginx and from prometheus-client."""
+    tries = _tries(result.tenants)
+    with nginx(page) as url:
+        if url:
+            _measure_server(result, "nginx", url, tries)
+    # They are slow and regular: fewer tries say as much.
+    tries = max(3, tries // 4)
+    with child("serve_generate_latest.py", str(page)) as latest:
+        for kind in ("families", "gauges"):
+            result.build[kind] = _times_of(lambda kind=kind: latest.ask(kind)["seconds"], tries)
+            _measure_server(result, kind, latest.greeting[kind], tries)
+
+
+def _measure_server(result: Result, server: str, url: str, tries: int) -> None:
+    for name, encoding in ENCODINGS.items():
+        with scraper(url) as scraping:
+            result.scrapes[server, name] = _times_of(lambda encoding=encoding: scraping.scrape(encoding), tries)  # noqa: B023 - used before the next turn
+
+
+def measure_polling(result: Result) -> None:
+    """A round of visits over HTTP, beside the bare client; and then scrapes while everybody is visited again."""
+    with child("serve_simulator.py", str(result.tenants)) as simulator:
+        api = (simulator.greeting["url"], simulator.greeting["key"])
+        with child("serve_exporter.py", str(result.tenants), *api) as exporter:
+            empty = exporter.resident()
+            result.demand = exporter.greeting["demand"]
+            result.rounds["exporter"] = first = exporter.ask("fill")
+            result.memory = exporter.resident() - empty
+            result.stalls["first round"] = first
+            for name, encoding in ENCODINGS.items():
+                result.stalls[f"polls and scrapes, {name}"] = _scrape_while_polling(exporter, encoding, result.tenants)
+            in_flight = str(exporter.greeting["in_flight"])
+        with child("bare_client.py", *api, in_flight) as bare:
+            result.rounds["bare client"] = bare.greeting
+
+
+def _scrape_while_polling(exporter: Child, encoding: str, tenants: int) -> dict[str, float]:
+    """The longest stall while everybody is discovered and visited again, at full speed, and scraped twice a second."""
+    exporter.ask("stall")
+    exporter.ask("again")
+    until = time.monotonic() + 1 + tenants / 600
+    with scraper(exporter.greeting["url"]) as scraping:
+        while time.monotonic() < until:
+            scraping.scrape(encoding)
+            time.sleep(0.5)
+    return exporter.ask("stall")
+
+
+def _times_of(one: Callable[[], float], tries: int) -> Times:
+    return Times([one() for _ in range(tries)])
+
+
+def _tries(tenants: int) -> int:
+    return 15 if tenants >= 5000 else 40
+
+
+# Printing
+
+
+def show(console: Console, results: list[Result]) -> None:
+    """All tables."""
+    for table in (scrapes(results), ratios(results), visits(results), memory(results), stalls(results), rounds(results)):
+        console.print(table)
+        console.print()
+    for line in verdicts(results):
+        console.print(line, highlight=False)
+
+
+def scrapes(results: list[Result]) -> Table:
+    """The scrape, from every server."""
+    table = _table("1. A scrape in milliseconds: median / worst", results)
+    table.add_row("samples on the page", *(f"{each.samples:,}" for each in results))
+    table.add_row("size of the page, MB", *(f"{each.page_bytes / 1e6:.1f}" for each in results), end_section=True)
+    names = {"exporter": "exporter", "families": "generate_latest, custom collector", "gauges": "generate_latest, gauges"}
+    for kind, name in names.items():
+        table.add_row(f"{name}: build only", *(str(each.build[kind]) for each in results))
+    table.add_section()
+    for encoding in ENCODINGS:
+        for server, name in {**names, "nginx": "nginx, the same bytes as a file"}.items():
+            table.add_row(f"{name}: HTTP, {encoding}", *(each.scrape(server, encoding) for each in results))
+        table.add_section()
+    per_tenant = (f"{each.scrapes['exporter', 'plain'].median / each.tenants * 1e6:.1f}" for each in results)
+    table.add_row("exporter, plain: microseconds a tenant", *per_tenant)
+    return table
+
+
+def ratios(results: list[Result]) -> Table:
+    """The exporter beside the others, median to median."""
+    table = _table("   The exporter beside them: median to median", results)
+    for kind, name in {"families": "custom collector", "gauges": "gauges"}.items():
+        built = (_times(each.build[kind].median / each.build["exporter"].median) for each in results)
+        table.add_row(f"times faster than generate_latest, {name}: build only", *built)
+        for encoding in ENCODINGS:
+            served = (each.faster(kind, encoding) for each in results)
+            table.add_row(f"times faster than generate_latest, {name}: HTTP, {encoding}", *served)
+    for encoding in ENCODINGS:
+        table.add_row(f"times slower than nginx: HTTP, {encoding}", *(each.slower(encoding) for each in results))
+    return table
+
+
+def visits(results: list[Result]) -> Table:
+    """A round of visits."""
+    table = _table("2. Visits without a rate limit, the simulator on the same machine", results)
+    for name in ("exporter", "bare client"):
+        of_name = [each.rounds[name] for each in results]
+        table.add_row(f"{name}: visits", *(f"{each['visits']:,}" for each in of_name))
+        table.add_row(f"{name}: requests", *(f"{each['requests']:,}" for each in of_name))
+        table.add_row(f"{name}: visits a second", *(f"{each['visits'] / each['seconds']:,.0f}" for each in of_name))
+        cpu = (f"{each['cpu'] / each['visits'] * 1e3:.2f}" for each in of_name)
+        table.add_row(f"{name}: CPU milliseconds a visit", *cpu, end_section=True)
+    for fact, name in {"seconds": "time", "cpu": "CPU"}.items():
+        pairs = [(each.rounds["exporter"][fact], each.rounds["bare client"][fact]) for each in results]
+        table.add_row(f"{name}: times that of the bare client", *(_times(ours / bare) for ours, bare in pairs))
+    return table
+
+
+def memory(results: list[Result]) -> Table:
+    """What a tenant weighs."""
+    table = _table("3. Resident memory above an exporter without tenants", results)
+    table.add_row("all tenants, MiB", *(f"{each.memory / MIB:.1f}" for each in results))
+    table.add_row("a tenant, KiB", *(f"{each.memory / each.tenants / 1024:.1f}" for each in results))
+    return table
+
+
+def stalls(results: list[Result]) -> Table:
+    """The longest stalls, and how much of them the garbage collector could have been."""
+    table = _table("4. Longest stall of the event loop, ms (longest garbage collection)", results)
+    for when in results[0].stalls:
+        facts = [each.stalls[when] for each in results]
+        table.add_row(f"during {when}", *(f"{_ms(each['stall'])} ({_ms(each['collection'])})" for each in facts))
+    return table
+
+
+def rounds(results: list[Result]) -> Table:
+    """What the default budget makes of it."""
+    table = _table(f"5. At the default {DEFAULT_RATE} requests a second: computed, not run", results)
+    first = (_span(each.rounds["exporter"]["requests"] / DEFAULT_RATE) for each in results)
+    table.add_row("the first round takes", *first)
+    wanted = [each.demand * each.tenants for each in results]
+    table.add_row("visits a second that the default intervals ask for", *(f"{each:,.1f}" for each in wanted))
+    table.add_row("later rounds stretch by", *(_times(max(1.0, each / DEFAULT_RATE)) for each in wanted))
+    return table
+
+
+def verdicts(results: list[Result]) -> list[str]:
+    """The targets, at the largest fleet."""
+    smallest, largest = results[0], results[-1]
+    worst = max(each["stall"] for each in largest.stalls.values())
+    faster = largest.build["families"].median / largest.build["exporter"].median
+    costs = [each.scrapes["exporter", "plain"].median / each.tenants for each in (smallest, largest)]
+    targets = {
+        f"no stall above {_ms(STALL_TARGET)} ms: the longest is {_ms(worst)} ms": worst <= STALL_TARGET,
+        f"a page built {FASTER_TARGET} times faster than generate_latest: {_times(faster)}": faster >= FASTER_TARGET,
+        f"a scrape's cost grows no faster than the tenants: {_times(costs[1] / costs[0])} a tenant": costs[1] <= costs[0],
+    }
+    head = f"Targets at {largest.tenants:,} tenants, in this one run (machines are noisy: run it again before you believe it)"
+    return [head, *(f"  {'reached' if good else 'MISSED '}  {text}" for text, good in targets.items())]
+
+
+def _table(title: str, results: list[Result]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("tenants")
+    for each in results:
+        table.add_column(f"{each.tenants:,}", justify="right")
+    return table
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1e3:,.1f}"
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:,.1f}x" if ratio < 100 else f"{ratio:,.0f}x"
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def main() -> None:
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(description="Measure the exporter; bench/README.md says how.")
+    parser.add_argument("--tenants", default="100,1000,10000", help="numbers of tenants (default %(default)s)")
+    sizes = sorted(int(size) for size in parser.parse_args().tenants.split(","))
+    console = Console(width=120)
+    begun = time.monotonic()
+    results = []
+    for size in sizes:
+        sys.stderr.write(f"measuring {size:,} tenants\n")
+        results.append(measure(size))
+    show(console, results)
+    console.print(f"\nMeasured in {time.monotonic() - begun:.0f} s.", highlight=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""Does an object that may hold anything give typed members, and tell by name which it could not read?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.api.fields import Fields
+from tests.api.fakes import json_values
+
+TIME = 1_755_262_726.28  # 2025-08-15T12:58:46.280Z
+
+
+def fields(raw: dict[str, Any]) -> tuple[Fields, list[str]]:
+    """An object, and the names that it has reported."""
+    reported: list[str] = []
+    return Fields(raw, reported.append), reported
+
+
+READERS: dict[str, tuple[Callable[[Fields, str], Any], type]] = {
+    "text": (Fields.text, str),
+    "ident": (Fields.ident, str),
+    "word": (Fields.word, str),
+    "flag": (Fields.flag, bool),
+    "count": (Fields.count, int),
+    "time": (Fields.time, float),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_null_and_missing_are_none_and_nothing_to_report(reader: str) -> None:
+    read, _ = READERS[reader]
+    for raw in ({}, {"x": None}):
+        one, reported = fields(raw)
+        assert read(one, "x") is None
+        assert reported == []
+
+
+@pytest.mark.parametrize(
+    ("reader", "value", "result"),
+    [
+        ("text", "Ünïted 学区", "Ünïted 学区"),
+        ("text", "", ""),
+        ("text", "x" * 1024, "x" * 1024),
+        ("ident", "123e4567-e89b-12d3-a456-426614174000", "123e4567-e89b-12d3-a456-426614174000"),
+        ("ident", 17, "17"),
+        ("ident", 0, "0"),
+        ("word", "alreadyInRolloverMode", "alreadyInRolloverMode"),
+        ("word", "a_new_state", "a_new_state"),
+        ("word", "", None),
+        ("flag", True, True),
+        ("flag", False, False),
+        ("count", 0, 0),
+        ("count", 2**53, 2**53),
+        ("time", "2025-08-15T12:58:46.280Z", TIME),
+        ("time", " 2025-08-15T12:58:46.280Z ", TIME),
+        ("time", "2025-08-15T12:58:46.2800000001Z", TIME),
+        ("time", "2025-08-15T14:58:46.280+02:00", TIME),
+        ("time", "2025-08-15T12:58:46.280", TIME),
+        ("time", "2025-08-15", 1_755_216_000.0),
+        ("time", "9999-12-31T23:59:59Z", 253_402_300_799.0),
+    ],
+)
+def test_good_members_are_read(reader: str, value: Any, result: Any) -> None:
+    one, reported = fields({"x": value})
+    assert READERS[reader][0](one, "x") == result
+    assert reported == []
+
+
+@pytest.mark.parametrize(
+    ("reader", "value"),
+    [
+        ("text", 5),
+        ("text", ["a"]),
+        ("text", "x" * 1025),
+        ("text", "half \ud83d of a pair"),
+        ("ident", ""),
+        ("ident", ".."),
+        ("ident", "a/b"),
+        ("ident", "a b"),
+        ("ident", "x" * 129),
+        ("ident", "ï"),
+        ("ident", True),
+        ("ident", -1),
+        ("ident", 10**4000),
+        ("ident", 1.5),
+        ("ident", {}),
+        ("word", "someone@district.example"),
+        ("word", "x" * 65),
+        ("word", "line\nbreak"),
+        ("word", "success\n"),
+        ("word", 7),
+        ("word", False),
+        ("flag", 1),
+        ("flag", 0),
+        ("flag", "true"),
+        ("flag", "false"),
+        ("count", -1),
+        ("count", 1.0),
+        ("count", "3"),
+        ("count", True),
+        ("count", 2**53 + 1),
+        ("count", 10**400),  # no floating-point number can hold it, so no metric can
+        ("time", ""),
+        ("time", "yesterday"),
+        ("time", "0001-01-01T00:00:00Z"),
+        ("time", "0001-01-01T00:00:00+14:00"),
+        ("time", "9999-12-31T23:59:59-23:00x"),
+        ("time", "1970-01-01T00:00:00Z"),
+        ("time", "1969-12-31T23:59:59Z"),
+        ("time", "2025-02-30T00:00:00Z"),
+        ("time", "2025-08-15T12:58:46Z; drop"),
+        ("time", "２０２５-08-15"),  # noqa: RUF001 - digits that are not ASCII
+        ("time", "\ud800" * 20),
+        ("time", 1_755_262_726),
+        ("time", float("inf")),
+        ("time", True),
+        ("time", {}),
+    ],
+)
+def test_bad_members_are_none_and_reported_once_by_name(reader: str, value: Any) -> None:
+    one, reported = fields({"x": value})
+    assert READERS[reader][0](one, "x") is None
+    assert reported == ["x"]
+
+
+def test_a_count_has_a_highest_value() -> None:
+    one, reported = fields({"hour": 24})
+    assert one.count("hour", 23) is None
+    assert reported == ["hour"]
+
+
+def test_a_nested_object_is_named_with_its_place() -> None:
+    one, reported = fields({"auth": {"inner": {"updated_at": "never"}}})
+    assert one.nested("auth").nested("inner").time("updated_at") is None
+    assert reported == ["auth.inner.updated_at"]
+
+
+@pytest.mark.parametrize(("value", "report"), [(None, []), ("text", ["a"]), ([], ["a"]), (0, ["a"]), (False, ["a"])])
+def test_a_nested_object_that_is_none_is_empty(value: Any, report: list[str]) -> None:
+    one, reported = fields({"a": value})
+    assert one.nested("a").text("b") is None
+    assert reported == report
+
+
+@given(json_values())
+def test_any_value_is_of_the_right_type_or_none_and_reported(value: Any) -> None:
+    for name, (read, kind) in READERS.items():
+        one, reported = fields({"x": value})
+        result = read(one, "x")
+        unreadable = result is None and value is not None and (name, value) != ("word", "")
+        assert type(result) in (kind, type(None))
+        assert reported == (["x"] if unreadable else [])
+        if isinstance(result, str):
+            result.encode()
+        elif result is not None:
+            float(result)
+
+
+@given(st.text(st.characters(codec=None), max_size=40) | st.datetimes().map(str) | st.datetimes().map(lambda t: f"{t.isoformat()}Z"))
+def test_any_text_is_a_time_after_1970_or_none(text: str) -> None:
+    one, _ = fields({"x": text})
+    seconds = one.time("x")
+    assert seconds is None or 0 < seconds < 1e12

@@ -1,0 +1,308 @@
+"""Do the replies of every call become models, and anything else an `ApiError`?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from exporter.api import models
+from exporter.api.auth import BasicCredentials, BearerToken, ClientCredentials
+from exporter.api.client import AccountApi, Client, TenantApi
+from exporter.api.errors import ApiError
+from exporter.api.fields import Fields
+from exporter.api.wire import Reply
+from tests.api.fakes import SECRET, FakeTransport, client, data, json_values, replies, reply
+from tests.virtual_time import run_virtual
+
+UUID = "123e4567-e89b-12d3-a456-426614174000"
+TIME = 1_755_262_726.28
+STAMP = "2025-08-15T12:58:46.280Z"
+
+TENANT = {
+    "id": UUID,
+    "name": "Springfield",
+    "actor_id": UUID,
+    "account": {"id": "a1", "name": "District", "public_id": "P1", "timezone": "UTC", "userdata": {}},
+    "cloud": {"id": "c1", "name": "Cloud", "generation": 2, "env": {"id": "e1", "name": "prod"}},
+    "integration": {"id": "i1", "name": "Rosters", "version": "1.2"},
+    "auth": {"type": "oauth2", "client_id": "id", "client_secret": SECRET, "updated_at": STAMP},
+    "app_auth": {"password": SECRET, "api_key": SECRET},
+    "a_new_member": {"deep": [1]},
+}
+
+MODELS: dict[str, Callable[[Fields], Any]] = {
+    "tenant": models.Tenant.read,
+    "state": models.State.read,
+    "ingestion": models.Ingestion.read,
+    "schedule": models.Schedule.read,
+    "rollover": models.Rollover.read,
+    "application": models.Application.read,
+    "scope": models.Scope.read,
+    "actor": models.Actor.read,
+    "integration": models.Integration.read,
+    "version": models.IntegrationVersion.read,
+}
+
+MEMBERS = st.sampled_from(
+    "id name type state started_at has_pending_task hour days enabled last_executed_at metadata created start_date "
+    "end_date status status_change_failure_count failure_reason auth_type auth_state deliver_tasks validate_tasks "
+    "selected version release_state account cloud integration auth client_id client_secret updated_at public_id "
+    "rollover_mode_enabled synchronization_suspended setup_mode_enabled mass_change_pending a_new_flag".split()
+)
+
+CALLS: dict[str, Callable[[Client], Awaitable[Any]]] = {
+    "myself": lambda one: tenant(one).myself(),
+    "state": lambda one: tenant(one).state(),
+    "application": lambda one: tenant(one).application(),
+    "rollovers": lambda one: tenant(one).rollovers(),
+    "schedules": lambda one: tenant(one).schedules(),
+    "ingestions": lambda one: tenant(one).ingestions(),
+    "ingestion": lambda one: tenant(one).ingestion(UUID),
+    "schools": lambda one: tenant(one).schools(),
+    "courses": lambda one: tenant(one).courses(),
+    "tenants": lambda one: account(one).tenants(["a"], ["b"]),
+    "actors": lambda one: account(one).actors(),
+    "clouds": lambda one: account(one).clouds(),
+    "integrations": lambda one: account(one).integrations(),
+    "versions": lambda one: account(one).versions(UUID),
+}
+
+
+def tenant(one: Client) -> TenantApi:
+    return one.tenant(BasicCredentials("user", "password"))
+
+
+def account(one: Client) -> AccountApi:
+    return one.account(BearerToken("ready"))
+
+
+def read(model: str, raw: dict[str, Any]) -> tuple[Any, list[str]]:
+    """The model, and the names of the members that it could not read."""
+    reported: list[str] = []
+    return MODELS[model](Fields(raw, reported.append)), reported
+
+
+def test_every_call_of_both_apis_is_in_the_table() -> None:
+    public = {name for api in (TenantApi, AccountApi) for name in vars(api) if not name.startswith("_")}
+    assert set(CALLS) == public
+
+
+def test_a_tenant_is_read_with_its_credentials() -> None:
+    found, reported = read("tenant", TENANT)
+    assert found == models.Tenant(
+        id=UUID,
+        name="Springfield",
+        account_id="a1",
+        account_public_id="P1",
+        account_name="District",
+        cloud_id="c1",
+        cloud_name="Cloud",
+        integration_id="i1",
+        integration="Rosters",
+        integration_version="1.2",
+        credentials=ClientCredentials("id", SECRET),
+        credentials_updated_at=TIME,
+    )
+    assert reported == []
+    assert SECRET not in repr(found)
+
+
+def test_a_tenant_may_be_nothing_but_an_id() -> None:
+    parts = dict.fromkeys(("name", "account", "cloud", "integration", "auth", "app_auth"))
+    assert read("tenant", {"id": UUID, **parts}) == (models.Tenant(UUID), [])
+
+
+@pytest.mark.parametrize("ident", [None, "", "a/b", True])
+def test_a_tenant_without_an_id_is_none_and_reported(ident: Any) -> None:
+    found, reported = read("tenant", {**TENANT, "id": ident})
+    assert found is None
+    assert "id" in reported
+
+
+@pytest.mark.parametrize(
+    ("auth", "credentials", "reported"),
+    [
+        ({"type": "basic"}, BasicCredentials("id", "secret"), []),
+        ({"type": "Basic"}, BasicCredentials("id", "secret"), []),
+        ({"type": "OAuth2"}, ClientCredentials("id", "secret"), []),
+        ({"type": None}, ClientCredentials("id", "secret"), []),
+        ({"type": "text"}, ClientCredentials("id", "secret"), ["auth.type"]),
+        ({"client_secret": None}, None, []),
+        ({"client_id": ""}, None, []),
+        ({"client_secret": "\ud800"}, None, ["auth.client_secret"]),
+        ({"updated_at": 5}, ClientCredentials("id", "secret"), ["auth.updated_at"]),
+    ],
+)
+def test_credentials_of_every_kind_are_read(auth: dict[str, Any], credentials: Any, reported: list[str]) -> None:
+    found, names = read("tenant", {"id": UUID, "auth": {"client_id": "id", "client_secret": "secret", **auth}})
+    assert (found.credentials, names) == (credentials, reported)
+
+
+def test_every_boolean_of_the_state_is_a_flag_and_nothing_else_is() -> None:
+    raw = {"rollover_mode_enabled": True, "setup_mode_enabled": None, "mass_change_pending": "yes", "new_flag": False}
+    found, reported = read("state", {**raw, "id": UUID, "not a name": True, "count": 1})
+    assert found.flags == {"rollover_mode_enabled": True, "new_flag": False}
+    assert reported == ["mass_change_pending"]
+
+
+def test_an_ingestion_with_an_unknown_state_is_unfinished() -> None:
+    raw = {"type": "a_new_type", "state": "a_new_state", "started_at": "0001-01-01T00:00:00Z", "has_pending_task": None}
+    found, reported = read("ingestion", raw)
+    assert found == models.Ingestion(None, "a_new_type", "a_new_state", None, None)
+    assert not found.finished
+    assert reported == ["started_at"]
+
+
+@pytest.mark.parametrize("state", ["success", "failed", "cancelled", "timeout"])
+def test_four_states_are_final(state: str) -> None:
+    assert read("ingestion", {"state": state})[0].finished
+
+
+def test_a_schedule_is_read_as_published() -> None:
+    raw = {"type": "unspecified", "last_executed_at": STAMP, "enabled": True, "hour": 1, "days": "text", "metadata": None}
+    found, reported = read("schedule", raw)
+    assert found == models.Schedule(None, "unspecified", True, 1, "text", None, TIME, None)
+    assert reported == ["days"]
+
+
+@pytest.mark.parametrize(
+    ("days", "text"),
+    [
+        (None, ""),
+        ("1-5", "1-5"),
+        ([1, 2], "[1, 2]"),
+        ({"mon": True}, '{"mon": true}'),
+        ("x" * 201, ""),
+        ("a\nb", ""),
+        ("\ud800", ""),
+    ],
+)
+def test_days_are_a_label_only_if_they_can_be_one(days: Any, text: str) -> None:
+    assert read("schedule", {"days": days})[0].days == text
+
+
+@pytest.mark.parametrize(("hour", "expected"), [(0, 0), (23, 23), (24, None), (-1, None), ("5", None), (True, None)])
+def test_an_hour_is_from_0_to_23(hour: Any, expected: int | None) -> None:
+    assert read("schedule", {"hour": hour})[0].hour == expected
+
+
+def test_a_schedule_knows_when_it_was_made() -> None:
+    assert read("schedule", {"metadata": {"created": STAMP, "updated": None}})[0].created_at == TIME
+
+
+def test_a_rollover_is_read() -> None:
+    raw = {
+        "id": 5,
+        "name": "Summer",
+        "type": "new_year",
+        "start_date": "2025-08-15",
+        "end_date": STAMP,
+        "status": "ongoing",
+        "status_change_failure_count": 2,
+        "failure_reason": "",
+    }
+    found, reported = read("rollover", raw)
+    assert found == models.Rollover("5", "Summer", "new_year", "ongoing", 1_755_216_000.0, TIME, 2, None)
+    assert reported == []
+
+
+def test_the_small_models_are_read() -> None:
+    raw = {"auth_type": "oauth2", "auth_state": "error", "deliver_tasks": True, "auth_props": {"password": SECRET}}
+    application, _ = read("application", raw)
+    assert application == models.Application("oauth2", "error", True, None)
+    assert SECRET not in repr(application)
+    assert read("scope", {"selected": False})[0].selected is False
+    assert read("actor", {"type": None})[0].type == ""
+    assert read("integration", {"id": "i", "name": "n", "version": "v"})[0] == models.Integration("i", "n", "v")
+    assert read("version", {"version": "1", "release_state": "beta"})[0] == models.IntegrationVersion("1", "beta")
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_an_empty_object_is_a_model_of_nothing(model: str) -> None:
+    _, reported = read(model, {})
+    assert reported == (["id"] if model == "tenant" else [])
+
+
+@given(st.dictionaries(MEMBERS, json_values(MEMBERS), max_size=8))
+def test_any_object_is_a_model(raw: dict[str, Any]) -> None:
+    for model in MODELS:
+        found, _ = read(model, raw)
+        repr(found).encode()
+
+
+async def outcomes(answer: Reply) -> None:
+    """Every call, with this answer to all of them."""
+    for call in CALLS.values():
+        one = client(FakeTransport(replies(answer)))
+        try:
+            await call(one)
+        except ApiError:
+            continue
+
+
+DEEPEST = [b'{"data": [{"days": ' + b"[" * depth + b"]" * depth + b"}]}" for depth in range(930, 1000, 3)]
+
+
+@settings(max_examples=60)
+@given(st.binary(max_size=100) | json_values(st.just("data") | MEMBERS).map(lambda value: json.dumps(value).encode()))
+@example(b'{"data": null}')
+@example(b'{"data": {"id": 1e999}}')
+def test_any_reply_to_any_call_gives_a_value_or_an_api_error(body: bytes) -> None:
+    run_virtual(outcomes(reply(body)))
+
+
+@settings(max_examples=60)
+@given(st.dictionaries(MEMBERS, json_values(MEMBERS), max_size=6))
+def test_any_object_in_a_good_envelope_gives_a_value_or_an_api_error(raw: dict[str, Any]) -> None:
+    run_virtual(outcomes(data(raw)))
+    run_virtual(outcomes(data([None, raw, raw])))
+
+
+def test_nesting_as_deep_as_json_allows_gives_a_value_or_an_api_error() -> None:
+    for body in DEEPEST:
+        run_virtual(outcomes(reply(body)))
+
+
+def test_what_cannot_be_read_is_counted_by_endpoint_and_field() -> None:
+    async def scenario() -> None:
+        one = client(FakeTransport(replies(data([{"hour": 99, "days": "text"}]))))
+        assert len(await tenant(one).schedules()) == 1
+        assert one.observer.invalid_fields == [("/tenant/schedules", "days"), ("/tenant/schedules", "hour")]
+
+    run_virtual(scenario())
+
+
+def test_an_ingestion_that_is_gone_is_none() -> None:
+    async def scenario() -> None:
+        transport = FakeTransport(replies(reply({"error": {}}, 404)))
+        assert await tenant(client(transport)).ingestion(UUID) is None
+        assert transport.calls[0].path == f"/v2/interop/ingestions/{UUID}"
+
+    run_virtual(scenario())
+
+
+def test_an_ingestion_is_not_gone_because_the_token_endpoint_is() -> None:
+    async def scenario() -> None:
+        one = client(FakeTransport(replies(data({})), replies(reply({}, 404))))
+        with pytest.raises(ApiError) as caught:
+            await one.tenant(ClientCredentials("id", "secret")).ingestion(UUID)
+        assert caught.value.reason == "bad_response"
+
+    run_virtual(scenario())
+
+
+def test_the_filters_of_the_tenant_list_are_sent_where_there_are_any() -> None:
+    async def scenario() -> None:
+        transport = FakeTransport(replies(data([TENANT, {"name": "no id"}, None])))
+        found = await account(client(transport, page_size=50)).tenants(["a", "b"], ["c"])
+        assert [one.id for one in found] == [UUID]
+        assert transport.calls[0].query == {"accounts": "a,b", "integrations": "c", "page": "0", "page_size": "50"}
+        await account(client(transport)).tenants()
+        assert transport.calls[-2].query == {"page": "0"}
+
+    run_virtual(scenario())

@@ -1,0 +1,310 @@
+"""Is every end of an ingestion counted once, on servers of either kind?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.api.errors import ForbiddenError, ServerError
+from exporter.api.models import FINAL_STATES
+from exporter.collectors.ingestions import (
+    DURATION,
+    FINISHED,
+    INGESTIONS,
+    LAST_STARTED,
+    LOST,
+    OLDEST_UNFINISHED,
+    PENDING,
+    IngestionsCollector,
+)
+from tests.collectors.visits import Visits
+from tests.virtual_time import START
+
+POLL = 60.0
+
+
+def ingestion(ident: str | None, state: str | None = "executing", began: float | None = START - 600, **more: Any) -> Any:
+    """An ingestion as the API shows it; `began` in Unix seconds."""
+    started = None if began is None else datetime.fromtimestamp(began, UTC).isoformat(timespec="milliseconds")
+    return {"id": ident, "type": "collection", "state": state, "started_at": started, "has_pending_task": False} | more
+
+
+def listing(*ingestions: Any, **by_id: Any) -> dict[str, Any]:
+    """An API with this list, and these ingestions (or statuses) by id."""
+    answers = {"/ingestions": {"data": [None, *ingestions]}}
+    return answers | {
+        f"/ingestions/{ident}": value if isinstance(value, int) else {"data": value} for ident, value in by_id.items()
+    }
+
+
+def visits(*polls: dict[str, Any]) -> Visits:
+    """A tenant after these polls, a minute apart."""
+    visited = Visits(IngestionsCollector())
+    for number, answers in enumerate(polls):
+        visited.visit(answers, START + number * POLL)
+    return visited
+
+
+def ends(visited: Visits) -> dict[tuple[str, ...], float]:
+    """The ends that were counted, without the zeros."""
+    return {kind: count for kind, count in visited.series(FINISHED).items() if count}
+
+
+def test_one_that_left_the_list_is_asked_for_by_its_id_and_counted() -> None:
+    visited = visits(listing(ingestion("a")), listing(a=ingestion("a", "success")))
+    assert visited.asked == ["/ingestions", "/ingestions/a"]
+    assert ends(visited) == {("collection", "success"): 1}
+    assert visited.fleet(DURATION) == {("collection", "success", "_count"): 1, ("collection", "success", "_sum"): 660.0}
+    assert visited.fleet_changed
+
+
+def test_an_end_is_asked_for_and_counted_once() -> None:
+    gone = listing(a=ingestion("a", "failed"))
+    visited = visits(listing(ingestion("a")), gone, gone, gone)
+    assert visited.asked == ["/ingestions"]
+    assert ends(visited) == {("collection", "failed"): 1}
+    assert not visited.fleet_changed
+
+
+def test_one_that_the_server_lists_as_finished_is_counted_without_asking() -> None:
+    done = listing(ingestion("a", "cancelled"))
+    visited = visits(listing(ingestion("a")), done, done)
+    assert visited.asked == ["/ingestions"]
+    assert ends(visited) == {("collection", "cancelled"): 1}
+
+
+def test_one_that_began_and_ended_between_two_polls_is_counted_where_the_server_lists_it() -> None:
+    visited = visits(listing(), listing(ingestion("a", "success", START + 1)))
+    assert ends(visited) == {("collection", "success"): 1}
+
+
+def test_the_first_poll_counts_no_end_and_gives_a_zero_for_each_final_state_of_each_type_seen() -> None:
+    visited = visits(listing(ingestion("a", "success"), ingestion("b", type="mirror"), ingestion("c", type=None)))
+    assert visited.series(FINISHED) == {
+        (kind, state): 0 for kind in ("collection", "mirror", "") for state in FINAL_STATES
+    }
+    assert visited.fleet(DURATION) == {}
+    assert visited.fleet(LOST) == {(): 0}
+
+
+def test_zeros_and_counts_stay_when_the_list_is_empty() -> None:
+    visited = visits(listing(ingestion("a")), listing(a=ingestion("a", "timeout")), listing())
+    assert visited.series(FINISHED) == {("collection", state): float(state == "timeout") for state in FINAL_STATES}
+    assert visited.series(INGESTIONS) == {}
+    assert visited.series(PENDING) == {(): 0}
+
+
+def test_an_ingestion_that_the_api_no_longer_knows_is_lost_and_no_outcome() -> None:
+    visited = visits(listing(ingestion("a")), listing(), listing())
+    assert ends(visited) == {}
+    assert visited.fleet(LOST) == {(): 1}
+    assert visited.asked == ["/ingestions"]
+
+
+@pytest.mark.parametrize(("status", "error"), [(500, ServerError), (403, ForbiddenError)])
+def test_a_poll_that_can_not_ask_by_id_fails_and_changes_nothing(status: int, error: type[Exception]) -> None:
+    visited = visits(listing(ingestion("a"), ingestion("b")))
+    before, memory = visited.series(FINISHED), visited.memory
+    with pytest.raises(error):
+        visited.visit(listing(a=ingestion("a", "success"), b=status), START + POLL)
+    assert (visited.series(FINISHED), visited.memory, visited.fleet(DURATION)) == (before, memory, {})
+    visited.visit(listing(a=ingestion("a", "success"), b=ingestion("b", "success")), START + 2 * POLL)
+    assert ends(visited) == {("collection", "success"): 2}
+
+
+def test_one_that_left_the_list_unfinished_is_asked_for_until_it_ends() -> None:
+    still = listing(a=ingestion("a", "executing"))
+    silent = listing(a=ingestion("a", None))
+    visited = visits(listing(ingestion("a")), still, silent, still)
+    assert visited.asked == ["/ingestions", "/ingestions/a"]
+    assert ends(visited) == {}
+    visited.visit(listing(a=ingestion("a", "success")), START + 4 * POLL)
+    assert ends(visited) == {("collection", "success"): 1}
+
+
+def test_one_that_comes_back_into_the_list_unfinished_is_counted_when_it_ends() -> None:
+    visited = visits(
+        listing(ingestion("a")),
+        listing(a=ingestion("a")),
+        listing(ingestion("a")),
+        listing(a=ingestion("a", "success")),
+    )
+    assert ends(visited) == {("collection", "success"): 1}
+
+
+@pytest.mark.parametrize("first", [listing(ingestion("a", "success")), listing(a=ingestion("a", "success"))])
+def test_a_finished_one_that_flickers_in_and_out_of_the_list_counts_once(first: dict[str, Any]) -> None:
+    shown, hidden = listing(ingestion("a", "success")), listing(a=ingestion("a", "success"))
+    visited = visits(listing(ingestion("a")), first, hidden, shown, hidden, hidden, shown, shown)
+    assert ends(visited) == {("collection", "success"): 1}
+    assert visited.fleet(DURATION)[("collection", "success", "_count")] == 1
+
+
+def test_a_list_that_lags_behind_does_not_make_an_end_count_twice() -> None:
+    stale, done = listing(ingestion("a")), listing(a=ingestion("a", "success"))
+    visited = visits(stale, done, stale, stale, done, done)
+    assert ends(visited) == {("collection", "success"): 1}
+
+
+def test_a_new_final_state_is_counted_under_its_own_name() -> None:
+    visited = visits(listing(ingestion("a")), listing(a=ingestion("a", "partially_applied")))
+    assert ends(visited) == {("collection", "partially_applied"): 1}
+
+
+def test_ingestions_without_ids_are_shown_and_never_counted() -> None:
+    visited = visits(
+        listing(ingestion(None), ingestion(None, "success"), ingestion(None, "preparing", None)),
+        listing(ingestion(None, "failed", START + 1)),
+    )
+    assert visited.asked == ["/ingestions"]
+    assert ends(visited) == {}
+    assert visited.series(INGESTIONS) == {("collection", "failed"): 1}
+
+
+def test_the_list_is_counted_by_type_and_state_and_the_oldest_unfinished_shown() -> None:
+    visited = visits(
+        listing(
+            ingestion("a", began=START - 50),
+            ingestion("b", began=START - 500, has_pending_task=True),
+            ingestion("c", began=None, has_pending_task=None),
+            ingestion("d", "success", START - 5000),
+            ingestion("e", "scheduled", None),
+        )
+    )
+    assert visited.series(INGESTIONS) == {
+        ("collection", "executing"): 3,
+        ("collection", "success"): 1,
+        ("collection", "scheduled"): 1,
+    }
+    assert visited.series(OLDEST_UNFINISHED) == {("collection", "executing"): START - 500}
+    assert visited.series(PENDING) == {(): 1}
+
+
+def test_the_last_start_in_each_state_survives_the_list_and_never_goes_back() -> None:
+    visited = visits(
+        listing(ingestion("a", began=START - 100), ingestion("b", began=START - 50)),
+        listing(ingestion("a", began=START - 100), b=ingestion("b", "success", START - 50)),
+        listing(a=ingestion("a", "success", START - 100)),
+        listing(),
+    )
+    assert visited.series(LAST_STARTED) == {
+        ("collection", "executing"): START - 50,
+        ("collection", "success"): START - 50,
+    }
+
+
+def test_an_end_without_a_start_counts_and_has_no_duration() -> None:
+    visited = visits(listing(ingestion("a")), listing(a=ingestion("a", "success", None)))
+    assert ends(visited) == {("collection", "success"): 1}
+    assert visited.fleet(DURATION) == {}
+
+
+def test_a_start_in_the_future_lasts_no_time_rather_than_less() -> None:
+    visited = visits(listing(ingestion("a")), listing(a=ingestion("a", "success", START + 9999)))
+    assert visited.fleet(DURATION)[("collection", "success", "_sum")] == 0
+
+
+def test_two_tenants_share_durations_and_nothing_else() -> None:
+    one = visits(listing(ingestion("a")), listing(a=ingestion("a", "success")))
+    other = Visits(one.collector)
+    other.visit(listing(ingestion("a")))
+    assert ends(other) == {}
+    other.visit(listing(a=ingestion("a", "success")), START + POLL)
+    assert other.fleet(DURATION)[("collection", "success", "_count")] == 2
+
+
+def test_ten_thousand_ends_leave_little_memory() -> None:
+    visited = Visits(IngestionsCollector())
+    for day in range(100):
+        now = START + day * 86_400
+        running = [ingestion(f"{day}-{number}", began=now) for number in range(100)]
+        visited.visit(listing(*running), now)
+        done = {row["id"]: row | {"state": "success"} for row in running}
+        visited.visit(listing(**done), now + POLL)
+    assert ends(visited) == {("collection", "success"): 10_000}
+    assert len(visited.memory.unfinished) == 0
+    assert len(visited.memory.ended) == 100
+
+
+def test_a_server_that_never_ends_what_left_its_list_is_not_asked_for_more_and_more() -> None:
+    visited = Visits(IngestionsCollector())
+    zombies: dict[str, Any] = {}
+    for number in range(60):
+        row = ingestion(f"z{number}")
+        visited.visit(listing(row, **zombies), START + number * POLL)
+        zombies[row["id"]] = row
+    visited.visit(listing(**zombies), START + 60 * POLL)
+    visited.visit(listing(**zombies), START + 61 * POLL)
+    assert len(visited.asked) == 51
+    assert "/ingestions/z59" in visited.asked
+    assert visited.fleet(LOST) == {(): 10}
+    assert ends(visited) == {}
+
+
+@dataclass(frozen=True)
+class Life:
+    """One ingestion's life: when it begins and ends, in polls, and how."""
+
+    ident: str
+    kind: str
+    begins: float
+    ends: float
+    state: str
+
+    def at(self, poll: int) -> Any:
+        state = "executing" if poll < self.ends else self.state
+        return ingestion(self.ident, state, START + self.begins * POLL, type=self.kind)
+
+
+@st.composite
+def _lives(draw: st.DrawFn) -> list[Life]:
+    """Lives that at least one poll sees before they end."""
+    lives = []
+    for number in range(draw(st.integers(0, 8))):
+        seen = draw(st.integers(0, 8))
+        begins, last = seen - draw(st.sampled_from((0.0, 0.5, 3.25))), seen + draw(st.sampled_from((0.5, 1.0, 4.75)))
+        kind, state = draw(st.sampled_from(("collection", "mirror"))), draw(st.sampled_from(FINAL_STATES))
+        lives.append(Life(str(number), kind, begins, last, state))
+    return lives
+
+
+def _poll(lives: list[Life], poll: int, *, lists_finished: bool) -> dict[str, Any]:
+    begun = [life for life in lives if life.begins <= poll]
+    listed = [life.at(poll) for life in begun if poll < life.ends or lists_finished]
+    return listing(*listed, **{life.ident: life.at(poll) for life in begun})
+
+
+@given(lives=_lives())
+def test_a_server_that_lists_finished_ones_gives_the_figures_of_one_that_does_not(lives: list[Life]) -> None:
+    either = [
+        visits(*(_poll(lives, poll, lists_finished=lists_finished) for poll in range(15)))
+        for lists_finished in (False, True)
+    ]
+    truth = Counter((life.kind, life.state) for life in lives)
+    for visited in either:
+        assert ends(visited) == truth
+        assert sum(count for key, count in visited.fleet(DURATION).items() if key[-1] == "_count") == len(lives)
+    assert either[0].fleet(DURATION) == either[1].fleet(DURATION)
+    assert either[0].series(LAST_STARTED) == either[1].series(LAST_STARTED)
+
+
+@given(lives=_lives(), hidden=st.lists(st.sets(st.integers(0, 7)), min_size=15, max_size=15))
+def test_each_end_counts_once_however_the_list_flickers(lives: list[Life], hidden: list[set[int]]) -> None:
+    """Any ingestion may be missing from any list, finished or not; a last poll shows nothing, so all are known."""
+    polls = []
+    for poll, missing in enumerate(hidden):
+        answers = _poll(lives, poll, lists_finished=True)
+        rows = [row for row in answers["/ingestions"]["data"] if row and int(row["id"]) not in missing]
+        polls.append(answers | {"/ingestions": {"data": rows}})
+    visited = visits(*polls, _poll(lives, 15, lists_finished=False))
+    truth = Counter((life.kind, life.state) for life in lives)
+    seen = ends(visited)
+    assert all(seen[kind] <= truth[kind] for kind in seen)
+    always = [life for life in lives if int(life.ident) not in set[int]().union(*hidden)]
+    assert all(seen.get(kind, 0) >= count for kind, count in Counter((life.kind, life.state) for life in always).items())

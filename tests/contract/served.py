@@ -1,0 +1,125 @@
+"""How do the tests let other processes talk to the simulated API, and start them?"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TypeVar
+
+import pytest
+
+from exporter.simulator import Simulator, serve
+
+T = TypeVar("T")
+
+
+@contextmanager
+def served(simulator: Simulator) -> Iterator[str]:
+    """The simulator over HTTP on a loop and thread of its own; gives its base URL."""
+    loop = asyncio.new_event_loop()
+    ready: threading.Event = threading.Event()
+    stop = asyncio.Event()
+    urls: list[str] = []
+
+    async def live() -> None:
+        async with serve(simulator) as base_url:
+            urls.append(base_url)
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(live(),), daemon=True)
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield urls[0]
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+        loop.close()
+
+
+def environment(simulator: Simulator, base_url: str, **more: str) -> dict[str, str]:
+    """What a process needs to read the simulator with account credentials."""
+    return {"KIMONO_API_URL": base_url, "KIMONO_API_KEY": simulator.api_key, "KIMONO_API_RATE_LIMIT": "2000", **more}
+
+
+class Process:
+    """A process that was started here, and its output so far."""
+
+    def __init__(self, command: Sequence[str], environ: Mapping[str, str], folder: Path) -> None:
+        self._files: list[IO[bytes]] = [(folder / name).open("wb") for name in ("out", "err")]
+        self._folder = folder
+        self.popen = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=self._files[0],
+            stderr=self._files[1],
+            env={"PATH": os.environ["PATH"], "HOME": str(folder), **environ},
+        )
+
+    @property
+    def output(self) -> str:
+        return (self._folder / "out").read_text()
+
+    @property
+    def errors(self) -> str:
+        return (self._folder / "err").read_text()
+
+    def send(self, number: int) -> None:
+        self.popen.send_signal(number)
+
+    def wait(self, seconds: float) -> int:
+        return self.popen.wait(seconds)
+
+    def close(self) -> None:
+        if self.popen.poll() is None:
+            self.popen.kill()
+        self.popen.wait(10)
+        for file in self._files:
+            file.close()
+
+
+@contextmanager
+def running(command: Sequence[str], environ: Mapping[str, str], folder: Path) -> Iterator[Process]:
+    """A process, ended at the latest with the block."""
+    folder.mkdir(parents=True, exist_ok=True)
+    process = Process(command, environ, folder)
+    try:
+        yield process
+    finally:
+        process.close()
+
+
+def kimono(*arguments: str) -> list[str]:
+    """The command line of the exporter."""
+    return [sys.executable, "-m", "exporter", *arguments]
+
+
+def eventually(ask: Callable[[], T], seconds: float = 40) -> T:
+    """What `ask` gives as soon as it is true. Another process is waited for here, so real time has to pass."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = ask()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.1)
+
+
+def needed(program: str) -> str:
+    """The path of a program that a test can't do without: in CI its absence is a failure, and never a skip."""
+    path = shutil.which(program)
+    if path:
+        return path
+    reason = f"{program} is not installed; on Debian, .ci/run installs all that the tests need"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)

@@ -1,0 +1,348 @@
+"""Do the commands do what they say, with the exit codes of the contract, and never a traceback or a secret?"""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from exporter import __version__
+from exporter.cli import run_command
+from exporter.reference import metrics_markdown
+from exporter.simulator import Fault, Simulator
+from tests.contract.harness import Page
+from tests.contract.served import Process, environment, eventually, kimono, running, served
+
+MARK = "S3CR3T"
+
+
+@pytest.fixture
+def hub() -> Simulator:
+    return Simulator(tenants=5, stories=[])
+
+
+@pytest.fixture
+def url(hub: Simulator) -> Iterator[str]:
+    with served(hub) as base_url:
+        yield base_url
+
+
+def get(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=10) as reply:  # noqa: S310 - loopback
+        return str(reply.read().decode())
+
+
+def clean(*texts: str) -> None:
+    """No output may hold a traceback or a secret."""
+    for text in texts:
+        assert "Traceback" not in text
+        assert MARK not in text
+
+
+# check
+
+
+def test_check_prints_a_table_and_succeeds(hub: Simulator, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["check"], environment(hub, url)) == 0
+    out, err = capsys.readouterr()
+    clean(out, err)
+    for row in hub.tenants():
+        assert row.name in out
+    assert "All 5 tenants can be read." in out
+    assert err == "", "nothing but the table where there is no terminal"
+
+
+def test_check_names_who_fails_why_and_how_to_mend_it(
+    hub: Simulator, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = hub.tenants()[0]
+    hub.faults.add(Fault("unauthorized", tenant_id=bad.id, endpoint="/tenant/state"))
+    hub.faults.add(Fault("html", tenant_id=hub.tenants()[1].id, status=200))
+    assert run_command(["check"], environment(hub, url)) == 1
+    out, err = capsys.readouterr()
+    clean(out, err)
+    assert "2 of 5 tenants can't be read." in out
+    assert "state: auth: the credentials were refused (HTTP 401)" in out
+    assert "application, ingestions, rollovers, schedules " in out
+    assert "all 5: bad_response: the reply is HTML" in out
+    assert "Give the current" in out
+
+
+def test_check_says_when_the_tenants_cannot_be_listed(
+    hub: Simulator, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["check"], environment(hub, url) | {"KIMONO_API_KEY": "wrong"}) == 1
+    out, err = capsys.readouterr()
+    clean(out, err)
+    assert "The tenants can't be listed: the credentials were refused (HTTP 401)" in out
+    assert "To mend it:" in out
+
+
+def test_check_finds_nobody_behind_a_filter(hub: Simulator, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["check", "--discovery.include", "nobody*"], environment(hub, url)) == 1
+    assert "No tenant was found." in capsys.readouterr().out
+
+
+def test_a_hostile_name_cannot_steer_the_terminal(hub: Simulator, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    hub.rename(hub.tenants()[0].id, "[bold]Evil\x1b[2J\x07 District")
+    assert run_command(["check"], environment(hub, url)) == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "[bold]Evil?[2J? District" in out
+
+
+def test_actor_credentials_alone_are_enough(
+    hub: Simulator, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = [row.credentials for row in hub.tenants()]
+    entries = [{"type": each.type, "client_id": each.client_id, "client_secret": each.client_secret} for each in shown]
+    (tmp_path / "tenants.yaml").write_text(json.dumps(entries[:2]))
+    environ = {"KIMONO_API_URL": url, "KIMONO_API_TENANTS_FILE": str(tmp_path / "tenants.yaml")}
+    assert run_command(["check"], environ) == 0
+    out, err = capsys.readouterr()
+    clean(out, err)
+    assert "All 2 tenants can be read." in out
+
+    entries[1]["client_secret"] = "wrong"
+    (tmp_path / "tenants.yaml").write_text(json.dumps(entries[:2]))
+    assert run_command(["check"], environ) == 1
+    out, err = capsys.readouterr()
+    clean(out, err)
+    assert hub.tenants()[0].name in out, "one entry that fails does not hide the other"
+    assert "entry 2" in out
+
+
+@pytest.mark.parametrize("kind", ["key", "client", "token", "files"])
+def test_every_kind_of_account_credentials_works(
+    kind: str, hub: Simulator, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "key").write_text(hub.api_key + "\n")
+    environ = {
+        "key": {"KIMONO_API_KEY": hub.api_key},
+        "client": {"KIMONO_API_CLIENT_ID": hub.client_id, "KIMONO_API_CLIENT_SECRET": hub.client_secret},
+        "token": {"KIMONO_API_TOKEN": hub.token},
+        "files": {"KIMONO_API_KEY_FILE": str(tmp_path / "key")},
+    }[kind]
+    assert run_command(["check", "--api.rate_limit=500"], {"KIMONO_API_URL": url, **environ}) == 0
+    clean(*capsys.readouterr())
+
+
+# once, metrics, help
+
+
+def test_once_prints_one_whole_page_for_the_textfile_collector(
+    hub: Simulator, url: str, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    assert run_command(["once"], environment(hub, url)) == 0
+    text = capfdbinary.readouterr().out.decode()
+    clean(text)
+    page = Page(text)
+    assert len(page.all("kimono_tenant_up")) == 5
+    assert not [name for name in page.names() if name.startswith(("process_", "python_"))]
+
+
+def test_once_fails_if_nobody_can_be_listed(
+    hub: Simulator, url: str, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    hub.faults.add(Fault("html", endpoint="/tenants"))
+    assert run_command(["once"], environment(hub, url)) == 1
+    captured = capfdbinary.readouterr()
+    assert Page(captured.out.decode()).value("kimono_up") == 0
+    assert b"the tenants can't be listed" in captured.err
+
+
+def test_metrics_prints_the_reference(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["metrics"], {}) == 0
+    assert capsys.readouterr().out == metrics_markdown()
+
+
+@pytest.mark.parametrize("command", [[], ["run"], ["demo"], ["simulate"], ["check"], ["once"], ["metrics"]])
+def test_help_is_there_for_every_command(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run_command([*command, "--help"], {})
+    assert ended.value.code == 0
+    assert "usage: kimono-exporter" in capsys.readouterr().out
+
+
+def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run_command(["--version"], {})
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"kimono-exporter {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["frobnicate"], ["--nope"], ["demo", "--tenants", "0"], ["run", "extra"]])
+def test_a_command_line_that_makes_no_sense_is_unusable(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run_command(arguments, {})
+    assert ended.value.code == 2
+    clean(*capsys.readouterr())
+
+
+# Unusable settings
+
+
+def test_unusable_settings_are_a_line_each_before_anything_starts(capsys: pytest.CaptureFixture[str]) -> None:
+    environ = {"KIMONO_API_URL": "ftp://x", "KIMONO_API_TIMEOUT": "soon", "KIMONO_API_KEY": MARK}
+    assert run_command([], environ) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    clean(err)
+    lines = err.splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith("kimono-exporter: api.") and "set --api." in line for line in lines)
+
+
+def test_a_port_that_is_taken_is_an_unusable_setting(
+    hub: Simulator, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        assert run_command(["--web.listen_address", address], environment(hub, url)) == 2
+        assert run_command(["simulate", "--listen", address], {}) == 2
+    out, err = capsys.readouterr()
+    clean(out, err)
+    assert f"web.listen_address: can't listen on {address}" in err
+    assert f"--listen: can't listen on {address}" in err
+
+
+def test_a_web_config_that_is_broken_is_an_unusable_setting(
+    hub: Simulator, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "web.yaml").write_text("basic_auth_users:\n  someone: not-a-hash\n")
+    assert run_command(["--web.config_file", str(tmp_path / "web.yaml")], environment(hub, url)) == 2
+    err = capsys.readouterr().err
+    clean(err)
+    assert "web.config_file" in err
+    assert "not-a-hash" not in err
+
+
+# run
+
+
+@pytest.fixture
+def exporter(hub: Simulator, url: str, tmp_path: Path) -> Iterator[tuple[Process, str]]:
+    (tmp_path / "key").write_text(hub.api_key)
+    (tmp_path / "config.yaml").write_text(json.dumps({"collectors": {"application": {"enabled": True}}}))
+    environ = environment(
+        hub,
+        url,
+        KIMONO_API_KEY_FILE=str(tmp_path / "key"),
+        KIMONO_CONFIG_FILE=str(tmp_path / "config.yaml"),
+        KIMONO_WEB_LISTEN_ADDRESS="127.0.0.1:0",
+    )
+    del environ["KIMONO_API_KEY"]
+    with running(kimono("run"), environ, tmp_path / "exporter") as process:
+        eventually(lambda: "listening" in process.errors)
+        address = re.search(r"metrics=(http://127\.0\.0\.1:\d+)/metrics", process.errors)
+        assert address
+        eventually(lambda: is_ready(address[1]))
+        yield process, address[1]
+        clean(process.output, process.errors)
+
+
+def is_ready(home: str) -> bool:
+    try:
+        return bool(get(f"{home}/-/ready"))
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_cleanly_within_five_seconds(
+    number: signal.Signals, exporter: tuple[Process, str], hub: Simulator
+) -> None:
+    process, _ = exporter
+    # In the middle of requests that will never be answered.
+    hub.faults.add(Fault("hang"))
+    process.send(number)
+    assert process.wait(5) == 0
+    assert "stopped" in process.errors
+
+
+def test_hangup_reads_settings_and_secrets_again(exporter: tuple[Process, str], hub: Simulator, tmp_path: Path) -> None:
+    process, home = exporter
+    assert "kimono_application_deliver_tasks{" in get(f"{home}/metrics")
+    settings = {
+        "collectors": {"application": {"enabled": False}, "account": {"enabled": True}},
+        "log": {"format": "json"},
+    }
+    (tmp_path / "config.yaml").write_text(json.dumps(settings))
+    process.send(signal.SIGHUP)
+    eventually(lambda: "settings read again" in process.errors)
+    page = eventually(lambda: page_with(home, "kimono_clouds "))
+    assert "kimono_application_deliver_tasks{" not in page
+    assert json.loads(process.errors.splitlines()[-1])["event"] == "settings read again"
+
+
+def page_with(home: str, text: str) -> str:
+    page = get(f"{home}/metrics")
+    return page if text in page else ""
+
+
+def test_hangup_with_unusable_settings_changes_nothing(exporter: tuple[Process, str], tmp_path: Path) -> None:
+    process, home = exporter
+    (tmp_path / "config.yaml").write_text("api: {timeout: soon}\n")
+    process.send(signal.SIGHUP)
+    eventually(lambda: "the old ones stay" in process.errors)
+    assert "api.timeout" in process.errors
+    assert get(f"{home}/-/ready")
+
+
+def test_the_pages_are_served(exporter: tuple[Process, str]) -> None:
+    _, home = exporter
+    assert "kimono_tenants 5.0" in get(f"{home}/metrics")
+    assert get(f"{home}/-/healthy") == "ok\n"
+    landing = get(home)
+    assert MARK not in landing
+    assert 'href="metrics"' in landing
+
+
+# demo and simulate
+
+
+def test_the_demo_says_in_three_lines_where_to_look_and_how_to_stop(tmp_path: Path) -> None:
+    hostile = {"KIMONO_API_URL": "https://example.invalid", "KIMONO_API_TENANTS_FILE": "/nowhere"}
+    command = kimono("demo", "--web.listen_address", "127.0.0.1:0", "--tenants", "26")
+    with running(command, hostile, tmp_path) as process:
+        eventually(lambda: process.output.count("\n") == 3)
+        first, second, third = process.output.splitlines()
+        assert "26 tenants" in first
+        assert "Ctrl-C" in third
+        home = re.search(r"http://127\.0\.0\.1:\d+", second)
+        assert home
+        eventually(lambda: is_ready(home[0]))
+        assert Page(get(f"{home[0]}/metrics")).value("kimono_tenants") == 26
+        process.send(signal.SIGINT)
+        assert process.wait(5) == 0
+        assert process.errors == ""
+
+
+def test_another_client_can_use_the_simulated_api(tmp_path: Path) -> None:
+    with running(kimono("simulate", "--listen", "127.0.0.1:0", "--tenants", "3"), {}, tmp_path / "hub") as hub:
+        eventually(lambda: hub.output.count("\n") == 3)
+        said = dict(re.findall(r"(KIMONO_\w+)=(\S+)", hub.output))
+        result = subprocess.run(
+            [sys.executable, "-m", "exporter", "check", "--api.rate_limit=500"],
+            env={"PATH": "", **said},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert result.returncode == 0, result.stderr
+        assert "All 3 tenants can be read." in result.stdout
+        hub.send(signal.SIGTERM)
+        assert hub.wait(5) == 0
