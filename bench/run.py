@@ -130,6 +130,7 @@ def measure_polling(result: Result) -> None:
             result.memory = exporter.resident() - empty
             result.stalls["first round"] = first
             for name, encoding in ENCODINGS.items():
+                result.stalls["new settings (SIGHUP)"] = exporter.ask("again")
                 result.stalls[f"polls and scrapes, {name}"] = _scrape_while_polling(exporter, encoding, result.tenants)
             in_flight = str(exporter.greeting["in_flight"])
         with child("bare_client.py", *api, in_flight) as bare:
@@ -138,8 +139,6 @@ def measure_polling(result: Result) -> None:
 
 def _scrape_while_polling(exporter: Child, encoding: str, tenants: int) -> dict[str, float]:
     """The longest stall while everybody is discovered and visited again, at full speed, and scraped twice a second."""
-    exporter.ask("stall")
-    exporter.ask("again")
     until = time.monotonic() + 1 + tenants / 600
     with scraper(exporter.greeting["url"]) as scraping:
         while time.monotonic() < until:

@@ -21,9 +21,8 @@ from urllib.parse import urlencode
 from commands import answer, commands
 
 from exporter import logs
-from exporter.api.transport import HttpTransport, Transport, open_transport
 from exporter.api.wire import TOKEN_PATH, Reply
-from exporter.assembly import Exporter
+from exporter.assembly import Exporter, open_exporter
 from exporter.clock import Clock
 from exporter.settings import Settings, load
 from exporter.simulator import Request, Simulator
@@ -90,10 +89,9 @@ class Heartbeat:
 class Measured:
     """The commands; each gives the facts of its answer."""
 
-    def __init__(self, exporter: Exporter, settings: Settings, transport: Transport) -> None:
+    def __init__(self, exporter: Exporter, settings: Settings) -> None:
         self._exporter = exporter
         self._settings = settings
-        self._transport = transport
         self._heartbeat = Heartbeat()
         self._tasks = [asyncio.create_task(self._heartbeat.beat())]
         self._visits = 0
@@ -110,17 +108,23 @@ class Measured:
         while not self._exporter.ready():
             await asyncio.sleep(BEAT)
         facts = {"seconds": time.perf_counter() - begun, "cpu": cpu_seconds() - begun_cpu, **self._heartbeat.take()}
-        if isinstance(self._transport, InProcess):
+        if isinstance(self._exporter.transport, InProcess):
             await self.rest()
-            self._transport.simulator = None
+            self._exporter.transport.simulator = None
             gc.collect()
         return {**facts, "visits": self._visits, "requests": self._exporter.client.budget.spent}
 
     async def again(self) -> dict[str, float]:
-        """Begin to discover again, and to visit everybody again, all as fast as can be; answers at once."""
+        """Begin to discover again, and to visit everybody again, all as fast as can be.
+
+        The answer is how long it took to take the settings that make it so, as SIGHUP does.
+        """
+        await asyncio.sleep(2 * BEAT)
+        self._heartbeat.take()
         self._exporter.apply(self._settings)
         self._tasks.append(asyncio.create_task(self._exporter.poller.discover()))
-        return {}
+        await asyncio.sleep(2 * BEAT)
+        return self._heartbeat.take()
 
     async def rest(self) -> dict[str, float]:
         """End the polling."""
@@ -169,24 +173,24 @@ def once_a_day(settings: Settings) -> Settings:
 
 
 @asynccontextmanager
-async def transport_to(tenants: int, url: str, key: str) -> AsyncIterator[tuple[HttpTransport | InProcess, Settings]]:
-    """A way to the API, and the settings for it."""
+async def exporter_of(tenants: int, url: str, key: str) -> AsyncIterator[tuple[Exporter, Settings]]:
+    """An exporter of the API at a URL, or without one of its own simulator; and the settings with usual intervals."""
     if not url:
         simulator = Simulator(tenants=tenants)
-        yield InProcess(simulator), unlimited(simulator.api_key, "http://127.0.0.1:1")
+        settings = unlimited(simulator.api_key, "http://127.0.0.1:1")
+        yield Exporter(once_a_day(settings), InProcess(simulator), Clock()), settings  # type: ignore[arg-type] - has all that is used
         return
     settings = unlimited(key, url)
-    async with open_transport(url, settings.api.timeout, settings.api.max_response_bytes) as transport:
-        yield transport, settings
+    async with open_exporter(once_a_day(settings), Clock()) as exporter:
+        yield exporter, settings
 
 
 async def main(tenants: int, url: str = "", key: str = "") -> None:
     """Serve until the input ends."""
     logs.configure("critical", "logfmt")  # the seed has tenants in trouble, who are no news here
-    async with transport_to(tenants, url, key) as (transport, settings):
-        exporter = Exporter(once_a_day(settings), transport, Clock())  # type: ignore[arg-type] - has all that is used
+    async with exporter_of(tenants, url, key) as (exporter, settings):
         running = await start(create_app(exporter), "127.0.0.1", 0, None)
-        measured = Measured(exporter, settings, transport)
+        measured = Measured(exporter, settings)
         in_flight = settings.api.concurrency
         answer(url=f"{running.addresses[0]}/metrics", in_flight=in_flight, demand=demand(settings))
         async for words in commands():

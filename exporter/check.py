@@ -13,6 +13,7 @@ from rich.text import Text
 
 from exporter.api.errors import REASONS
 from exporter.assembly import Exporter
+from exporter.logs import printable
 from exporter.poller import Watch
 
 MEND = {
@@ -106,8 +107,3 @@ def _summary(tenants: int, failing: int) -> str:
     if failing:
         return f"{failing} of {tenants} tenants can't be read."
     return f"All {tenants} tenants can be read."
-
-
-def printable(text: str) -> str:
-    """Text without control characters, which a hostile name could steer a terminal with."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -20,6 +20,7 @@ from exporter import __version__, logs
 from exporter.assembly import Exporter, open_exporter
 from exporter.check import check
 from exporter.clock import Clock
+from exporter.logs import where
 from exporter.reference import metrics_markdown
 from exporter.settings import Settings, SettingsError, add_flags, given_flags, load, split_address
 from exporter.simulator import Simulator, serve, serve_forever
@@ -51,6 +52,9 @@ def run_command(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
+        return FAILED
+    except Exception as error:  # noqa: BLE001 - a mistake of ours: never a traceback, which may quote a secret
+        sys.stderr.write(f"kimono-exporter: a mistake in the exporter itself: {where(error)}\n")
         return FAILED
     return code
 

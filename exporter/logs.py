@@ -4,12 +4,44 @@ from __future__ import annotations
 
 import logging
 import sys
+from pathlib import Path
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
+
+
+def printable(text: str) -> str:
+    """Text without control characters, which a hostile name could steer a terminal with."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def where(error: BaseException) -> str:
+    """The kind of a mistake of ours and its place. Its text is left out: it may quote a reply, and so a secret."""
+    if isinstance(error, BaseExceptionGroup):
+        return where(error.exceptions[0])
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    place = f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+    return f"{type(error).__name__}{place}; please report this"
+
+
+def _without_traceback(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Libraries log what they did not expect with a traceback, whose last line may quote a secret."""
+    exc_info = event.pop("exc_info", None)
+    if isinstance(exc_info, tuple) and exc_info[1] is not None:
+        event["error"] = where(exc_info[1])
+    return event
+
+
+def _printable_values(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Names come from the API, and may be anything."""
+    return {key: printable(value) if isinstance(value, str) else value for key, value in event.items()}
+
 
 _SHARED: list[Processor] = [
     structlog.stdlib.add_log_level,
+    _printable_values,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 _RENDERERS: dict[str, Processor] = {
@@ -24,7 +56,7 @@ def configure(level: str, form: str) -> None:
         foreign_pre_chain=_SHARED,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
+            _without_traceback,
             _RENDERERS[form],
         ],
     )

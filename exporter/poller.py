@@ -11,7 +11,6 @@ import asyncio
 import heapq
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -35,6 +34,7 @@ from exporter.families import (
     TENANTS,
     UP,
 )
+from exporter.logs import where
 from exporter.store import FLEET, Store
 from exporter.telemetry import Telemetry
 
@@ -50,6 +50,8 @@ _STUCK_SECONDS, _STUCK_INTERVALS = 900.0, 3
 _GOLDEN = 0.618_033_988_749_895
 _NEVER = float("inf")
 _VISITS_ASSUMED = 50
+# So many tenants are adopted at a time; 10,000 at once would hold up scrapes and visits for 0.2 s.
+_ADOPTED_AT_ONCE = 100
 
 
 @dataclass(eq=False)
@@ -117,6 +119,7 @@ class Poller:
         self.watches: dict[str, Watch] = {}
         self.plans: dict[str, Plan] = {}
         self.visited: Callable[[Watch], None] = lambda _: None
+        self.grown: Callable[[], None] = lambda: None
         self._client = client
         self._store = store
         self._telemetry = telemetry
@@ -151,12 +154,14 @@ class Poller:
         """
         self._discovery, self._discovery_interval = discovery, discovery_interval
         of_account = {collector.name for collector in account_collectors or {}}
+        before = self.plans.keys()
         self._replan({**collectors, **(account_collectors or {})}, of_account)
         if account_api and of_account:
             self._account = Watch(None, account_api)
         for watch in [*self.watches.values(), *([self._account] if self._account else [])]:
             self._schedule(watch)
-            self._show_health(watch)
+            if self.plans.keys() != before:
+                self._show_health(watch)
         self._wake.set()
 
     def _replan(self, intervals: Mapping[Collector[Any, Any, Any], float], of_account: set[str]) -> None:
@@ -279,8 +284,9 @@ class Poller:
             self._check_settled()
 
     def _check_settled(self) -> None:
-        if self.discovery_ok is not None and self._first_visits == 0:
+        if self.discovery_ok is not None and self._first_visits == 0 and not self._settled.is_set():
             self._settled.set()
+            self.grown()
 
     # What is due
 
@@ -313,7 +319,7 @@ class Poller:
         except ApiError as error:
             self._failed(watch, collector.name, error.reason, str(error))
         except Exception as error:  # noqa: BLE001 - a mistake of ours must not stop the other tenants
-            self._failed(watch, collector.name, "bug", _where(error))
+            self._failed(watch, collector.name, "bug", where(error))
         else:
             self._succeeded(watch, collector, reading)
         if not watch.gone:
@@ -366,14 +372,19 @@ class Poller:
         except ApiError as error:
             self._discovered(ok=False, reason=error.reason, detail=str(error))
         except Exception as error:  # noqa: BLE001 - likewise: the tenants known before must still be visited
-            self._discovered(ok=False, reason="bug", detail=_where(error))
+            self._discovered(ok=False, reason="bug", detail=where(error))
         else:
-            self._adopt(found)
+            await self._adopt(found)
             self._discovered(ok=not found.failures, reason=found.reason, detail="; ".join(found.failures))
 
-    def _adopt(self, found: Discovered) -> None:
-        for tenant in found.tenants:
-            self._adopt_tenant(tenant)
+    async def _adopt(self, found: Discovered) -> None:
+        for first in range(0, len(found.tenants), _ADOPTED_AT_ONCE):
+            known_before = len(self.watches)
+            for tenant in found.tenants[first : first + _ADOPTED_AT_ONCE]:
+                self._adopt_tenant(tenant)
+            if len(self.watches) > known_before:
+                self.grown()
+            await asyncio.sleep(0)
         if not found.failures:
             for ident in self.watches.keys() - {tenant.id for tenant in found.tenants}:
                 self._leave(ident)
@@ -476,12 +487,3 @@ class Poller:
         for watch in self.watches.values():
             for name, failure in watch.failures.items():
                 yield watch, name, failure
-
-
-def _where(error: Exception) -> str:
-    """The kind of a mistake and its place. Its text is left out: it may quote a reply, and so a secret."""
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    place = f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
-    return f"{type(error).__name__}{place}; please report this"

@@ -21,7 +21,7 @@ class Store:
         """`families` in the order of the page; only these can be put."""
         self._families = tuple(families)
         self._rows: dict[str, dict[str, bytes]] = {family.name: {} for family in self._families}
-        self._groups: dict[tuple[str, tuple[Family, ...]], float] = {}
+        self._expires: dict[tuple[Family, ...], dict[str, float]] = {}
 
     def put(self, owner: str, families: tuple[Family, ...], samples: Iterable[Sample], expires: float) -> None:
         """Replace all that `owner` has in `families`. `expires` is on the scale that `page` is asked in.
@@ -38,18 +38,19 @@ class Store:
                 self._rows[family.name][owner] = lines[family.name]
             else:
                 self._rows[family.name].pop(owner, None)
-        self._groups[owner, families] = expires
+        self._expires.setdefault(families, {})[owner] = expires
 
     def forget(self, owner: str, families: tuple[Family, ...]) -> None:
         """Take the rows of `owner` in `families` off the page."""
         for family in families:
             self._rows[family.name].pop(owner, None)
-        self._groups.pop((owner, families), None)
+        self._expires.get(families, {}).pop(owner, None)
 
     def retain(self, owners: Collection[str]) -> None:
         """Keep the rows of these owners, and of the fleet, alone."""
-        for owner, families in [key for key in self._groups if key[0] != FLEET and key[0] not in owners]:
-            self.forget(owner, families)
+        for families, expires in self._expires.items():
+            for owner in [owner for owner in expires if owner != FLEET and owner not in owners]:
+                self.forget(owner, families)
 
     def page(self, now: float, *, openmetrics: bool) -> Iterator[bytes]:
         """The page as it is now, in pieces of one family each.
@@ -57,7 +58,8 @@ class Store:
         The snapshot is taken in this call, so that all pieces show the same moment however slowly they
         are read; a piece is joined when it is asked for, so that no single step is long.
         """
-        for owner, families in [key for key, expires in self._groups.items() if expires < now]:
-            self.forget(owner, families)
+        for families, expires in self._expires.items():
+            for owner in [owner for owner, moment in expires.items() if moment < now]:
+                self.forget(owner, families)
         snapshot = [(family, list(rows.values())) for family in self._families if (rows := self._rows[family.name])]
         return (family.header(openmetrics=openmetrics) + b"".join(rows) for family, rows in snapshot)

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from exporter.api.auth import ClientCredentials
+from exporter.api.budget import Budget
 from exporter.api.client import AccountApi, Client, TenantApi
 from exporter.api.wire import PREFIX, Reply
-from exporter.api.budget import Budget
 from exporter.clock import Clock
 from exporter.telemetry import Telemetry
 from tests.virtual_time import START

@@ -29,7 +29,9 @@ from tests.virtual_time import START
 POLL = 60.0
 
 
-def ingestion(ident: str | None, state: str | None = "executing", began: float | None = START - 600, **more: Any) -> Any:
+def ingestion(
+    ident: str | None, state: str | None = "executing", began: float | None = START - 600, **more: Any
+) -> Any:
     """An ingestion as the API shows it; `began` in Unix seconds."""
     started = None if began is None else datetime.fromtimestamp(began, UTC).isoformat(timespec="milliseconds")
     return {"id": ident, "type": "collection", "state": state, "started_at": started, "has_pending_task": False} | more
@@ -307,4 +309,6 @@ def test_each_end_counts_once_however_the_list_flickers(lives: list[Life], hidde
     seen = ends(visited)
     assert all(seen[kind] <= truth[kind] for kind in seen)
     always = [life for life in lives if int(life.ident) not in set[int]().union(*hidden)]
-    assert all(seen.get(kind, 0) >= count for kind, count in Counter((life.kind, life.state) for life in always).items())
+    assert all(
+        seen.get(kind, 0) >= count for kind, count in Counter((life.kind, life.state) for life in always).items()
+    )

@@ -272,7 +272,7 @@ def test_it_stops_cleanly_within_five_seconds(
     assert "stopped" in process.errors
 
 
-def test_hangup_reads_settings_and_secrets_again(exporter: tuple[Process, str], hub: Simulator, tmp_path: Path) -> None:
+def test_hangup_reads_settings_and_secrets_again(exporter: tuple[Process, str], tmp_path: Path) -> None:
     process, home = exporter
     assert "kimono_application_deliver_tasks{" in get(f"{home}/metrics")
     settings = {
@@ -308,6 +308,19 @@ def test_the_pages_are_served(exporter: tuple[Process, str]) -> None:
     landing = get(home)
     assert MARK not in landing
     assert 'href="metrics"' in landing
+
+
+def test_a_mistake_of_ours_is_a_line_and_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> str:
+        raise KeyError(MARK)
+
+    monkeypatch.setattr("exporter.cli.metrics_markdown", broken)
+    assert run_command(["metrics"], {}) == 1
+    out, err = capsys.readouterr()
+    clean(out, err)
+    assert err.startswith("kimono-exporter: a mistake in the exporter itself: KeyError at test_commands.py:")
 
 
 # demo and simulate

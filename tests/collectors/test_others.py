@@ -1,0 +1,168 @@
+"""Do the collectors without a memory show what the API said, and nothing that it did not?"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from exporter.api.errors import ForbiddenError, NotFoundError
+from exporter.collectors import Collector
+from exporter.collectors.account import ACTORS, CLOUDS, VERSION, AccountCollector
+from exporter.collectors.application import AUTH_STATE, DELIVER, VALIDATE, ApplicationCollector
+from exporter.collectors.rollovers import END, FAILURE, FAILURES, INFO, START, STATUS, RolloversCollector
+from exporter.collectors.scoping import COURSES, SCHOOLS, ScopingCollector
+from exporter.collectors.state import STATE, StateCollector
+from exporter.metrics import Sample
+from exporter.store import FLEET
+from tests.collectors.visits import Visits
+from tests.replies import Replies, table
+from tests.virtual_time import START as NOW
+
+
+def visited(collector: Collector[Any, Any, Any], answers: dict[str, Any]) -> Visits:
+    visits = Visits(collector)
+    visits.visit({path: {"data": data} for path, data in answers.items()})
+    return visits
+
+
+def state(**flags: Any) -> Any:
+    return visited(StateCollector(), {"/tenant/state": flags}).series(STATE)
+
+
+def test_every_boolean_of_the_state_is_a_flag_and_nothing_else_is() -> None:
+    assert state(synchronization_suspended=True, new_mode=False, since="2026", level=1, more={"a": True}) == {
+        ("synchronization_suspended",): 1,
+        ("new_mode",): 0,
+    }
+
+
+def test_a_null_or_missing_flag_has_no_sample() -> None:
+    assert state(mass_change_pending=None) == {}
+
+
+def application(**members: Any) -> Visits:
+    return visited(ApplicationCollector(), {"/tenant/application": members})
+
+
+def test_an_application_shows_its_state_and_switches() -> None:
+    visits = application(auth_type="oauth2", auth_state="confirmed", deliver_tasks=True, validate_tasks=False)
+    assert visits.series(AUTH_STATE) == {("oauth2", "confirmed"): 1}
+    assert (visits.series(DELIVER), visits.series(VALIDATE)) == ({(): 1}, {(): 0})
+
+
+def test_an_application_without_a_state_has_no_series_for_it() -> None:
+    visits = application(auth_type="oauth2", auth_state=None, deliver_tasks=None)
+    assert [visits.series(family) for family in (AUTH_STATE, DELIVER, VALIDATE)] == [{}, {}, {}]
+
+
+def test_an_application_with_a_state_and_no_type_has_an_empty_label() -> None:
+    assert application(auth_state="brand_new").series(AUTH_STATE) == {("", "brand_new"): 1}
+
+
+def rollovers(*members: dict[str, Any]) -> Visits:
+    return visited(RolloversCollector(), {"/tenant/rollovers": [None, *members]})
+
+
+SUMMER = {
+    "id": "r",
+    "name": "Summer",
+    "type": "new_year",
+    "status": "ongoing",
+    "start_date": "2026-09-01T00:00:00.000Z",
+    "end_date": "2026-09-01T00:01:00.000Z",
+    "status_change_failure_count": 2,
+    "failure_reason": "alreadyInRolloverMode",
+}  # fmt: skip - a reply reads best in few lines
+
+
+def test_a_rollover_shows_what_it_says() -> None:
+    visits = rollovers(SUMMER)
+    assert visits.series(INFO) == {("r", "Summer", "new_year"): 1}
+    assert visits.series(STATUS) == {("r", "ongoing"): 1}
+    assert visits.series(START) == {("r",): NOW}
+    assert visits.series(END) == {("r",): NOW + 60}
+    assert visits.series(FAILURES) == {("r",): 2}
+    assert visits.series(FAILURE) == {("alreadyInRolloverMode", "r"): 1}
+
+
+def test_what_a_rollover_does_not_say_has_no_sample() -> None:
+    visits = rollovers({"id": "r", "failure_reason": "", "status": None, "start_date": "soon"})
+    assert visits.series(INFO) == {("r", "", ""): 1}
+    for family in (STATUS, START, END, FAILURES, FAILURE):
+        assert visits.series(family) == {}
+
+
+def test_rollovers_without_ids_go_by_name_or_type_and_start_in_any_order() -> None:
+    named, typed, bare = SUMMER | {"id": None}, {"type": "new_year"}, {"status": "upcoming"}
+    forth, back = rollovers(named, typed, bare), rollovers(bare, typed, named)
+    assert {key[0] for key in forth.series(INFO)} == {"Summer@2026-09-01T00:00:00+00:00", "new_year@", "@"}
+    assert forth.series(INFO) == back.series(INFO)
+
+
+def test_a_rollover_listed_twice_has_one_status() -> None:
+    assert rollovers(SUMMER, SUMMER | {"status": "completed"}).series(STATUS) == {("r", "completed"): 1}
+
+
+def test_schools_and_courses_are_counted_by_selection_and_the_undecided_in_neither() -> None:
+    schools = [{"school_id": str(number), "selected": on} for number, on in enumerate((True, True, False, None))]
+    visits = visited(
+        ScopingCollector(), {"/tenant/scoping/schools": schools, "/tenant/scoping/courses": [None, {"selected": True}]}
+    )
+    assert visits.series(SCHOOLS) == {("true",): 2, ("false",): 1}
+    assert visits.series(COURSES) == {("true",): 1, ("false",): 0}
+
+
+@pytest.mark.parametrize(("status", "error"), [(403, ForbiddenError), (404, NotFoundError)])
+@pytest.mark.parametrize("kind", [ApplicationCollector, ScopingCollector])
+def test_who_has_no_application_or_scoping_is_let_off(
+    kind: type[Collector[Any, Any, Any]], status: int, error: type[Exception]
+) -> None:
+    assert kind.may_be_absent
+    refusals = dict.fromkeys(("/tenant/application", "/tenant/scoping/schools", "/tenant/scoping/courses"), status)
+    with pytest.raises(error):
+        Visits(kind()).visit(refusals)
+
+
+def test_a_half_of_the_scoping_fails_the_whole() -> None:
+    with pytest.raises(ForbiddenError):
+        Visits(ScopingCollector()).visit({"/tenant/scoping/schools": {"data": []}, "/tenant/scoping/courses": 403})
+
+
+def account(**answers: Any) -> list[Sample]:
+    """The rows of the account collector; endpoints that are not named have empty lists."""
+    lists = {path: {"data": answers.get(path, [])} for path in ("actors", "clouds", "integrations")}
+    lists |= {path: {"data": data} for path, data in answers.items() if "/" in path}
+    replies = Replies(table({f"/{path}": answer for path, answer in lists.items()}))
+    collector = AccountCollector()
+    facts = asyncio.run(collector.fetch(replies.account(), None))
+    return list(collector.read(FLEET, facts, None, NOW).samples)
+
+
+def test_an_account_that_sees_nothing_has_no_clouds_and_no_other_series() -> None:
+    assert account() == [CLOUDS(0)]
+
+
+def test_actors_count_by_type_new_ones_and_those_without_a_type_too() -> None:
+    rows = account(
+        actors=[None, {"id": "1", "type": "connector"}, {"id": "2", "type": "connector"}, {"type": "agency"}, {}]
+    )
+    assert rows == [
+        ACTORS(2, actor_type="connector"),
+        ACTORS(1, actor_type="agency"),
+        ACTORS(1, actor_type=""),
+        CLOUDS(0),
+    ]
+
+
+def test_versions_are_asked_for_by_id_and_those_of_an_integration_without_one_are_its_own() -> None:
+    rows = account(
+        integrations=[{"id": "i", "name": "reader"}, {"name": "writer", "version": "2"}, {"name": "silent"}],
+        **{"integrations/i/versions": [None, {"version": "1", "release_state": "sunset"}, {"version": None}]},
+    )
+    assert rows[1:] == [
+        VERSION(1, integration="reader", version="1", release_state="sunset"),
+        VERSION(1, integration="reader", version="", release_state=""),
+        VERSION(1, integration="writer", version="2", release_state=""),
+    ]

@@ -1,0 +1,163 @@
+"""When should a schedule have started, and when should it start next?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.api.models import Schedule
+from exporter.collectors.schedules import (
+    ENABLED,
+    INFO,
+    LAST_DUE,
+    LAST_EXECUTED,
+    NEXT_DUE,
+    SchedulesCollector,
+    last_due,
+    next_due,
+)
+from tests.collectors.visits import Visits
+
+DAILY = Schedule(
+    "s",
+    "collection",
+    enabled=True,
+    hour=7,
+    days="",
+    weekdays=frozenset(range(7)),
+    last_executed_at=None,
+    created_at=None,
+)  # fmt: skip - as short as it can be
+MONDAYS = replace(DAILY, weekdays=frozenset({0}))
+
+
+def utc(text: str) -> float:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("schedule", "now", "last", "following"),
+    [
+        (DAILY, "2026-09-01T06:59:59", "2026-08-31T07:00", "2026-09-01T07:00"),
+        (DAILY, "2026-09-01T07:00", "2026-09-01T07:00", "2026-09-02T07:00"),
+        (DAILY, "2026-09-01T23:59:59.999", "2026-09-01T07:00", "2026-09-02T07:00"),
+        (DAILY, "2026-12-31T12:00", "2026-12-31T07:00", "2027-01-01T07:00"),
+        (DAILY, "2028-02-29T06:00", "2028-02-28T07:00", "2028-02-29T07:00"),
+        # The nights in which clocks change in the USA: UTC's do not.
+        (DAILY, "2026-03-08T12:00", "2026-03-08T07:00", "2026-03-09T07:00"),
+        (DAILY, "2026-11-01T06:30", "2026-10-31T07:00", "2026-11-01T07:00"),
+        # 2026-08-31 is a Monday.
+        (MONDAYS, "2026-08-31T06:59", "2026-08-24T07:00", "2026-08-31T07:00"),
+        (MONDAYS, "2026-08-31T07:00", "2026-08-31T07:00", "2026-09-07T07:00"),
+        (MONDAYS, "2026-09-06T12:00", "2026-08-31T07:00", "2026-09-07T07:00"),
+        (replace(DAILY, hour=0), "2026-09-01T00:00", "2026-09-01T00:00", "2026-09-02T00:00"),
+        (replace(DAILY, hour=23), "2026-09-01T00:00", "2026-08-31T23:00", "2026-09-01T23:00"),
+        (replace(DAILY, weekdays=frozenset({4, 5})), "2026-09-01T12:00", "2026-08-29T07:00", "2026-09-04T07:00"),
+    ],
+)
+def test_last_and_next_due_are_the_nearest_starts(schedule: Schedule, now: str, last: str, following: str) -> None:
+    assert last_due(schedule, utc(now)) == utc(last)
+    assert next_due(schedule, utc(now)) == utc(following)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"enabled": False}, {"enabled": None}, {"hour": None}, {"weekdays": None}, {"weekdays": frozenset()}],
+    ids=str,
+)
+def test_a_schedule_that_is_off_or_unreadable_is_never_due(change: dict[str, Any]) -> None:
+    schedule = replace(DAILY, **change)
+    assert last_due(schedule, utc("2026-09-01T12:00")) is None
+    assert next_due(schedule, utc("2026-09-01T12:00")) is None
+
+
+def test_a_schedule_was_not_due_before_it_was_created() -> None:
+    now = utc("2026-09-01T12:00")
+    assert last_due(replace(DAILY, created_at=utc("2026-09-01T07:00:01")), now) is None
+    assert last_due(replace(DAILY, created_at=utc("2026-09-01T07:00")), now) == utc("2026-09-01T07:00")
+    assert next_due(replace(DAILY, created_at=utc("2026-09-01T11:00")), now) == utc("2026-09-02T07:00")
+
+
+def test_over_weeks_each_start_is_next_until_it_is_last() -> None:
+    schedule = replace(DAILY, weekdays=frozenset({0, 2, 4}), created_at=utc("2026-09-03T00:00"))
+    hours = [utc("2026-09-01T00:30") + 3600 * hour for hour in range(24 * 28)]
+    lasts = list(dict.fromkeys(last_due(schedule, hour) for hour in hours))
+    assert lasts == [None, *sorted(moment for moment in lasts if moment is not None)]
+    assert len(lasts) == 1 + 11
+    assert all(
+        next_due(schedule, hour - 3600) == last_due(schedule, hour)
+        for hour in hours
+        if last_due(schedule, hour) not in (None, last_due(schedule, hour - 3600))
+    )  # fmt: skip - one thought
+
+
+@given(
+    now=st.floats(utc("1971-01-01"), utc("2200-01-01")),
+    hour=st.integers(0, 23),
+    weekdays=st.frozensets(st.integers(0, 6), min_size=1),
+)
+def test_now_lies_between_last_and_next_and_nothing_else_does(now: float, hour: int, weekdays: frozenset[int]) -> None:
+    schedule = replace(DAILY, hour=hour, weekdays=weekdays)
+    last, following = last_due(schedule, now), next_due(schedule, now)
+    assert last is not None
+    assert following is not None
+    assert last <= now < following
+
+    def is_start(moment: datetime) -> bool:
+        return moment.weekday() in weekdays and (moment.hour, moment.minute, moment.second) == (hour, 0, 0)
+
+    begin, end = (datetime.fromtimestamp(moment, UTC) for moment in (last, following))
+    assert is_start(begin)
+    assert is_start(end)
+    assert not any(is_start(begin + timedelta(hours=after)) for after in range(1, int((following - last) // 3600)))
+
+
+def visited(*schedules: Any, now: str = "2026-09-01T12:00") -> Visits:
+    visits = Visits(SchedulesCollector())
+    visits.visit({"/tenant/schedules": {"data": [None, *schedules]}}, utc(now))
+    return visits
+
+
+def row(ident: str | None = "s", **more: Any) -> dict[str, Any]:
+    return {
+        "id": ident,
+        "type": "collection",
+        "last_executed_at": None,
+        "enabled": True,
+        "hour": 7,
+        "days": None,
+    } | more
+
+
+def test_a_schedule_shows_what_it_says() -> None:
+    visits = visited(row(days="mon,tue", last_executed_at="2026-09-01T07:00:01.500Z"))
+    key = ("s", "collection")
+    # The labels are sorted: days, hour, schedule_id, schedule_type.
+    assert visits.series(INFO) == {("mon,tue", "7", *key): 1}
+    assert visits.series(ENABLED) == {key: 1}
+    assert visits.series(LAST_EXECUTED) == {key: utc("2026-09-01T07:00:01.5")}
+    assert visits.series(LAST_DUE) == {key: utc("2026-09-01T07:00")}
+    assert visits.series(NEXT_DUE) == {key: utc("2026-09-07T07:00")}
+
+
+def test_what_a_schedule_does_not_say_has_no_sample() -> None:
+    visits = visited(row(enabled=None, hour=None, type=None, days="none that can be read"))
+    assert visits.series(INFO) == {("none that can be read", "", "s", ""): 1}
+    for family in (ENABLED, LAST_EXECUTED, LAST_DUE, NEXT_DUE):
+        assert visits.series(family) == {}
+
+
+def test_schedules_without_ids_go_by_type_and_hour_in_any_order() -> None:
+    night, day, unknown = row(None, hour=2), row(None, hour=14), row(None, hour=None, type=None)
+    forth, back = visited(night, day, unknown), visited(unknown, day, night)
+    assert set(forth.series(ENABLED)) == {("collection@2", "collection"), ("collection@14", "collection"), ("@", "")}
+    assert forth.series(INFO) == back.series(INFO)
+
+
+def test_a_schedule_listed_twice_gives_one_series() -> None:
+    assert visited(row(None), row(None, enabled=False)).series(ENABLED) == {("collection@7", "collection"): 0}

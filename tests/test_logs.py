@@ -1,0 +1,61 @@
+"""Are the lines of the log plain, of one form, and free of what must not be in them?"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from exporter import logs
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    handlers, level = logging.root.handlers, logging.root.level
+    yield
+    logging.root.handlers, logging.root.level = handlers, level
+    structlog.reset_defaults()
+
+
+def test_a_line_is_logfmt(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", "logfmt")
+    structlog.get_logger("x").info("tenant can't be read", tenant="A School", reason="auth")
+    line = capsys.readouterr().err
+    assert line.startswith("timestamp=")
+    assert line.endswith('level=info event="tenant can\'t be read" tenant="A School" reason=auth\n')
+
+
+def test_a_line_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", "json")
+    structlog.get_logger("x").warning("grüezi", tenant="A")
+    line = json.loads(capsys.readouterr().err)
+    assert {"event": "grüezi", "tenant": "A", "level": "warning"}.items() <= line.items()
+
+
+def test_lines_below_the_level_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("error", "logfmt")
+    structlog.get_logger("x").warning("no")
+    logging.getLogger("aiohttp").warning("no")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("form", ["logfmt", "json"])
+def test_a_hostile_name_cannot_forge_a_line_or_steer_a_terminal(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", form)
+    structlog.get_logger("x").info("seen", tenant="a\nlevel=error\x1b[2J")
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert "\x1b" not in line
+
+
+def test_a_librarys_traceback_is_told_in_a_word(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", "logfmt")
+    error = ExceptionGroup("both", [ValueError("S3CR3T")])
+    logging.getLogger("aiohttp.server").error("Error handling request", exc_info=error)
+    line = capsys.readouterr().err
+    assert "S3CR3T" not in line
+    assert "Traceback" not in line
+    assert "ValueError" in line
