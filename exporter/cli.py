@@ -23,7 +23,7 @@ from exporter.clock import Clock
 from exporter.logs import where
 from exporter.reference import metrics_markdown
 from exporter.settings import Settings, SettingsError, add_flags, given_flags, load, split_address
-from exporter.simulator import Simulator, serve, serve_forever
+from exporter.simulator import Fault, Simulator, serve, serve_forever
 from exporter.web import Access, AccessError, Running, create_app, load_access, start
 
 log = structlog.get_logger("exporter")
@@ -31,8 +31,14 @@ log = structlog.get_logger("exporter")
 OK, FAILED, UNUSABLE = 0, 1, 2
 _INTERRUPTED = 130  # as shells count an end by SIGINT
 
-# The demo's API is our own, so that its first round need not take a minute.
-_DEMO_RATE = "200"
+# The demo's API is our own: it can be asked often, and somebody is watching.
+_DEMO_DEFAULTS = {
+    "api.rate_limit": "200",
+    "collectors.state.interval": "15s",
+    "collectors.ingestions.interval": "15s",
+    "log.level": "error",
+}
+_DEMO_END_AFTER = 10.0
 
 Load = Callable[[], Settings]
 
@@ -247,16 +253,13 @@ class _Reload:
 def _demo(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     # Whatever is set for the real API stays out of the demo.
     environ = {name: value for name, value in environ.items() if not name.startswith("KIMONO_API_")}
-    settings = load(
-        {"api.rate_limit": _DEMO_RATE, "log.level": "warning", **given_flags(arguments)},
-        environ,
-        needs_credentials=False,
-    )
+    settings = load({**_DEMO_DEFAULTS, **given_flags(arguments)}, environ, needs_credentials=False)
     logs.configure(settings.log.level, settings.log.format)
     return asyncio.run(_serve_demo(settings, Simulator(tenants=arguments.tenants, seed=arguments.seed)))
 
 
 async def _serve_demo(settings: Settings, simulator: Simulator) -> int:
+    _enliven(simulator)
     async with serve(simulator) as base_url:
         settings = _pointed_at(settings, base_url, simulator.api_key)
 
@@ -271,6 +274,15 @@ async def _serve_demo(settings: Settings, simulator: Simulator) -> int:
             sys.stdout.flush()
 
         return await _serve(settings, lambda: settings, announce)
+
+
+def _enliven(simulator: Simulator) -> None:
+    """Let the first minute show what a fleet shows now and then: an ingestion that ends, a tenant that refuses us."""
+    *others, last = simulator.tenants()
+    ingestion = simulator.start_ingestion(last.id, started_at=simulator.now() - 1200)
+    asyncio.get_running_loop().call_later(_DEMO_END_AFTER, simulator.finish_ingestion, last.id, ingestion)
+    if others:
+        simulator.faults.add(Fault("forbidden", tenant_id=others[-1].id))
 
 
 def _pointed_at(settings: Settings, base_url: str, api_key: str) -> Settings:

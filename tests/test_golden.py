@@ -122,6 +122,13 @@ def test_no_secret_of_the_replies_stands_on_a_golden_page(page: Path) -> None:
         assert secret not in content
 
 
+def test_no_id_of_an_ingestion_stands_on_a_page() -> None:
+    replies = [folder(place)("/ingestions")["data"] for place in ("recorded", "recorded/earlier")]
+    idents = {row["id"] for rows in replies for row in rows if row}
+    assert len(idents) > 5
+    assert not [ident for ident in idents if ident in (GOLDEN / "ingestions.txt").read_text(encoding="utf-8")]
+
+
 @pytest.mark.parametrize("page", sorted(GOLDEN.glob("*.txt")), ids=lambda page: page.stem)
 def test_promtool_finds_nothing_to_mend_on_a_golden_page(page: Path, promtool: str) -> None:
     with page.open("rb") as content:

@@ -115,7 +115,11 @@ def test_twenty_calls_at_once_fetch_one_token() -> None:
 
 def test_twenty_401_at_once_fetch_one_new_token() -> None:
     async def scenario() -> None:
-        transport = FakeTransport(only("Bearer token-2"))
+        async def answer(call: Call) -> Reply:
+            await asyncio.sleep(1)
+            return STATE if call.authorization == "Bearer token-2" else REFUSED
+
+        transport = FakeTransport(answer)
         api = client(transport).tenant(OAUTH)
         await asyncio.gather(*(api.state() for _ in range(20)))
         assert len(transport.token_calls) == 2

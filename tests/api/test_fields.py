@@ -161,7 +161,11 @@ def test_any_value_is_of_the_right_type_or_none_and_reported(value: Any) -> None
             float(result)
 
 
-@given(st.text(st.characters(codec=None), max_size=40) | st.datetimes().map(str) | st.datetimes().map(lambda t: f"{t.isoformat()}Z"))
+@given(
+    st.text(st.characters(codec=None), max_size=40)
+    | st.datetimes().map(str)
+    | st.datetimes().map(lambda t: f"{t.isoformat()}Z")
+)
 def test_any_text_is_a_time_after_1970_or_none(text: str) -> None:
     one, _ = fields({"x": text})
     seconds = one.time("x")

@@ -49,10 +49,45 @@ MODELS: dict[str, Callable[[Fields], Any]] = {
 }
 
 MEMBERS = st.sampled_from(
-    "id name type state started_at has_pending_task hour days enabled last_executed_at metadata created start_date "
-    "end_date status status_change_failure_count failure_reason auth_type auth_state deliver_tasks validate_tasks "
-    "selected version release_state account cloud integration auth client_id client_secret updated_at public_id "
-    "rollover_mode_enabled synchronization_suspended setup_mode_enabled mass_change_pending a_new_flag".split()
+    [
+        "id",
+        "name",
+        "type",
+        "state",
+        "started_at",
+        "has_pending_task",
+        "hour",
+        "days",
+        "enabled",
+        "last_executed_at",
+        "metadata",
+        "created",
+        "start_date",
+        "end_date",
+        "status",
+        "status_change_failure_count",
+        "failure_reason",
+        "auth_type",
+        "auth_state",
+        "deliver_tasks",
+        "validate_tasks",
+        "selected",
+        "version",
+        "release_state",
+        "account",
+        "cloud",
+        "integration",
+        "auth",
+        "client_id",
+        "client_secret",
+        "updated_at",
+        "public_id",
+        "rollover_mode_enabled",
+        "synchronization_suspended",
+        "setup_mode_enabled",
+        "mass_change_pending",
+        "a_new_flag",
+    ]
 )
 
 CALLS: dict[str, Callable[[Client], Awaitable[Any]]] = {
@@ -164,9 +199,25 @@ def test_four_states_are_final(state: str) -> None:
 
 
 def test_a_schedule_is_read_as_published() -> None:
-    raw = {"type": "unspecified", "last_executed_at": STAMP, "enabled": True, "hour": 1, "days": "text", "metadata": None}
+    raw = {
+        "type": "unspecified",
+        "last_executed_at": STAMP,
+        "enabled": True,
+        "hour": 1,
+        "days": "text",
+        "metadata": None,
+    }
     found, reported = read("schedule", raw)
-    assert found == models.Schedule(None, "unspecified", True, 1, "text", None, TIME, None)
+    assert found == models.Schedule(
+        id=None,
+        type="unspecified",
+        enabled=True,
+        hour=1,
+        days="text",
+        weekdays=None,
+        last_executed_at=TIME,
+        created_at=None,
+    )
     assert reported == ["days"]
 
 
@@ -214,7 +265,7 @@ def test_a_rollover_is_read() -> None:
 def test_the_small_models_are_read() -> None:
     raw = {"auth_type": "oauth2", "auth_state": "error", "deliver_tasks": True, "auth_props": {"password": SECRET}}
     application, _ = read("application", raw)
-    assert application == models.Application("oauth2", "error", True, None)
+    assert application == models.Application("oauth2", "error", deliver_tasks=True, validate_tasks=None)
     assert SECRET not in repr(application)
     assert read("scope", {"selected": False})[0].selected is False
     assert read("actor", {"type": None})[0].type == ""

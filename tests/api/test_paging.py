@@ -43,7 +43,7 @@ def ask(answer: Callable[[int], Reply | ApiError]) -> tuple[list[Item] | ApiErro
             found: list[Item] | ApiError = [dict(item.raw) for item in await one.many(READY, "/tenants")]
         except ApiError as error:
             found = error
-        return found, transport, one.observer  # type: ignore[return-value] - it is a Recorder
+        return found, transport, one.observer
 
     return run_virtual(scenario())
 
@@ -57,7 +57,7 @@ WAYS_TO_SAY_NEXT: dict[str, Callable[[int, bool], Any]] = {
     "path": lambda number, more: f"/v2/interop/tenants?page={number + 1}&page_size=7" if more else None,
     "address": lambda number, more: f"https://elsewhere.invalid/tenants?page={number + 1}" if more else "",
     "cursor": lambda _, more: "b2Zmc2V0" if more else None,
-    "boolean": lambda _, more: more,
+    "boolean": lambda number, more: number >= 0 and more,
 }
 
 items = st.one_of(
@@ -137,7 +137,7 @@ def test_pages_may_be_numbered_with_gaps() -> None:
 
 
 def test_a_page_number_that_goes_back_is_not_followed() -> None:
-    following = {0: 1, 1: 0, 2: None}
+    following = {0: 1, 1: "?page=0", 2: None}
     found, _, _ = ask(lambda number: reply({"data": [{"id": number}], "paging": {"next": following[number]}}))
     assert found == [{"id": 0}, {"id": 1}, {"id": 2}]
 
@@ -162,7 +162,7 @@ def test_a_server_that_repeats_a_page_and_promises_more_is_given_up() -> None:
 
 
 def test_a_server_that_goes_round_in_a_circle_is_given_up() -> None:
-    gave_up(lambda number: reply({"data": [{"id": number % 3}], "paging": {"next": (number + 1) % 3}}), 4)
+    gave_up(lambda number: reply({"data": [{"id": number % 3}], "paging": {"next": f"?page={(number + 1) % 3}"}}), 4)
 
 
 @pytest.mark.parametrize("paging", [{"next": True}, {"next": "cursor"}, None])

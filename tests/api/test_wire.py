@@ -194,6 +194,7 @@ def test_nulls_in_a_list_are_skipped_and_a_null_list_is_empty() -> None:
         ({"next": None}, False, None),
         ({"next": ""}, False, None),
         ({"next": False}, False, None),
+        ({"next": 0}, False, 0),  # how some languages say none
         ({"next": True}, True, None),
         ({"next": 3}, True, 3),
         ({"next": "/v2/interop/tenants?page=4&page_size=2"}, True, 4),

@@ -16,6 +16,9 @@ import pytest
 
 from exporter import __version__
 from exporter.cli import run_command
+from exporter.collectors.account import AccountCollector
+from exporter.collectors.scoping import ScopingCollector
+from exporter.families import FAMILIES
 from exporter.reference import metrics_markdown
 from exporter.simulator import Fault, Simulator
 from tests.contract.harness import Page
@@ -338,9 +341,21 @@ def test_the_demo_says_in_three_lines_where_to_look_and_how_to_stop(tmp_path: Pa
         assert home
         eventually(lambda: is_ready(home[0]))
         assert Page(get(f"{home[0]}/metrics")).value("kimono_tenants") == 26
+        eventually(lambda: default_families() <= typed(home[0]), 60)
         process.send(signal.SIGINT)
         assert process.wait(5) == 0
         assert process.errors == ""
+
+
+def default_families() -> set[str]:
+    """All but those of the collectors that are off unless asked for."""
+    off = {*ScopingCollector.families, *AccountCollector.families}
+    return {family.name for family in FAMILIES if family not in off}
+
+
+def typed(home: str) -> set[str]:
+    """The families on the page."""
+    return set(re.findall(r"^# TYPE (\S+) ", get(f"{home}/metrics"), re.MULTILINE))
 
 
 def test_another_client_can_use_the_simulated_api(tmp_path: Path) -> None:
