@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -21,8 +22,16 @@ from rich.table import Table
 from scraping import scraper
 
 ENCODINGS = {"plain": "identity", "gzip": "gzip"}
+BUILDERS = {
+    "exporter": "exporter",
+    "families": "generate_latest, custom collector",
+    "gauges": "generate_latest, gauges",
+}
+RELOAD = "new settings (SIGHUP)"
 DEFAULT_RATE = 20  # requests a second: api.rate_limit
 STALL_TARGET, FASTER_TARGET = 0.050, 20
+# Medians of one size differ by this much from run to run.
+NOISE = 1.2
 MIB = 1024 * 1024
 
 
@@ -116,7 +125,7 @@ def measure_others(result: Result, page: Path) -> None:
 def _measure_server(result: Result, server: str, url: str, tries: int) -> None:
     for name, encoding in ENCODINGS.items():
         with scraper(url) as scraping:
-            result.scrapes[server, name] = _times_of(lambda encoding=encoding: scraping.scrape(encoding), tries)  # noqa: B023 - used before the next turn
+            result.scrapes[server, name] = _times_of(lambda encoding=encoding: scraping.scrape(encoding), tries)
 
 
 def measure_polling(result: Result) -> None:
@@ -130,7 +139,7 @@ def measure_polling(result: Result) -> None:
             result.memory = exporter.resident() - empty
             result.stalls["first round"] = first
             for name, encoding in ENCODINGS.items():
-                result.stalls["new settings (SIGHUP)"] = exporter.ask("again")
+                result.stalls[RELOAD] = exporter.ask("again")
                 result.stalls[f"polls and scrapes, {name}"] = _scrape_while_polling(exporter, encoding, result.tenants)
             in_flight = str(exporter.greeting["in_flight"])
         with child("bare_client.py", *api, in_flight) as bare:
@@ -160,8 +169,8 @@ def _tries(tenants: int) -> int:
 
 def show(console: Console, results: list[Result]) -> None:
     """All tables."""
-    for table in (scrapes(results), ratios(results), visits(results), memory(results), stalls(results), rounds(results)):
-        console.print(table)
+    for table in (scrapes, ratios, visits, memory, stalls, rounds):
+        console.print(table(results))
         console.print()
     for line in verdicts(results):
         console.print(line, highlight=False)
@@ -172,12 +181,11 @@ def scrapes(results: list[Result]) -> Table:
     table = _table("1. A scrape in milliseconds: median / worst", results)
     table.add_row("samples on the page", *(f"{each.samples:,}" for each in results))
     table.add_row("size of the page, MB", *(f"{each.page_bytes / 1e6:.1f}" for each in results), end_section=True)
-    names = {"exporter": "exporter", "families": "generate_latest, custom collector", "gauges": "generate_latest, gauges"}
-    for kind, name in names.items():
+    for kind, name in BUILDERS.items():
         table.add_row(f"{name}: build only", *(str(each.build[kind]) for each in results))
     table.add_section()
     for encoding in ENCODINGS:
-        for server, name in {**names, "nginx": "nginx, the same bytes as a file"}.items():
+        for server, name in {**BUILDERS, "nginx": "nginx, the same bytes as a file"}.items():
             table.add_row(f"{name}: HTTP, {encoding}", *(each.scrape(server, encoding) for each in results))
         table.add_section()
     per_tenant = (f"{each.scrapes['exporter', 'plain'].median / each.tenants * 1e6:.1f}" for each in results)
@@ -224,11 +232,12 @@ def memory(results: list[Result]) -> Table:
 
 
 def stalls(results: list[Result]) -> Table:
-    """The longest stalls, and how much of them the garbage collector could have been."""
-    table = _table("4. Longest stall of the event loop, ms (longest garbage collection)", results)
+    """The longest stalls, and how much of them the exporter and its garbage collector could have been."""
+    table = _table("4. Longest stall of the event loop, ms: by the clock / its own CPU (garbage collection)", results)
     for when in results[0].stalls:
         facts = [each.stalls[when] for each in results]
-        table.add_row(f"during {when}", *(f"{_ms(each['stall'])} ({_ms(each['collection'])})" for each in facts))
+        cells = (f"{_ms(each['stall'])} / {_ms(each['work'])} ({_ms(each['collection'])})" for each in facts)
+        table.add_row(f"during {when}", *cells)
     return table
 
 
@@ -244,17 +253,22 @@ def rounds(results: list[Result]) -> Table:
 
 
 def verdicts(results: list[Result]) -> list[str]:
-    """The targets, at the largest fleet."""
-    smallest, largest = results[0], results[-1]
-    worst = max(each["stall"] for each in largest.stalls.values())
-    faster = largest.build["families"].median / largest.build["exporter"].median
-    costs = [each.scrapes["exporter", "plain"].median / each.tenants for each in (smallest, largest)]
+    """The targets, at the largest fleet. New settings are a rare thing that somebody does, and not polling."""
+    largest = results[-1]
+    polling = [facts for when, facts in largest.stalls.items() if when != RELOAD]
+    worst, work = (max(facts[fact] for facts in polling) for fact in ("stall", "work"))
+    built = largest.build["families"].median / largest.build["exporter"].median
+    served = largest.scrapes["families", "plain"].median / largest.scrapes["exporter", "plain"].median
+    costs = [each.scrapes["exporter", "plain"].median / each.tenants for each in results]
+    growth = max([after / before for before, after in pairwise(costs)], default=1.0)
     targets = {
-        f"no stall above {_ms(STALL_TARGET)} ms: the longest is {_ms(worst)} ms": worst <= STALL_TARGET,
-        f"a page built {FASTER_TARGET} times faster than generate_latest: {_times(faster)}": faster >= FASTER_TARGET,
-        f"a scrape's cost grows no faster than the tenants: {_times(costs[1] / costs[0])} a tenant": costs[1] <= costs[0],
+        f"no stall above {_ms(STALL_TARGET)} ms by the clock: {_ms(worst)} ms": worst <= STALL_TARGET,
+        f"and none by the event loop's own CPU time: {_ms(work)} ms": work <= STALL_TARGET,
+        f"a page built {FASTER_TARGET}x faster than a custom collector's: {_times(built)}": built >= FASTER_TARGET,
+        f"and served {FASTER_TARGET}x faster, over HTTP and plain: {_times(served)}": served >= FASTER_TARGET,
+        f"cost a tenant from size to size grows by less than a fifth: {growth:.2f}x": growth <= NOISE,
     }
-    head = f"Targets at {largest.tenants:,} tenants, in this one run (machines are noisy: run it again before you believe it)"
+    head = f"Targets at {largest.tenants:,} tenants. This is one run, and machines are noisy: run it again."
     return [head, *(f"  {'reached' if good else 'MISSED '}  {text}" for text, good in targets.items())]
 
 

@@ -22,7 +22,7 @@ from exporter.clock import Clock
 from exporter.collectors import ACCOUNT_COLLECTORS, TENANT_COLLECTORS, Collector
 from exporter.discovery import AccountDiscovery, Entry, FileDiscovery, Filter
 from exporter.families import FAMILIES
-from exporter.poller import Poller
+from exporter.poller import Poller, Watch
 from exporter.settings import Api, SecretUnreadableError, Settings, SettingsError, read_tenants_file
 from exporter.store import Store
 from exporter.telemetry import Telemetry
@@ -108,17 +108,7 @@ class Exporter:
     def overview(self) -> Overview:
         """The facts of the status page."""
         poller = self.poller
-        failing = [
-            FailingTenant(
-                tenant_id=watch.id,
-                tenant_name=watch.name,
-                account_name=(watch.tenant.account_name if watch.tenant else None) or "",
-                collector=collector,
-                reason=failure.reason,
-                since=failure.since,
-            )
-            for watch, collector, failure in poller.failing()
-        ]
+        failing = [row for watch in poller.watches.values() for row in _failing_rows(watch)]
         failing.sort(key=lambda row: row.since)
         lags = poller.lags()
         return Overview(
@@ -130,13 +120,27 @@ class Exporter:
             ready=poller.ready,
             api_url=self._settings.api.url,
             collectors=tuple(
-                CollectorRow(name, plan.interval, lags[name], sum(row.collector == name for row in failing))
+                CollectorRow(name, plan.interval, lags[name], poller.failing(name))
                 for name, plan in poller.plans.items()
             ),
             tenants_failing=len({row.tenant_id for row in failing}),
             failing=tuple(islice(failing, _FAILING_SHOWN)),
             failing_unlisted=max(0, len(failing) - _FAILING_SHOWN),
             discovered=poller.discovered_at,
+        )
+
+
+def _failing_rows(watch: Watch) -> Iterator[FailingTenant]:
+    """A row for each reason: collectors that fail alike stand together."""
+    for reason in dict.fromkeys(failure.reason for failure in watch.failures.values()):
+        alike = {name: failure for name, failure in watch.failures.items() if failure.reason == reason}
+        yield FailingTenant(
+            tenant_id=watch.id,
+            tenant_name=watch.name,
+            account_name=(watch.tenant.account_name if watch.tenant else None) or "",
+            collectors=", ".join(alike),
+            reason=reason,
+            since=min(failure.since for failure in alike.values()),
         )
 
 
@@ -147,6 +151,7 @@ async def open_exporter(settings: Settings, clock: Clock) -> AsyncIterator[Expor
     async with open_transport(api.url, api.timeout, api.max_response_bytes) as transport:
         exporter = Exporter(settings, transport, clock)
         exporter.poller.grown = _spare_from_collection
+        _spare_from_collection()
         yield exporter
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -162,6 +162,7 @@ class Poller:
             self._schedule(watch)
             if self.plans.keys() != before:
                 self._show_health(watch)
+        self.grown()
         self._wake.set()
 
     def _replan(self, intervals: Mapping[Collector[Any, Any, Any], float], of_account: set[str]) -> None:
@@ -268,14 +269,14 @@ class Poller:
             ended.pop(job.watch.id, None)
             ended[job.watch.id] = now
             if self._repeat:
-                heapq.heappush(self._jobs, self._following(job, now))
+                job.due = self._next_due(job, now)
+                heapq.heappush(self._jobs, job)
         self._count_first(job)
 
-    def _following(self, job: _Job, now: float) -> _Job:
+    def _next_due(self, job: _Job, now: float) -> float:
         period = job.plan.interval * self.stretch
         share = job.number * _GOLDEN % 1 if job.first else 1.0
-        due = max(now, job.due + period * share)
-        return _Job(due, job.order, job.number, job.watch, job.plan, first=False)
+        return max(now, job.due + period * share)
 
     def _count_first(self, job: _Job) -> None:
         if job.first:
@@ -482,8 +483,6 @@ class Poller:
             for name, ended in self._ended_at.items()
         }
 
-    def failing(self) -> Iterable[tuple[Watch, str, Failure]]:
-        """Every tenant and collector that fails now."""
-        for watch in self.watches.values():
-            for name, failure in watch.failures.items():
-                yield watch, name, failure
+    def failing(self, collector: str) -> int:
+        """How many tenants a collector can't read now."""
+        return sum(collector in watch.failures for watch in self.watches.values())

@@ -76,6 +76,17 @@ def test_retain_keeps_the_fleet() -> None:
     assert text(store) == "# HELP kimono_c Third.\n# TYPE kimono_c gauge\nkimono_c 1.0\n"
 
 
+def test_a_tenant_that_is_gone_leaves_nothing_in_memory() -> None:
+    store = Store(PAIR)
+    for owner in OWNERS:
+        store.put(owner, PAIR, [a(owner)], expires=10.0)
+    assert "'two'" in repr(vars(store))
+    store.forget("one", PAIR)
+    store.retain(["three"])
+    text(store, 11.0)
+    assert not [owner for owner in OWNERS if f"'{owner}'" in repr(vars(store))]
+
+
 def test_to_forget_who_was_never_known_is_no_mistake() -> None:
     store = Store(PAIR)
     store.forget("one", PAIR)

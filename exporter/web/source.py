@@ -22,12 +22,12 @@ class CollectorRow:
 
 @dataclass(frozen=True)
 class FailingTenant:
-    """One tenant that one collector can't read; `since` is Unix seconds of the first failure in this row."""
+    """One tenant that can't be read for one reason; `since` is Unix seconds of the first failure in this row."""
 
     tenant_id: str
     tenant_name: str
     account_name: str
-    collector: str
+    collectors: str
     reason: str
     since: float
 
@@ -37,7 +37,7 @@ class Overview:
     """The state of the exporter for a person; `started`, `now` and `discovered` are Unix seconds.
 
     `discovery_ok` is None until the first discovery has ended; `discovered` is the end of the last good one.
-    `tenants_failing` counts tenants; `failing` has one entry for each tenant and collector, the worst first,
+    `tenants_failing` counts tenants; `failing` has one entry for each tenant and reason, the worst first,
     and `failing_unlisted` counts the entries that were left out of it. No field may hold a secret.
     """
 

@@ -148,6 +148,12 @@ def test_a_finished_one_that_flickers_in_and_out_of_the_list_counts_once(first: 
     assert visited.fleet(DURATION)[("collection", "success", "_count")] == 1
 
 
+def test_an_end_counts_once_though_the_clock_of_the_server_is_ahead() -> None:
+    done = listing(ingestion("a", "success", START + 600))
+    visited = visits(listing(), done, done, listing(), done)
+    assert ends(visited) == {("collection", "success"): 1}
+
+
 def test_a_list_that_lags_behind_does_not_make_an_end_count_twice() -> None:
     stale, done = listing(ingestion("a")), listing(a=ingestion("a", "success"))
     visited = visits(stale, done, stale, stale, done, done)

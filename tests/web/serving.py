@@ -32,7 +32,7 @@ CALM = Overview(
 
 def failing(name: str, **changes: str) -> FailingTenant:
     """A tenant whose state has not been read for an hour."""
-    fields = {"tenant_id": f"id of {name}", "account_name": "District", "collector": "state", "reason": "auth"}
+    fields = {"tenant_id": f"id of {name}", "account_name": "District", "collectors": "state", "reason": "auth"}
     return FailingTenant(tenant_name=name, since=NOW - 3600, **(fields | changes))
 
 

@@ -97,7 +97,7 @@ def test_the_age_of_the_last_discovery_is_shown() -> None:
 
 
 def test_hostile_names_stay_text() -> None:
-    changes = dict.fromkeys(("tenant_id", "account_name", "collector", "reason"), HOSTILE)
+    changes = dict.fromkeys(("tenant_id", "account_name", "collectors", "reason"), HOSTILE)
     rows = (CollectorRow(HOSTILE, 60.0, 0.0, 0),)
     facts = replace(
         CALM,
