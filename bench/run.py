@@ -7,6 +7,7 @@ bench/README.md says what each number is and what it is not.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -297,6 +298,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the exporter; bench/README.md says how.")
     parser.add_argument("--tenants", default="100,1000,10000", help="numbers of tenants (default %(default)s)")
     sizes = sorted(int(size) for size in parser.parse_args().tenants.split(","))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended then, too
     console = Console(width=120)
     begun = time.monotonic()
     results = []

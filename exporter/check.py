@@ -52,7 +52,7 @@ async def check(exporter: Exporter) -> int:
 async def _visit_all(exporter: Exporter) -> None:
     """A progress bar on a terminal, and nothing elsewhere."""
     console = Console(stderr=True)
-    columns = (TextColumn("visiting tenants"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("visits"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("visits", total=None)
 

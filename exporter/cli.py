@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -111,10 +112,9 @@ Command = Callable[[argparse.Namespace, Mapping[str, str]], int]
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
+    return int(text)
 
 
 def _run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -177,9 +177,15 @@ async def _listen(exporter: Exporter, guard: _Guard, settings: Settings) -> Runn
         return await start(create_app(exporter, lambda: guard.access), host, port, context)
     except OSError as error:
         raise UnusableError(
-            f"web.listen_address: can't listen on {settings.web.listen_address}: {error.strerror or error}; "
+            f"web.listen_address: can't listen on {settings.web.listen_address}: {_cause(error)}; "
             "set --web.listen_address or KIMONO_WEB_LISTEN_ADDRESS to a free one, such as :10130"
         ) from None
+
+
+def _cause(error: OSError) -> str:
+    """What the system says; asyncio puts words of its own around it."""
+    known = isinstance(error.errno, int) and error.errno > 0
+    return os.strerror(error.errno) if known else str(error.strerror or error)  # type: ignore[arg-type]  # known says so
 
 
 def _log_addresses(addresses: list[str]) -> None:
@@ -312,7 +318,7 @@ def _simulate(arguments: argparse.Namespace, _environ: Mapping[str, str]) -> int
         asyncio.run(_until_signal(serve_forever(simulator, announce, host or "0.0.0.0", port)))  # noqa: S104 - as asked for
     except OSError as error:
         raise UnusableError(
-            f"--listen: can't listen on {arguments.listen}: {error.strerror}; set a free one, such as 127.0.0.1:10131"
+            f"--listen: can't listen on {arguments.listen}: {_cause(error)}; set a free one, such as 127.0.0.1:10131"
         ) from None
     return OK
 

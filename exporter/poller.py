@@ -8,6 +8,7 @@ they are all stretched alike. Whatever a visit raises ends here: it touches that
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -50,6 +51,8 @@ _STUCK_SECONDS, _STUCK_INTERVALS = 900.0, 3
 _GOLDEN = 0.618_033_988_749_895
 _NEVER = float("inf")
 _VISITS_ASSUMED = 50
+# The share of the newest visit in the running mean of how long a visit takes.
+_SMOOTHING = 0.02
 # So many tenants are adopted at a time; 10,000 at once would hold up scrapes and visits for 0.2 s.
 _ADOPTED_AT_ONCE = 100
 
@@ -86,6 +89,7 @@ class Watch:
     busy: bool = False
     gone: bool = False
     parked: list[_Job] = field(default_factory=list)
+    plans: set[Plan] = field(default_factory=set)
 
     @property
     def id(self) -> str:
@@ -108,6 +112,11 @@ class _Job:
     watch: Watch = field(compare=False)
     plan: Plan = field(compare=False)
     first: bool = field(compare=False, default=True)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether its tenant is still there, and still to be visited like this."""
+        return self.plan.enabled and not self.watch.gone
 
 
 class Poller:
@@ -133,10 +142,12 @@ class Poller:
         self._numbers = 0
         self._running = 0
         self._visits = 0
+        self._visit_seconds = 0.0
         self._first_visits = 0
         self._repeat = True
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
+        self._rediscover = asyncio.Event()
         self._ended_at: dict[str, dict[str, float]] = {}
         self._progress_at = clock.monotonic()
 
@@ -156,35 +167,44 @@ class Poller:
         of_account = {collector.name for collector in account_collectors or {}}
         before = self.plans.keys()
         self._replan({**collectors, **(account_collectors or {})}, of_account)
-        if account_api and of_account:
-            self._account = Watch(None, account_api)
-        for watch in [*self.watches.values(), *([self._account] if self._account else [])]:
-            self._schedule(watch)
+        if account_api:
+            self._account = self._account or Watch(None, account_api)
+            self._account.api = account_api
+        now = self._clock.monotonic()
+        for watch in self._everyone():
+            self._schedule(watch, now)
             if self.plans.keys() != before:
                 self._show_health(watch)
         self.grown()
+        self._rediscover.set()
         self._wake.set()
 
     def _replan(self, intervals: Mapping[Collector[Any, Any, Any], float], of_account: set[str]) -> None:
-        """Old plans end, and their jobs with them; a collector that goes on keeps what it remembers."""
-        for name, plan in self.plans.items():
-            plan.enabled = False
-            if name not in {collector.name for collector in intervals}:
-                self._drop_collector(plan.collector)
-        known_collectors = {name: plan.collector for name, plan in self.plans.items()}
-        self.plans = {
-            collector.name: Plan(known_collectors.get(collector.name, collector), interval, order)
-            for order, (collector, interval) in enumerate(intervals.items())
-        }
+        """A plan that stays as it was keeps its jobs; a collector that goes on keeps what it remembers."""
+        before, self.plans = self.plans, {}
+        for order, (collector, interval) in enumerate(intervals.items()):
+            old = before.pop(collector.name, None)
+            if old and old.interval == interval:
+                self.plans[collector.name] = old
+                continue
+            if old:
+                old.enabled = False
+            self.plans[collector.name] = Plan(old.collector if old else collector, interval, order)
+        for dropped in before.values():
+            dropped.enabled = False
+            self._drop_collector(dropped.collector)
         self._account_plans = [plan for name, plan in self.plans.items() if name in of_account]
         self._tenant_plans = [plan for name, plan in self.plans.items() if name not in of_account]
         self._ended_at = {name: self._ended_at.get(name, {}) for name in self.plans}
         for plan in self.plans.values():
             self._show_collector(plan.collector)
 
+    def _everyone(self) -> list[Watch]:
+        return [*self.watches.values(), *([self._account] if self._account else [])]
+
     def _drop_collector(self, collector: Collector[Any, Any, Any]) -> None:
         self._store.forget(FLEET, collector.fleet_families)
-        for watch in [*self.watches.values(), *([self._account] if self._account else [])]:
+        for watch in self._everyone():
             self._store.forget(watch.id, collector.families)
             for kept in (watch.memory, watch.failures, watch.succeeded):
                 kept.pop(collector.name, None)
@@ -208,10 +228,13 @@ class Poller:
 
     async def _discover_for_ever(self) -> None:
         while True:
+            self._rediscover.clear()
             begun = self._clock.monotonic()
             await self.discover()
             pause = self._discovery_interval if self.discovery_ok else min(self._discovery_interval, _DISCOVERY_RETRY)
-            await self._clock.sleep(max(0.0, begun + pause - self._clock.monotonic()))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(begun + pause - self._clock.monotonic()):
+                    await self._rediscover.wait()
 
     async def _dispatch(self) -> None:
         async with asyncio.TaskGroup() as visits:
@@ -229,17 +252,15 @@ class Poller:
                 return job
             self._wake.clear()
             wait = self._jobs[0].due - self._clock.monotonic() if free and self._jobs else None
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._wake.wait()
-            except TimeoutError:
-                continue
 
     def _due_job(self) -> _Job | None:
         now = self._clock.monotonic()
         while self._jobs and self._jobs[0].due <= now:
             job = heapq.heappop(self._jobs)
-            if job.watch.gone or not job.plan.enabled:
+            if not job.wanted:
                 self._count_first(job)
             elif job.watch.busy:
                 job.watch.parked.append(job)
@@ -248,22 +269,24 @@ class Poller:
         return None
 
     async def _run(self, job: _Job) -> None:
+        begun = self._clock.monotonic()
         try:
-            await self._visit(job.watch, job.plan.collector, job.plan.interval)
+            await self._visit(job)
         finally:
             self._running -= 1
             job.watch.busy = False
-            self._end(job)
+            self._end(job, begun)
             self._wake.set()
 
-    def _end(self, job: _Job) -> None:
+    def _end(self, job: _Job, begun: float) -> None:
         now = self._clock.monotonic()
         self._progress_at = now
         self._visits += 1
+        self._visit_seconds += _SMOOTHING * (now - begun - self._visit_seconds)
         for parked in job.watch.parked:
             heapq.heappush(self._jobs, parked)
         job.watch.parked.clear()
-        if not job.watch.gone and job.plan.enabled:
+        if job.wanted:
             # At the end of the line: its first entry is the one waited for longest.
             ended = self._ended_at[job.plan.collector.name]
             ended.pop(job.watch.id, None)
@@ -291,39 +314,46 @@ class Poller:
 
     # What is due
 
-    def _schedule(self, watch: Watch) -> None:
-        """Put a tenant's visits under the present plans in line, to be made as soon as can be."""
-        now = self._clock.monotonic()
+    def _schedule(self, watch: Watch, now: float) -> None:
+        """Put in line the visits under those plans that this tenant has none of, to be made as soon as can be."""
         for plan in self._tenant_plans if watch.tenant else self._account_plans:
-            self._numbers += 1
-            heapq.heappush(self._jobs, _Job(now, plan.order, self._numbers, watch, plan))
-            self._ended_at[plan.collector.name].setdefault(watch.id, now)
-            self._first_visits += 1
+            if plan not in watch.plans:
+                self._numbers += 1
+                heapq.heappush(self._jobs, _Job(now, plan.order, self._numbers, watch, plan))
+                self._ended_at[plan.collector.name].setdefault(watch.id, now)
+                self._first_visits += 1
+        watch.plans = set(self.plans.values())
 
     @property
     def stretch(self) -> float:
-        """How many times longer than set the intervals are: more than 1 if the budget is too small for them."""
+        """How many times longer than set the intervals are; more than 1 if they can't be kept.
+
+        Either the budget is too small for them, or the API too slow for so few requests in flight.
+        """
         demand = sum(len(self._ended_at[name]) / plan.interval for name, plan in self.plans.items())
         # Requests a visit, pages and tokens included; taken for one each until enough have been made.
         cost = (self._client.budget.spent + _VISITS_ASSUMED) / (self._visits + _VISITS_ASSUMED)
-        return max(1.0, demand * cost / self._client.budget.rate)
+        by_budget = demand * cost / self._client.budget.rate
+        by_slots = demand * self._visit_seconds / self._client.concurrency
+        return max(1.0, by_budget, by_slots)
 
     # One visit
 
-    async def _visit(self, watch: Watch, collector: Collector[Any, Any, Any], interval: float) -> None:
+    async def _visit(self, job: _Job) -> None:
         """The one error boundary: whatever goes wrong in a collector ends here, and is a reason of the closed set."""
+        watch, collector = job.watch, job.plan.collector
         try:
             reading = await self._read(watch, collector)
-            if not watch.gone:
-                expires = self._clock.monotonic() + _INTERVALS_KEPT * interval * self.stretch
+            if job.wanted:
+                expires = self._clock.monotonic() + _INTERVALS_KEPT * job.plan.interval * self.stretch
                 self._store.put(watch.id, collector.families, reading.samples, expires)
         except ApiError as error:
-            self._failed(watch, collector.name, error.reason, str(error))
+            self._failed(job, error.reason, str(error))
         except Exception as error:  # noqa: BLE001 - a mistake of ours must not stop the other tenants
-            self._failed(watch, collector.name, "bug", where(error))
+            self._failed(job, "bug", where(error))
         else:
-            self._succeeded(watch, collector, reading)
-        if not watch.gone:
+            self._succeeded(job, reading)
+        if job.wanted:
             watch.attempted.add(collector.name)
             self._show_health(watch)
         self.visited(watch)
@@ -338,20 +368,26 @@ class Poller:
             raise
         return collector.read(watch.id, facts, memory, self._clock.now())
 
-    def _succeeded(self, watch: Watch, collector: Collector[Any, Any, Any], reading: Reading[Any]) -> None:
+    def _succeeded(self, job: _Job, reading: Reading[Any]) -> None:
+        watch, collector = job.watch, job.plan.collector
         self._telemetry.polled(collector.name, "success")
-        watch.memory[collector.name] = reading.memory
-        watch.succeeded[collector.name] = self._clock.now()
         if reading.fleet_changed:
             self._show_collector(collector)
+        if not job.wanted:
+            return
+        watch.memory[collector.name] = reading.memory
+        watch.succeeded[collector.name] = self._clock.now()
         healed = watch.failures.pop(collector.name, None)
-        if healed and not watch.failures and not watch.gone:
+        if healed and not watch.failures:
             seconds = round(self._clock.now() - healed.since)
             log.info("tenant can be read again", tenant=watch.name, tenant_id=watch.id, after_seconds=seconds)
 
-    def _failed(self, watch: Watch, collector: str, reason: str, detail: str) -> None:
+    def _failed(self, job: _Job, reason: str, detail: str) -> None:
+        watch, collector = job.watch, job.plan.collector.name
         self._telemetry.polled(collector, reason)
-        if not watch.failures and not watch.gone:
+        if not job.wanted:
+            return
+        if not watch.failures:
             log.warning(
                 "tenant can't be read",
                 tenant=watch.name,
@@ -379,10 +415,11 @@ class Poller:
             self._discovered(ok=not found.failures, reason=found.reason, detail="; ".join(found.failures))
 
     async def _adopt(self, found: Discovered) -> None:
+        now = self._clock.monotonic()
         for first in range(0, len(found.tenants), _ADOPTED_AT_ONCE):
             known_before = len(self.watches)
             for tenant in found.tenants[first : first + _ADOPTED_AT_ONCE]:
-                self._adopt_tenant(tenant)
+                self._adopt_tenant(tenant, now)
             if len(self.watches) > known_before:
                 self.grown()
             await asyncio.sleep(0)
@@ -391,11 +428,11 @@ class Poller:
                 self._leave(ident)
             self._store.retain(self.watches)
 
-    def _adopt_tenant(self, tenant: Tenant) -> None:
+    def _adopt_tenant(self, tenant: Tenant, now: float) -> None:
         watch = self.watches.get(tenant.id)
         if watch is None:
             watch = self.watches[tenant.id] = Watch(tenant, self._api_of(tenant))
-            self._schedule(watch)
+            self._schedule(watch, now)
         elif watch.tenant == tenant:
             return
         elif watch.tenant is None or watch.tenant.credentials != tenant.credentials:

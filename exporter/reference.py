@@ -16,8 +16,8 @@ Made from the code by `make docs`; `kimono-exporter metrics` prints the same.
 A tenant's series carry `tenant_id` and what the row names, and nothing else: names stand on
 `kimono_tenant_info` and are joined, for example
 
-    kimono_tenant_state{flag="synchronization_suspended"} == 1
-      * on (tenant_id) group_left (tenant_name, account_name) kimono_tenant_info
+    (kimono_tenant_state{flag="synchronization_suspended"} == 1)
+      * on (instance, tenant_id) group_left (tenant_name, account_name) kimono_tenant_info
 
 Timestamps are Unix seconds of the event itself, never ages; `time() - x` gives the age. What the API did
 not say has no sample. A tenant's rows are those of its last good poll, and vanish when three intervals of

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+import aiohttp
 import pytest
 
 from exporter.api import auth, budget, client, days, errors, fields, models, transport, wire
@@ -355,6 +356,8 @@ def test_proxies_and_cookies_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> 
                     await one.tenant(BearerToken("ready")).state()
                 assert len(server.requests) == 2
                 assert "ookie" not in server.requests[1]
+                # A jar would keep none for an address such as this one anyway, so look at the jar itself.
+                assert isinstance(one.transport._session.cookie_jar, aiohttp.DummyCookieJar)
             assert proxy.requests == []
 
     run_virtual(scenario())

@@ -103,7 +103,9 @@ def test_zeros_and_counts_stay_when_the_list_is_empty() -> None:
 
 
 def test_an_ingestion_that_the_api_no_longer_knows_is_lost_and_no_outcome() -> None:
-    visited = visits(listing(ingestion("a")), listing(), listing())
+    visited = visits(listing(ingestion("a")), listing())
+    assert visited.fleet_changed
+    visited.visit(listing(), START + 2 * POLL)
     assert ends(visited) == {}
     assert visited.fleet(LOST) == {(): 1}
     assert visited.asked == ["/ingestions"]

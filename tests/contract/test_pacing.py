@@ -16,7 +16,7 @@ from exporter.api.errors import ServerError
 from exporter.collectors.state import StateCollector
 from exporter.settings import load
 from exporter.simulator import Fault
-from tests.contract.harness import house
+from tests.contract.harness import House, house
 from tests.virtual_time import run_virtual
 
 STATE_ALONE = {
@@ -239,5 +239,56 @@ def test_new_settings_take_effect_while_it_runs() -> None:
             polled = page.value("kimono_exporter_polls_total", collector="state", outcome="success")
             assert polled is not None
             assert polled > 3 * 30
+
+    run_virtual(live())
+
+
+def test_settings_read_again_without_a_change_visit_nobody_anew() -> None:
+    async def live() -> None:
+        async with house({"api.rate_limit": "100"}, tenants=20, stories=[]) as home:
+            await home.until_ready()
+            await home.pass_time(100)
+            home.transport.sent.clear()
+            home.exporter.apply(home.exporter._settings)
+            await home.pass_time(1)
+            asked = Counter(path for _, path in home.transport.sent)
+            assert asked["/v2/interop/tenants"] >= 1, "but the tenants are listed at once"
+            assert sum(asked.values()) < 10
+
+    run_virtual(live())
+
+
+def test_a_failing_collector_that_is_turned_off_leaves_no_failure_behind() -> None:
+    async def live() -> None:
+        async with house({"api.rate_limit": "100"}, tenants=2, stories=[]) as home:
+            await home.until_ready()
+            home.simulator.faults.add(Fault("hang", endpoint="/tenant/rollovers"))
+            home.exporter.apply(load({"collectors.rollovers.interval": "20s"}, key(home)))
+            page = await home.pass_time(100)
+            assert page.labels("kimono_tenant_failure_info", "collector") == {"rollovers"}
+            # One of its visits is under way.
+            home.exporter.apply(load({"collectors.rollovers.enabled": "false"}, key(home)))
+            page = await home.pass_time(300)
+            assert not page.all("kimono_tenant_failure_info")
+            assert set(page.all("kimono_tenant_up").values()) == {1}
+            assert not page.labels("kimono_collector_last_success_timestamp_seconds", "collector") & {"rollovers"}
+
+    run_virtual(live())
+
+
+def key(home: House) -> dict[str, str]:
+    """The environment of a reload: the credentials stay as they are."""
+    return {"KIMONO_API_KEY": home.simulator.api_key}
+
+
+def test_a_slow_api_stretches_the_rounds_and_no_row_vanishes() -> None:
+    async def live() -> None:
+        async with house({"api.rate_limit": "100", "api.concurrency": "2"}, tenants=30, stories=[]) as home:
+            home.transport.latency = 6.0
+            await home.until_ready(3000)
+            for _ in range(120):
+                page = await home.pass_time(30)
+                assert len({dict(have)["tenant_id"] for have in page.all("kimono_tenant_state")}) == 30
+            assert home.exporter.poller.stretch > 2
 
     run_virtual(live())

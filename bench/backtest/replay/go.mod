@@ -2,7 +2,10 @@ module kimono-exporter/bench/backtest/replay
 
 go 1.18
 
-require github.com/prometheus/prometheus v0.42.0
+require (
+	github.com/go-kit/log v0.2.1
+	github.com/prometheus/prometheus v0.42.0
+)
 
 require (
 	github.com/alecthomas/units v0.0.0-20211218093645-b94a6e3cc137 // indirect
@@ -13,7 +16,6 @@ require (
 	github.com/davecgh/go-spew v1.1.1 // indirect
 	github.com/dennwc/varint v1.0.0 // indirect
 	github.com/edsrzf/mmap-go v1.1.0 // indirect
-	github.com/go-kit/log v0.2.1 // indirect
 	github.com/go-logfmt/logfmt v0.5.1 // indirect
 	github.com/go-logr/logr v1.2.3 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect

@@ -1,9 +1,348 @@
+// What would Prometheus have said?
+//
+// Reads scrapes from standard input, appends them to a real Prometheus database exactly as a scraping Prometheus
+// does (staleness markers and the `up` series included), evaluates the rule groups at the moments at which
+// Prometheus would have evaluated them, and writes each alert that fired to standard output.
+//
+// It is Prometheus' own library: its database, its query engine, its rule groups. Only time is ours.
+//
+// Input, one line each; times are Unix seconds, ids are small integers:
+//
+//	S <id> <series>   a series is heard of for the first time
+//	V <id> <value>    its value from the next scrape on
+//	D <id>            it is on the page no longer
+//	T <time>          a scrape succeeded: everything that is on the page now has a sample at that time
+//	X <time>          a scrape failed
+//
+// Output, one JSON object a line: {"alert", "labels", "from", "to"} for each time that an alert fired ("to" is
+// null if it still does), {"rule", "error", "at"} the first time that a rule could not be evaluated, and at last {"scrapes",
+// "samples", "series", "evaluations"}.
 package main
 
 import (
-	_ "github.com/prometheus/prometheus/promql"
-	_ "github.com/prometheus/prometheus/rules"
-	_ "github.com/prometheus/prometheus/tsdb"
+	"bufio"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/value"
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/rules"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/tsdb"
 )
 
-func main() {}
+const (
+	// The head is written to a block as often as Prometheus does it.
+	compactEvery  = 2 * time.Hour
+	longestLine   = 1 << 20
+	keptForever   = 10 * 365 * 24 * time.Hour
+	engineSamples = 50_000_000 // Prometheus' own default
+)
+
+// series is one line of the page.
+type series struct {
+	labels  labels.Labels
+	ref     storage.SeriesRef
+	value   float64
+	present bool
+	stale   bool // a marker is due: it was there at the scrape before, and is not now
+}
+
+// firing is one alert that fires now.
+type firing struct {
+	from time.Time
+}
+
+// replay is a Prometheus whose clock is the recording.
+type replay struct {
+	ctx         context.Context
+	db          *tsdb.DB
+	groups      []*group
+	series      []*series
+	up          *series
+	target      labels.Labels
+	firing      map[string]*firing
+	broken      map[string]bool
+	out         *json.Encoder
+	nextCompact time.Time
+	scrapes     int
+	samples     int
+	evaluations int
+}
+
+// group is a rule group and the moment of its next evaluation.
+type group struct {
+	*rules.Group
+	next time.Time
+}
+
+func main() {
+	ruleFile := flag.String("rules", "", "the rule file")
+	data := flag.String("data", "", "an empty folder for the database")
+	job := flag.String("job", "kimono", "the label job of all series")
+	instance := flag.String("instance", "localhost:10120", "the label instance of all series")
+	flag.Parse()
+	if err := run(*ruleFile, *data, *job, *instance, os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(ruleFile, data, job, instance string, in io.Reader, out io.Writer) error {
+	options := tsdb.DefaultOptions()
+	options.WALSegmentSize = -1 // nobody will restart us
+	options.RetentionDuration = keptForever.Milliseconds()
+	options.IsolationDisabled = true // one writer, who waits for the readers
+	options.NoLockfile = true
+	db, err := tsdb.Open(data, log.NewNopLogger(), nil, options, nil)
+	if err != nil {
+		return err
+	}
+	db.DisableCompactions() // they come when our clock says so
+	target := labels.FromStrings("instance", instance, "job", job)
+	buffered := bufio.NewWriter(out)
+	r := &replay{
+		ctx:    context.Background(),
+		db:     db,
+		target: target,
+		up:     &series{labels: labels.FromStrings(labels.MetricName, "up", "instance", instance, "job", job)},
+		firing: map[string]*firing{},
+		broken: map[string]bool{},
+		out:    json.NewEncoder(buffered),
+	}
+	if err := r.load(ruleFile); err != nil {
+		return err
+	}
+	if err := r.read(in); err != nil {
+		return err
+	}
+	r.finish()
+	if err := buffered.Flush(); err != nil {
+		return err
+	}
+	return db.Close()
+}
+
+func (r *replay) load(ruleFile string) error {
+	engine := promql.NewEngine(promql.EngineOpts{
+		MaxSamples:           engineSamples,
+		Timeout:              2 * time.Minute,
+		EnableAtModifier:     true,
+		EnableNegativeOffset: true,
+	})
+	manager := rules.NewManager(&rules.ManagerOptions{
+		QueryFunc:  rules.EngineQueryFunc(engine, r.db),
+		NotifyFunc: func(context.Context, string, ...*rules.Alert) {},
+		Context:    r.ctx,
+		Appendable: r.db,
+		Queryable:  r.db,
+		Logger:     log.NewNopLogger(),
+	})
+	loaded, errs := manager.LoadGroups(time.Minute, labels.EmptyLabels(), "", nil, ruleFile)
+	for _, err := range errs {
+		return err
+	}
+	for _, each := range loaded {
+		r.groups = append(r.groups, &group{Group: each})
+	}
+	return nil
+}
+
+// read lives through the recording.
+func (r *replay) read(in io.Reader) error {
+	lines := bufio.NewScanner(in)
+	lines.Buffer(make([]byte, longestLine), longestLine)
+	for lines.Scan() {
+		if err := r.take(lines.Text()); err != nil {
+			return fmt.Errorf("%q: %w", lines.Text(), err)
+		}
+	}
+	return lines.Err()
+}
+
+func (r *replay) take(line string) error {
+	if len(line) < 3 {
+		return fmt.Errorf("a line too short")
+	}
+	first, rest, _ := strings.Cut(line[2:], " ")
+	switch line[0] {
+	case 'S':
+		return r.define(rest)
+	case 'T', 'X':
+		seconds, err := strconv.ParseFloat(first, 64)
+		if err != nil {
+			return err
+		}
+		return r.scrape(time.UnixMilli(int64(math.Round(seconds*1000))), line[0] == 'T')
+	}
+	id, err := strconv.Atoi(first)
+	if err != nil || id < 0 || id >= len(r.series) {
+		return fmt.Errorf("no such series")
+	}
+	one := r.series[id]
+	if line[0] == 'D' {
+		one.present = false
+		return nil
+	}
+	one.present, one.stale = true, false
+	one.value, err = strconv.ParseFloat(rest, 64)
+	return err
+}
+
+func (r *replay) define(text string) error {
+	metric, err := parser.ParseMetric(text)
+	if err != nil {
+		return err
+	}
+	builder := labels.NewBuilder(metric)
+	r.target.Range(func(label labels.Label) { builder.Set(label.Name, label.Value) })
+	r.series = append(r.series, &series{labels: builder.Labels(labels.EmptyLabels())})
+	return nil
+}
+
+// scrape evaluates what was due before this moment, and then appends what is on the page.
+func (r *replay) scrape(at time.Time, ok bool) error {
+	r.evaluateUntil(at)
+	r.scrapes++
+	appender := r.db.Appender(r.ctx)
+	r.up.value = 0
+	if ok {
+		r.up.value = 1
+	}
+	if err := r.append(appender, r.up, at, r.up.value); err != nil {
+		return err
+	}
+	for _, one := range r.series {
+		var err error
+		switch {
+		case ok && one.present:
+			err = r.append(appender, one, at, one.value)
+			one.stale = true // if the next scrape fails
+		case one.stale:
+			err = r.append(appender, one, at, math.Float64frombits(value.StaleNaN))
+			one.stale = false
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := appender.Commit(); err != nil {
+		return err
+	}
+	return r.compact(at)
+}
+
+func (r *replay) append(appender storage.Appender, one *series, at time.Time, v float64) (err error) {
+	r.samples++
+	one.ref, err = appender.Append(one.ref, one.labels, at.UnixMilli(), v)
+	return err
+}
+
+func (r *replay) compact(at time.Time) error {
+	if r.nextCompact.IsZero() {
+		r.nextCompact = at.Add(compactEvery)
+	}
+	if at.Before(r.nextCompact) {
+		return nil
+	}
+	r.nextCompact = r.nextCompact.Add(compactEvery)
+	return r.db.Compact()
+}
+
+// evaluateUntil evaluates each group at the moments of its own, as Prometheus spreads them, in the order of time.
+func (r *replay) evaluateUntil(at time.Time) {
+	for {
+		var due *group
+		for _, each := range r.groups {
+			if each.next.IsZero() {
+				each.next = each.EvalTimestamp(at.UnixNano()).Add(each.Interval())
+			}
+			if due == nil || each.next.Before(due.next) {
+				due = each
+			}
+		}
+		if due == nil || !due.next.Before(at) {
+			return
+		}
+		r.evaluate(due)
+		due.next = due.next.Add(due.Interval())
+	}
+}
+
+func (r *replay) evaluate(due *group) {
+	r.evaluations++
+	due.Eval(r.ctx, due.next)
+	for _, rule := range due.Rules() {
+		name := rule.Name()
+		if err := rule.LastError(); err != nil && !r.broken[name] {
+			r.broken[name] = true
+			r.write(map[string]interface{}{"rule": name, "error": err.Error(), "at": seconds(due.next)})
+		}
+	}
+	for number, rule := range due.AlertingRules() {
+		r.watch(fmt.Sprintf("%s/%d/", due.Name(), number), rule, due.next)
+	}
+}
+
+// watch notes which alerts of a rule began to fire, and which ceased to.
+func (r *replay) watch(prefix string, rule *rules.AlertingRule, at time.Time) {
+	now := map[string]bool{}
+	rule.ForEachActiveAlert(func(alert *rules.Alert) {
+		if alert.State != rules.StateFiring {
+			return
+		}
+		key := prefix + alert.Labels.String()
+		now[key] = true
+		if r.firing[key] == nil {
+			r.firing[key] = &firing{from: at}
+		}
+	})
+	for key, one := range r.firing {
+		if strings.HasPrefix(key, prefix) && !now[key] {
+			r.fired(strings.TrimPrefix(key, prefix), one.from, seconds(at))
+			delete(r.firing, key)
+		}
+	}
+}
+
+// finish writes what still fires, and the figures.
+func (r *replay) finish() {
+	for key, one := range r.firing {
+		r.fired(key[strings.Index(key, "{"):], one.from, nil)
+	}
+	r.write(map[string]interface{}{
+		"scrapes": r.scrapes, "samples": r.samples, "series": len(r.series), "evaluations": r.evaluations,
+	})
+}
+
+func (r *replay) fired(labelled string, from time.Time, to interface{}) {
+	metric, err := parser.ParseMetric(labelled)
+	if err != nil {
+		panic(err) // Prometheus' own text of its own labels
+	}
+	shown := metric.Map()
+	name := shown[labels.AlertName]
+	delete(shown, labels.AlertName)
+	r.write(map[string]interface{}{"alert": name, "labels": shown, "from": seconds(from), "to": to})
+}
+
+func (r *replay) write(what interface{}) {
+	if err := r.out.Encode(what); err != nil {
+		panic(err) // nobody listens
+	}
+}
+
+func seconds(at time.Time) float64 {
+	return float64(at.UnixMilli()) / 1000
+}
