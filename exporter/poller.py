@@ -51,7 +51,7 @@ _STUCK_SECONDS, _STUCK_INTERVALS = 900.0, 3
 _GOLDEN = 0.618_033_988_749_895
 _NEVER = float("inf")
 _VISITS_ASSUMED = 50
-# The share of the newest visit in the running mean of how long a visit takes.
+# The least share of the newest visit in the running mean of how long a visit takes.
 _SMOOTHING = 0.02
 # So many tenants are adopted at a time; 10,000 at once would hold up scrapes and visits for 0.2 s.
 _ADOPTED_AT_ONCE = 100
@@ -282,7 +282,7 @@ class Poller:
         now = self._clock.monotonic()
         self._progress_at = now
         self._visits += 1
-        self._visit_seconds += _SMOOTHING * (now - begun - self._visit_seconds)
+        self._visit_seconds += max(_SMOOTHING, 1 / self._visits) * (now - begun - self._visit_seconds)
         for parked in job.watch.parked:
             heapq.heappush(self._jobs, parked)
         job.watch.parked.clear()

@@ -56,7 +56,7 @@ type series struct {
 	ref     storage.SeriesRef
 	value   float64
 	present bool
-	stale   bool // a marker is due: it was there at the scrape before, and is not now
+	stale   bool // its newest sample is a value: when it vanishes, a marker is due
 }
 
 // firing is one alert that fires now.
@@ -195,7 +195,7 @@ func (r *replay) take(line string) error {
 		one.present = false
 		return nil
 	}
-	one.present, one.stale = true, false
+	one.present = true
 	one.value, err = strconv.ParseFloat(rest, 64)
 	return err
 }
@@ -228,7 +228,7 @@ func (r *replay) scrape(at time.Time, ok bool) error {
 		switch {
 		case ok && one.present:
 			err = r.append(appender, one, at, one.value)
-			one.stale = true // if the next scrape fails
+			one.stale = true
 		case one.stale:
 			err = r.append(appender, one, at, math.Float64frombits(value.StaleNaN))
 			one.stale = false
