@@ -269,20 +269,17 @@ class Poller:
         return None
 
     async def _run(self, job: _Job) -> None:
-        begun = self._clock.monotonic()
         try:
             await self._visit(job)
         finally:
             self._running -= 1
             job.watch.busy = False
-            self._end(job, begun)
+            self._end(job)
             self._wake.set()
 
-    def _end(self, job: _Job, begun: float) -> None:
+    def _end(self, job: _Job) -> None:
         now = self._clock.monotonic()
         self._progress_at = now
-        self._visits += 1
-        self._visit_seconds += max(_SMOOTHING, 1 / self._visits) * (now - begun - self._visit_seconds)
         for parked in job.watch.parked:
             heapq.heappush(self._jobs, parked)
         job.watch.parked.clear()
@@ -360,12 +357,17 @@ class Poller:
 
     async def _read(self, watch: Watch, collector: Collector[Any, Any, Any]) -> Reading[Any]:
         memory = watch.memory.get(collector.name)
+        begun = self._clock.monotonic()
         try:
             facts = await collector.fetch(watch.api(), memory)
         except (ForbiddenError, NotFoundError):
             if collector.may_be_absent:
                 return Reading([])
             raise
+        finally:
+            self._visits += 1
+            took = self._clock.monotonic() - begun
+            self._visit_seconds += max(_SMOOTHING, 1 / self._visits) * (took - self._visit_seconds)
         return collector.read(watch.id, facts, memory, self._clock.now())
 
     def _succeeded(self, job: _Job, reading: Reading[Any]) -> None:
