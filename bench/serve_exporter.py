@@ -14,7 +14,7 @@ import math
 import resource
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from urllib.parse import urlencode
 
@@ -109,8 +109,11 @@ class Measured:
         """Discover, and visit everybody once."""
         self._heartbeat.take()
         begun, begun_cpu = time.perf_counter(), cpu_seconds()
-        self._tasks.append(asyncio.create_task(self._exporter.poller.run()))
-        while not self._exporter.ready():  # noqa: ASYNC110 - the poller shows whether it is ready, as a probe sees it
+        polling = asyncio.create_task(self._exporter.poller.run())
+        self._tasks.append(polling)
+        while not self._exporter.ready():
+            if polling.done():
+                polling.result()
             await asyncio.sleep(BEAT)
         facts = {"seconds": time.perf_counter() - begun, "cpu": cpu_seconds() - begun_cpu, **self._heartbeat.take()}
         if isinstance(self._exporter.transport, InProcess):
@@ -126,8 +129,9 @@ class Measured:
         """
         await asyncio.sleep(2 * BEAT)
         self._heartbeat.take()
+        # Whoever has a new interval is visited at once; one that is the same would change nothing.
+        self._settings = with_intervals(self._settings, lambda interval: interval * 0.999)
         self._exporter.apply(self._settings)
-        self._tasks.append(asyncio.create_task(self._exporter.poller.discover()))
         await asyncio.sleep(2 * BEAT)
         return self._heartbeat.take()
 
@@ -169,12 +173,16 @@ def unlimited(key: str, url: str) -> Settings:
     return settings.model_copy(update={"api": settings.api.model_copy(update={"rate_limit": math.inf})})
 
 
+def with_intervals(settings: Settings, changed: Callable[[float], float]) -> Settings:
+    """The same collectors at other intervals, in seconds."""
+    others = {name: each.model_copy(update={"interval": changed(each.interval)}) for name, each in settings.collectors}
+    return settings.model_copy(update={"collectors": settings.collectors.model_copy(update=others)})
+
+
 def once_a_day(settings: Settings) -> Settings:
-    """The same collectors, which visit nobody twice."""
-    slow = {name: each.model_copy(update={"interval": ONE_ROUND}) for name, each in settings.collectors}
+    """The same collectors, which visit nobody twice, and one discovery."""
     discovery = settings.discovery.model_copy(update={"interval": ONE_ROUND})
-    collectors = settings.collectors.model_copy(update=slow)
-    return settings.model_copy(update={"collectors": collectors, "discovery": discovery})
+    return with_intervals(settings.model_copy(update={"discovery": discovery}), lambda _: ONE_ROUND)
 
 
 @asynccontextmanager

@@ -57,7 +57,7 @@ class SecretUnreadableError(Exception):
     """A file can't be read as a secret or as settings; says which and why, never what is in it."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"can't read {_shown(str(path))}: {reason}")
+        super().__init__(f"can't read {str(path)!r}: {reason}")
         self.path = path
         self.reason = reason
 
@@ -706,7 +706,7 @@ def _read_document(path: Path) -> _Document:
     if content is None:  # an empty file sets nothing
         return _Document({}, [])
     if not isinstance(content, dict):
-        return _Document({}, [_problem("config.file", f"{_shown(str(path))} is not a YAML mapping of sections")])
+        return _Document({}, [_problem("config.file", f"{str(path)!r} is not a YAML mapping of sections")])
     document = _Document({}, [])
     _walk(content, "", document)
     return document
@@ -982,16 +982,14 @@ def read_tenants_file(path: Path) -> tuple[TenantCredentials, ...]:
     except SecretUnreadableError as error:
         raise SettingsError((_problem("api.tenants_file", str(error)),)) from None
     if not isinstance(entries, list) or not entries:
-        raise SettingsError(
-            (_problem("api.tenants_file", f"{_shown(str(path))} is not a YAML list of at least one tenant"),)
-        )
+        raise SettingsError((_problem("api.tenants_file", f"{str(path)!r} is not a YAML list of at least one tenant"),))
     tenants: list[TenantCredentials] = []
     problems: list[Problem] = []
     for number, entry in enumerate(entries, start=1):
         try:
             tenants.append(_tenant(entry, number, path.parent))
         except ValueError as error:
-            problems.append(Problem("api.tenants_file", f"{_shown(str(path))}, entry {number}{error}"))
+            problems.append(Problem("api.tenants_file", f"{str(path)!r}, entry {number}{error}"))
     if problems:
         raise SettingsError(tuple(problems))
     return tuple(tenants)

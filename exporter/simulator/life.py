@@ -228,6 +228,11 @@ class Life:
         self.schedules.append(schedule)
         self.at(next_due(schedule.hour, schedule.works_on, self.now), partial(self._due, schedule))
 
+    def move(self, schedule: Schedule, hour: int) -> None:
+        """Let a schedule start at another hour (UTC) from now on."""
+        schedule.hour = hour
+        self.at(next_due(hour, schedule.works_on, self.now), partial(self._due, schedule))
+
     def daily_schedule(self) -> Schedule:
         """An enabled schedule for collections whose days anybody can read; a new one if there was none."""
         for schedule in self.schedules:
@@ -245,6 +250,8 @@ class Life:
             self.run("collection", at)
 
     def _due(self, schedule: Schedule, at: float) -> None:
+        if at // HOUR % 24 != schedule.hour:  # it has been moved to another hour
+            return
         self.at(next_due(schedule.hour, schedule.works_on, at), partial(self._due, schedule))
         if not schedule.enabled or self.paused():
             return

@@ -14,6 +14,7 @@ from random import Random
 from exporter.simulator.fleet import DAY, Fleet, Tenant, whole_ms
 from exporter.simulator.ledger import Incident, Ledger
 from exporter.simulator.life import HOUR, OTHER_TYPES, WARM_UP, Life
+from exporter.simulator.oddities import TOLD
 from exporter.simulator.stories import HARMLESS, PLOTS, UNHEALTHY, Plot, Story
 
 # The share of tenants with something wrong, and what keeps it there: how long it lasts, and the time between.
@@ -78,10 +79,10 @@ class World:
 
         ValueError for a kind that does not exist, KeyError for a tenant that does not.
         """
-        if story.kind not in PLOTS:
-            raise ValueError(f"no story of the kind {story.kind!r}: there are {', '.join(PLOTS)}")
+        if story.kind not in TOLD:
+            raise ValueError(f"no story of the kind {story.kind!r}: there are {', '.join(TOLD)}")
         life = self._lives.get(story.tenant_id) or self._start(self.fleet.tenants[story.tenant_id])
-        plot = PLOTS[story.kind](life, story.kind)
+        plot = TOLD[story.kind](life, story.kind)
         self._plots.setdefault(story.tenant_id, []).append((story, plot))
         life.at(story.begins, partial(self._begin, plot))
         if story.ends is not None:

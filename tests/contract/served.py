@@ -51,6 +51,11 @@ def environment(simulator: Simulator, base_url: str, **more: str) -> dict[str, s
     return {"KIMONO_API_URL": base_url, "KIMONO_API_KEY": simulator.api_key, "KIMONO_API_RATE_LIMIT": "2000", **more}
 
 
+def measured() -> dict[str, str]:
+    """What lets coverage see into processes that are started with an environment of their own."""
+    return {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+
+
 class Process:
     """A process that was started here, and its output so far."""
 
@@ -62,7 +67,7 @@ class Process:
             stdin=subprocess.DEVNULL,
             stdout=self._files[0],
             stderr=self._files[1],
-            env={"PATH": os.environ["PATH"], "HOME": str(folder), **environ},
+            env={"PATH": os.environ["PATH"], "HOME": str(folder), **measured(), **environ},
         )
 
     @property
@@ -81,8 +86,12 @@ class Process:
 
     def close(self) -> None:
         if self.popen.poll() is None:
+            self.popen.terminate()
+        try:
+            self.popen.wait(10)
+        except subprocess.TimeoutExpired:
             self.popen.kill()
-        self.popen.wait(10)
+            self.popen.wait(10)
         for file in self._files:
             file.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import signal
@@ -15,14 +16,20 @@ from pathlib import Path
 import pytest
 
 from exporter import __version__
+from exporter.api.auth import BasicCredentials
+from exporter.api.errors import AuthError
+from exporter.assembly import account_credentials, open_exporter
+from exporter.check import check
 from exporter.cli import run_command
+from exporter.clock import Clock
 from exporter.collectors.account import AccountCollector
 from exporter.collectors.scoping import ScopingCollector
 from exporter.families import FAMILIES
 from exporter.reference import metrics_markdown
+from exporter.settings import load
 from exporter.simulator import Fault, Simulator
 from tests.contract.harness import Page
-from tests.contract.served import Process, environment, eventually, kimono, running, served
+from tests.contract.served import Process, environment, eventually, kimono, measured, running, served
 
 MARK = "S3CR3T"
 
@@ -136,6 +143,37 @@ def test_every_kind_of_account_credentials_works(
     }[kind]
     assert run_command(["check", "--api.rate_limit=500"], {"KIMONO_API_URL": url, **environ}) == 0
     clean(*capsys.readouterr())
+
+
+def test_a_secret_that_can_no_longer_be_read_fails_plainly(hub: Simulator, url: str, tmp_path: Path) -> None:
+    """A mounted file may vanish while it runs: discovery says so, the tenants known before stay."""
+    key = tmp_path / "key"
+    key.write_text(hub.api_key)
+    settings = load({"api.url": url, "api.key_file": str(key)}, {})
+    assert account_credentials(settings.api) == BasicCredentials(hub.api_key, hub.api_key)
+    key.unlink()
+    with pytest.raises(AuthError, match="No such file") as told:
+        account_credentials(settings.api)
+    clean(str(told.value))
+
+
+def test_a_tenants_file_that_is_broken_while_running_is_told(
+    hub: Simulator, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = hub.tenants()[0].credentials
+    file = tmp_path / "tenants.yaml"
+    file.write_text(
+        json.dumps([{"client_id": entry.client_id, "client_secret": entry.client_secret, "type": entry.type}])
+    )
+    settings = load({"api.url": url, "api.tenants_file": str(file)}, {})
+    file.write_text("[]")
+
+    async def look() -> int:
+        async with open_exporter(settings, Clock()) as exporter:
+            return await check(exporter)
+
+    assert asyncio.run(look()) == 1
+    assert "is not a YAML list of at least one tenant" in capsys.readouterr().out
 
 
 # once, metrics, help
@@ -364,7 +402,7 @@ def test_another_client_can_use_the_simulated_api(tmp_path: Path) -> None:
         said = dict(re.findall(r"(KIMONO_\w+)=(\S+)", hub.output))
         result = subprocess.run(
             [sys.executable, "-m", "exporter", "check", "--api.rate_limit=500"],
-            env={"PATH": "", **said},
+            env={"PATH": "", **measured(), **said},
             capture_output=True,
             text=True,
             check=False,

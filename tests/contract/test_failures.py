@@ -409,3 +409,32 @@ def test_a_server_that_asks_us_to_wait_is_no_reason_to_be_killed() -> None:
                 assert home.exporter.healthy()
 
     run_virtual(live())
+
+
+def test_the_status_page_is_told_who_fails_why_and_since_when() -> None:
+    async def live() -> None:
+        async with house(FAST, stories=[], tenants=60) as home:
+            await home.until_ready()
+            refused, slow, *rest = [row.id for row in home.simulator.tenants()]
+            begun = home.clock.now()
+            home.simulator.faults.add(Fault("unauthorized", tenant_id=refused))
+            home.simulator.faults.add(Fault("hang", tenant_id=slow, endpoint="/tenant/state"))
+            await home.pass_time(1000)
+            overview = home.exporter.overview()
+            assert (overview.tenants, overview.tenants_failing, overview.failing_unlisted) == (60, 2, 0)
+            rows = {row.tenant_id: row for row in overview.failing}
+            assert rows[refused].reason == "auth"
+            assert set(rows[refused].collectors.split(", ")) == set(home.exporter.poller.plans)
+            assert rows[slow].collectors == "state"
+            assert all(begun < row.since < begun + 200 for row in rows.values())
+            failing = {row.name: row.tenants_failing for row in overview.collectors}
+            assert failing == {"state": 2, "ingestions": 1, "schedules": 1, "rollovers": 1, "application": 1}
+            for ident in rest:
+                home.simulator.faults.add(Fault("forbidden", tenant_id=ident))
+            await home.pass_time(1000)
+            overview = home.exporter.overview()
+            assert len(overview.failing) == 50
+            assert overview.failing_unlisted == 10
+            assert "S3CR3T" not in repr(overview)
+
+    run_virtual(live())

@@ -1,0 +1,1 @@
+"""Are the alerts right? See README.md in this folder."""

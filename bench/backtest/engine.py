@@ -1,0 +1,110 @@
+"""Which alerts would have fired? Starts `replay`, which is Prometheus' own database and rule engine, and reads it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+SOURCE = Path(__file__).parent / "replay"
+
+
+class NoEngineError(RuntimeError):
+    """The engine could not be built or run; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Firing:
+    """One time that an alert fired, from and to in Unix seconds; `to` is infinite if it still does."""
+
+    alert: str
+    labels: Mapping[str, str]
+    since: float
+    until: float
+
+    @property
+    def tenant_id(self) -> str:
+        """Whom it is about; empty for the fleet."""
+        return self.labels.get("tenant_id", "")
+
+    @property
+    def severity(self) -> str:
+        """How loud it is."""
+        return self.labels.get("severity", "")
+
+
+@dataclass
+class Evaluated:
+    """What the engine said: what fired, which rules failed and how, and figures about its work."""
+
+    firings: list[Firing] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    figures: dict[str, int] = field(default_factory=dict)
+
+
+def build(folder: Path) -> Path:
+    """Build the engine into `folder`; Go's own cache makes the second time quick. NoEngineError if it can't be."""
+    go = shutil.which("go")
+    if go is None:
+        raise NoEngineError("there is no Go to build the engine with. To mend: apt-get install golang-go")
+    built = folder / "replay"
+    done = subprocess.run(
+        [go, "build", "-o", str(built), "."], cwd=SOURCE, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise NoEngineError(f"the engine could not be built:\n{done.stderr.strip()}")
+    return built
+
+
+class Engine:
+    """The running engine; `input` takes a recording."""
+
+    def __init__(self, process: subprocess.Popen[str], output: Path) -> None:
+        self._process = process
+        self._output = output
+        assert process.stdin is not None  # noqa: S101 - we asked for a pipe
+        self.input: IO[str] = process.stdin
+
+    def finish(self) -> Evaluated:
+        """The recording is over: what fired? NoEngineError if the engine gave up."""
+        self.input.close()
+        if self._process.wait():
+            raise NoEngineError("the engine gave up; it said why above")
+        evaluated = Evaluated()
+        for line in self._output.read_text().splitlines():
+            _note(json.loads(line), evaluated)
+        evaluated.firings.sort(key=lambda one: one.since)
+        return evaluated
+
+
+def _note(line: Mapping[str, Any], evaluated: Evaluated) -> None:
+    if "alert" in line:
+        until = float("inf") if line["to"] is None else line["to"]
+        evaluated.firings.append(Firing(line["alert"], line["labels"], line["from"], until))
+    elif "error" in line:
+        evaluated.errors.append(f"{line['rule']}: {line['error']}")
+    else:
+        evaluated.figures.update(line)
+
+
+@contextmanager
+def started(built: Path, rules: Path, data: Path | None = None) -> Iterator[Engine]:
+    """The engine at work on these rules; with `data`, an empty folder, its database stays."""
+    with tempfile.TemporaryDirectory(prefix="backtest-") as folder:
+        database = data or Path(folder) / "data"
+        output = Path(folder) / "output"
+        command = [str(built), "-rules", str(rules), "-data", str(database)]
+        with output.open("w") as out:
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, text=True)
+        try:
+            yield Engine(process, output)
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()

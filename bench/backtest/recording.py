@@ -1,0 +1,111 @@
+"""What would Prometheus have scraped in these weeks?
+
+The simulator lives, the real exporter polls it, and once a minute its page is read: all on a clock that jumps.
+What has changed on the page since the last scrape is written down in the format that `replay` reads.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TextIO
+
+from bench.backtest.stage import Stage
+from exporter.simulator import Incident, Simulator
+from exporter.simulator.fleet import DAY
+from exporter.simulator.storybook import Book
+from tests.virtual_time import run_virtual, virtual_clock
+
+SCRAPE = 60.0
+# The longest that we let anything go unseen, in seconds: what "two polls" are counted in.
+POLL = 300.0
+FLAGS = {
+    **dict.fromkeys((f"collectors.{name}.interval" for name in ("state", "ingestions", "schedules")), f"{POLL:g}"),
+    "collectors.application.interval": f"{POLL:g}",
+    "collectors.rollovers.interval": "900",
+}
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What really happened: the ledger, and what people call the tenants."""
+
+    incidents: list[Incident]
+    names: Mapping[str, str]
+
+
+class Page:
+    """The page as Prometheus knows it. Writes what is new, has changed, or is gone."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._ids: dict[bytes, int] = {}
+        self._pieces: dict[bytes, bytes] = {}
+        self._lines: dict[bytes, dict[bytes, bytes]] = {}
+
+    def scraped(self, pieces: list[bytes], at: float) -> None:
+        """The page, in pieces that each begin with the header of a family, was scraped at Unix seconds `at`."""
+        present = {piece[: piece.index(b"\n")]: piece for piece in pieces}
+        for header in self._pieces.keys() - present.keys():
+            self._change(header, b"")
+        for header, piece in present.items():
+            if self._pieces.get(header) != piece:
+                self._change(header, piece)
+        self._pieces = present
+        self._out.write(f"T {at:.3f}\n")
+
+    def missed(self, at: float) -> None:
+        """There was no page."""
+        self._out.write(f"X {at:.3f}\n")
+
+    def _change(self, header: bytes, piece: bytes) -> None:
+        before = self._lines.get(header, {})
+        after = dict(line.rsplit(b" ", 1) for line in piece.splitlines() if not line.startswith(b"#"))
+        self._lines[header] = after
+        for series, value in after.items():
+            if before.get(series) != value:
+                self._out.write(f"V {self._id(series)} {value.decode()}\n")
+        for series in before.keys() - after.keys():
+            self._out.write(f"D {self._ids[series]}\n")
+
+    def _id(self, series: bytes) -> int:
+        number = self._ids.get(series)
+        if number is None:
+            number = self._ids[series] = len(self._ids)
+            self._out.write(f"S {number} {series.decode()}\n")
+        return number
+
+
+def record(book: Book, out: TextIO, *, progress: bool = False) -> Recorded:
+    """Live through the book, write the scrapes to `out`, and tell what really happened."""
+    return run_virtual(_record(book, out, progress=progress))
+
+
+async def _record(book: Book, out: TextIO, *, progress: bool) -> Recorded:
+    clock = virtual_clock(book.starts)
+    simulator = Simulator(seed=book.seed, tenants=book.tenants, now=clock.now, stories=())
+    stage = Stage(simulator, clock, FLAGS)
+    stage.plan(book.chapters)
+    stage.start()
+    page = Page(out)
+    names: dict[str, str] = {}
+    begun, scrapes = time.monotonic(), int((book.ends - book.starts) // SCRAPE)
+    for number in range(1, scrapes + 1):
+        await clock.sleep(book.starts + number * SCRAPE - clock.now())
+        if stage.exporter is None or not stage.reachable:
+            page.missed(clock.now())
+        else:
+            page.scraped(list(stage.exporter.page(openmetrics=False, process=False)), clock.now())
+        await stage.go_on()
+        if clock.now() % DAY == 0:
+            names |= {row.id: row.name for row in simulator.tenants()}
+            if progress:
+                _tell(f"day {number * SCRAPE / DAY:.0f}, after {time.monotonic() - begun:.0f} s")
+    await stage.stop()
+    return Recorded(stage.ledger(), names | {row.id: row.name for row in simulator.tenants()})
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

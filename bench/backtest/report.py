@@ -1,0 +1,142 @@
+"""What does a person read in the end?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from statistics import median
+
+from bench.backtest.engine import Evaluated, Firing
+from bench.backtest.expectations import DAY, EXPECTED, HOUR, MINUTE
+from bench.backtest.recording import POLL
+from bench.backtest.verdict import Outcome, Verdict
+from exporter.simulator import Incident
+from exporter.simulator.storybook import Book
+
+_MONTH = 30 * DAY
+_HUNDRED = 100
+
+
+def report(book: Book, incidents: Sequence[Incident], names: Mapping[str, str], said: Evaluated, found: Verdict) -> str:
+    """The whole report as text."""
+    return "\n\n".join(
+        [
+            _heading(book, incidents, said),
+            _incidents(found.outcomes),
+            _alerts(found),
+            _list("Not found", [_missed(one, names) for one in found.missed()]),
+            _list("False alarms", [_false(one, names) for one in found.false]),
+            _list("Rules that could not be evaluated", said.errors),
+            _list("Targets", [f"{'reached ' if good else 'MISSED  '} {text}" for text, good in targets(book, said, found)]),
+        ]
+    )
+
+
+def targets(book: Book, said: Evaluated, found: Verdict) -> list[tuple[str, bool]]:
+    """What the backtest holds the rules to, and whether they keep it."""
+    loud = [one for one in found.false if one.severity == "critical"]
+    warnings = [one for one in found.false if one.severity == "warning"]
+    allowed = max(1.0, book.tenants / _HUNDRED * (book.ends - book.starts) / _MONTH)
+    late = [kind for kind, delays in _delays(found.outcomes).items() if median(delays) > _promised(kind)]
+    return [
+        (f"every incident found ({len(found.missed())} not)", not found.missed()),
+        (f"no false critical ({len(loud)})", not loud),
+        (f"at most one false warning per 100 tenants and month ({len(warnings)})", len(warnings) <= allowed),
+        (f"median delay no more than the threshold and two polls ({', '.join(late) or 'everywhere'})", not late),
+        (f"every rule could be evaluated ({len(said.errors)} could not)", not said.errors),
+    ]
+
+
+def _promised(kind: str) -> float:
+    return EXPECTED[kind].within + 2 * POLL
+
+
+def _heading(book: Book, incidents: Sequence[Incident], said: Evaluated) -> str:
+    kinds = Counter(one.kind for one in incidents)
+    bad = sum(number for kind, number in kinds.items() if kind in EXPECTED)
+    told = Counter(one.kind for one in book.chapters)
+    odd = {kind: number for kind, number in told.items() if kind not in EXPECTED}
+    return "\n".join(
+        [
+            f"{book.tenants} tenants, {(book.ends - book.starts) / DAY:g} days from {_when(book.starts)}: "
+            f"{bad} incidents, {sum(odd.values())} harmless oddities.",
+            "Oddities: " + (", ".join(f"{number} {kind}" for kind, number in sorted(odd.items())) or "none"),
+            f"{said.figures['scrapes']:,} scrapes, {said.figures['samples']:,} samples in {said.figures['series']:,} "
+            f"series, {said.figures['evaluations']:,} evaluations of rule groups.",
+        ]
+    )
+
+
+def _delays(outcomes: Iterable[Outcome]) -> dict[str, list[float]]:
+    delays: dict[str, list[float]] = {}
+    for one in outcomes:
+        if one.delay is not None:
+            delays.setdefault(one.incident.kind, []).append(one.delay)
+    return delays
+
+
+def _incidents(outcomes: Sequence[Outcome]) -> str:
+    rows = [("incident", "alert", "were", "too short", "found", "median", "worst", "threshold")]
+    delays = _delays(outcomes)
+    for kind, expected in EXPECTED.items():
+        of_kind = [one for one in outcomes if one.incident.kind == kind]
+        found = delays.get(kind, [])
+        short = sum(one.short and one.delay is None for one in of_kind)
+        rows.append(
+            (
+                kind,
+                " or ".join(expected.alerts),
+                str(len(of_kind)),
+                str(short),
+                str(len(found)),
+                _span(median(found)) if found else "-",
+                _span(max(found)) if found else "-",
+                _span(expected.within),
+            )
+        )
+    return "Incidents, and how long it took to tell\n" + _table(rows)
+
+
+def _alerts(found: Verdict) -> str:
+    false = Counter(one.alert for one in found.false)
+    rows = [("alert", "right", "in company", "inhibited", "false")]
+    for alert in sorted({*found.justified, *found.company, *found.inhibited, *false}):
+        counts = (found.justified, found.company, found.inhibited, false)
+        rows.append((alert, *(str(count.get(alert, 0)) for count in counts)))
+    return "Alerts, and what they were worth\n" + _table(rows)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def _list(title: str, lines: Sequence[str]) -> str:
+    return f"{title}: " + ("none" if not lines else "\n  " + "\n  ".join(lines))
+
+
+def _missed(outcome: Outcome, names: Mapping[str, str]) -> str:
+    one = outcome.incident
+    until = "the end" if one.until is None else _when(one.until)
+    return f"{one.kind}, {_who(one.tenant_id, names)}, {_when(one.since)} to {until}"
+
+
+def _false(firing: Firing, names: Mapping[str, str]) -> str:
+    until = "the end" if firing.until == float("inf") else _when(firing.until)
+    who = _who(firing.tenant_id, names)
+    return f"{firing.severity} {firing.alert}, {who}, {_when(firing.since)} to {until}"
+
+
+def _who(tenant_id: str, names: Mapping[str, str]) -> str:
+    return f"{names.get(tenant_id, '?')} ({tenant_id})" if tenant_id else "the fleet"
+
+
+def _when(moment: float) -> str:
+    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M}"
+
+
+def _span(seconds: float) -> str:
+    if seconds >= DAY:
+        return f"{seconds / DAY:.1f} d"
+    return f"{seconds / HOUR:.1f} h" if seconds >= HOUR else f"{seconds / MINUTE:.0f} min"

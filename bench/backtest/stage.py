@@ -1,0 +1,202 @@
+"""What happens around the tenants: to the API, to the exporter, to the fleet?
+
+`Stage` holds a simulated API and a real exporter on it, in virtual time, and makes the kinds of happenings that a
+single life can't have. What is wrong goes into the same kind of ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from exporter.assembly import Exporter
+from exporter.clock import Clock
+from exporter.settings import load
+from exporter.simulator import Fault, Incident, Simulator, Story
+from exporter.simulator.fleet import DAY
+from exporter.simulator.oddities import TOLD
+from exporter.simulator.storybook import BookError, Chapter
+from tests.contract.harness import SimulatedTransport
+
+# What a request takes while the API is slow, in seconds; it would time out after 30.
+SLOW = 28.0
+FLEET = ""
+
+End = Callable[[], None]
+
+
+class Stage:
+    """The simulated API, the exporter on it (unless it is down), and what goes on beyond one life."""
+
+    def __init__(self, simulator: Simulator, clock: Clock, flags: Mapping[str, str]) -> None:
+        self.simulator = simulator
+        self.clock = clock
+        self.exporter: Exporter | None = None
+        self.reachable = True
+        self.happenings: list[Chapter] = []
+        self._ids = [row.id for row in simulator.tenants()]
+        self._flags = flags
+        self._latency = 0.0
+        self._transport: SimulatedTransport | None = None
+        self._polling: asyncio.Task[None] | None = None
+        self._incidents: list[Incident] = []
+        self._open: dict[int, tuple[Incident, End]] = {}
+
+    # The exporter
+
+    def start(self) -> None:
+        """Start the exporter, as a new process that knows nothing."""
+        settings = load({"api.url": "http://127.0.0.1:1", **self._flags}, {"KIMONO_API_KEY": self.simulator.api_key})
+        self._transport = SimulatedTransport(self.simulator, self.clock)
+        self._transport.latency = self._latency
+        self.exporter = Exporter(settings, self._transport, self.clock)
+        self._polling = asyncio.create_task(self.exporter.poller.run())
+
+    async def stop(self) -> None:
+        """End the process."""
+        if self._polling is not None:
+            self._polling.cancel()
+            await asyncio.wait([self._polling])
+        self.exporter = self._polling = self._transport = None
+
+    # The book
+
+    def plan(self, chapters: list[Chapter]) -> None:
+        """Hand each story to the one who tells it. BookError for a kind that does not exist."""
+        for chapter in chapters:
+            if chapter.kind in TOLD:
+                self.simulator.world.tell(Story(chapter.kind, self._tenant(chapter), chapter.begins, chapter.ends))
+            elif chapter.kind in _HAPPENINGS:
+                self.happenings.append(chapter)
+            else:
+                raise BookError(f"no story of the kind {chapter.kind!r}: there are {', '.join([*TOLD, *_HAPPENINGS])}")
+        self.happenings.sort(key=lambda one: one.begins)
+
+    def _tenant(self, chapter: Chapter) -> str:
+        if chapter.tenant is None or not 0 <= chapter.tenant < len(self._ids):
+            raise BookError(f"a story of the kind {chapter.kind!r} needs a tenant from 0 to {len(self._ids) - 1}")
+        return self._ids[chapter.tenant]
+
+    async def go_on(self) -> None:
+        """Let happen what is due by now."""
+        now = self.clock.now()
+        for number in [number for number, (incident, _) in self._open.items() if (incident.until or now) <= now]:
+            _, end = self._open.pop(number)
+            end()
+        while self.happenings and self.happenings[0].begins <= now:
+            await self._happen(self.happenings.pop(0))
+
+    async def _happen(self, chapter: Chapter) -> None:
+        begin = _HAPPENINGS[chapter.kind]
+        tenant_id = self._tenant(chapter) if chapter.tenant is not None else FLEET
+        if tenant_id and tenant_id not in self.simulator.world.fleet.tenants:
+            return  # it has gone before its story could be told
+        if chapter.kind in ("exporter_down", "exporter_restart"):
+            await self.stop()
+        end = begin(self, tenant_id)
+        incident = Incident(chapter.kind, tenant_id, self.clock.now(), chapter.ends)
+        self._incidents.append(incident)
+        if end is not None:
+            self._open[len(self._incidents)] = (incident, end)
+
+    def ledger(self) -> list[Incident]:
+        """All that was wrong, with whom, and since when; harmless happenings as well."""
+        return sorted([*self.simulator.ledger, *self._incidents], key=lambda one: one.since)
+
+    # What can happen. Each begins now, and gives what ends it.
+
+    def fault(self, **fault: Any) -> End:
+        """Something of the API breaks."""
+        return self.simulator.faults.add(Fault(**fault)).remove
+
+    def unreachable(self, tenant_id: str) -> End:
+        """The API answers 500 whenever it is asked for this tenant."""
+        return self.fault(kind="server_error", tenant_id=tenant_id)
+
+    def rejected(self, tenant_id: str) -> End:
+        """The tenant's secret is worth nothing, and nobody says so."""
+        return self.fault(kind="revoked_secret", tenant_id=tenant_id)
+
+    def api_outage(self, _: str) -> End:
+        """Nobody gets an answer but 503."""
+        return self.fault(kind="unavailable")
+
+    def part_outage(self, _: str) -> End:
+        """A third of the fleet can't be reached, and the list of tenants can."""
+        ends = [self.unreachable(row.id) for row in self.simulator.tenants()[::3]]
+        return lambda: [end() for end in ends] and None
+
+    def discovery(self, _: str) -> End:
+        """The list of tenants is broken, and nothing else."""
+        return self.fault(kind="html", endpoint="/tenants")
+
+    def throttled(self, _: str) -> End:
+        """Every second request is refused with 429, and nobody says for how long."""
+        return self.fault(kind="throttle", every=2)
+
+    def busy_api(self, _: str) -> End:
+        """Now and then a request is refused with 429, and is welcome five seconds later."""
+        return self.fault(kind="throttle", every=40, retry_after=5)
+
+    def slow_api(self, _: str) -> End:
+        """Every request takes half a minute."""
+        self._set_latency(SLOW)
+        return lambda: self._set_latency(0.0)
+
+    def _set_latency(self, seconds: float) -> None:
+        self._latency = seconds
+        if self._transport is not None:
+            self._transport.latency = seconds
+
+    def missed_scrape(self, _: str) -> End:
+        """Prometheus does not get the page."""
+        self.reachable = False
+        return lambda: setattr(self, "reachable", True)
+
+    def down(self, _: str) -> End:
+        """The exporter has been stopped, and is started again at the end."""
+        return self.start
+
+    # What just happens, and has no end
+
+    def added(self, _: str) -> None:
+        """A tenant arrives, and its first load begins, which takes half a day."""
+        tenant_id = self.simulator.add_tenant()
+        now = self.clock.now()
+        self.simulator.world.tell(Story("long_load", tenant_id, now, now + DAY / 2))
+
+    def removed(self, tenant_id: str) -> None:
+        """A tenant goes, and takes what was wrong with it along."""
+        self.simulator.remove_tenant(tenant_id)
+        for incident, _ in self._open.values():
+            if incident.tenant_id == tenant_id:
+                incident.until = self.clock.now()
+
+    def renamed(self, tenant_id: str) -> None:
+        """A tenant gets another name."""
+        name = self.simulator.world.fleet.tenants[tenant_id].name
+        self.simulator.rename(tenant_id, f"{name} (renamed)")
+
+    def rotated(self, tenant_id: str) -> None:
+        """A tenant gets a new secret; the next list of tenants has it."""
+        self.simulator.rotate(tenant_id)
+
+
+_HAPPENINGS: dict[str, Callable[[Stage, str], End | None]] = {
+    "unreachable": Stage.unreachable,
+    "credentials_rejected": Stage.rejected,
+    "api_outage": Stage.api_outage,
+    "part_outage": Stage.part_outage,
+    "discovery_failing": Stage.discovery,
+    "throttled": Stage.throttled,
+    "busy_api": Stage.busy_api,
+    "slow_api": Stage.slow_api,
+    "exporter_down": Stage.down,
+    "exporter_restart": Stage.down,
+    "missed_scrape": Stage.missed_scrape,
+    "tenant_added": Stage.added,
+    "tenant_removed": Stage.removed,
+    "tenant_renamed": Stage.renamed,
+    "secret_rotated": Stage.rotated,
+}

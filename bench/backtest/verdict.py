@@ -1,0 +1,163 @@
+"""Was every incident found, how soon, and was anybody called for nothing?
+
+Holds what fired against what was wrong. Knows Alertmanager's inhibition, since nobody hears what is inhibited.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bench.backtest.engine import Firing
+from bench.backtest.expectations import EXPECTED
+from bench.backtest.recording import POLL
+from exporter.simulator import Incident
+
+# An alert may be this late to begin after its incident is over: the exporter has to see the end, Prometheus has to
+# scrape it, and a rule group has to be evaluated.
+_AFTERMATH = 2 * POLL + 300.0
+_MATCHER = re.compile(r'\s*([a-zA-Z_]\w*)\s*(=~|!~|!=|=)\s*"?([^"]*)"?\s*')
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an incident; `delay` in seconds, None if it was not found; `short` if it need not have been."""
+
+    incident: Incident
+    delay: float | None
+    short: bool = False
+
+
+@dataclass
+class Verdict:
+    """The result. `justified` and `company` count firings by alert."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    false: list[Firing] = field(default_factory=list)
+    justified: dict[str, int] = field(default_factory=dict)
+    company: dict[str, int] = field(default_factory=dict)
+    inhibited: dict[str, int] = field(default_factory=dict)
+
+    def missed(self) -> list[Outcome]:
+        """Incidents that lasted long enough, and that nobody was told of."""
+        return [one for one in self.outcomes if one.delay is None and not one.short]
+
+
+def judge(incidents: Sequence[Incident], firings: Iterable[Firing], inhibits: Sequence[Inhibit], ends: float) -> Verdict:
+    """Hold what fired against what was wrong; `ends` is when the recording does, in Unix seconds."""
+    verdict = Verdict()
+    everything = list(firings)
+    heard = [one for one in everything if not _inhibited(one, everything, inhibits)]
+    for firing in everything:
+        if firing not in heard:
+            verdict.inhibited[firing.alert] = verdict.inhibited.get(firing.alert, 0) + 1
+    for incident in incidents:
+        if incident.kind in EXPECTED:
+            verdict.outcomes.append(_outcome(incident, heard, ends))
+    wrong = [incident for incident in incidents if incident.kind in EXPECTED]
+    for firing in heard:
+        _place(firing, [one for one in wrong if _concerns(one, firing)], verdict)
+    return verdict
+
+
+def _outcome(incident: Incident, heard: Sequence[Firing], ends: float) -> Outcome:
+    expected = EXPECTED[incident.kind]
+    until = ends if incident.until is None else min(incident.until, ends)
+    found = [
+        max(0.0, one.since - incident.since)
+        for one in heard
+        if one.alert in expected.alerts
+        and _same(incident, one)
+        and one.until > incident.since
+        and one.since <= until + _AFTERMATH
+    ]
+    short = until - incident.since < expected.within + 2 * POLL
+    return Outcome(incident, min(found, default=None), short)
+
+
+def _same(incident: Incident, firing: Firing) -> bool:
+    return not incident.tenant_id or not firing.tenant_id or incident.tenant_id == firing.tenant_id
+
+
+def _concerns(incident: Incident, firing: Firing) -> bool:
+    """Whether the alert may be about this incident; a fleet's alert is not about one tenant."""
+    if incident.tenant_id and incident.tenant_id != firing.tenant_id:
+        return False
+    until = float("inf") if incident.until is None else incident.until + _AFTERMATH
+    return incident.since <= firing.since <= until
+
+
+def _place(firing: Firing, about: Sequence[Incident], verdict: Verdict) -> None:
+    if any(firing.alert in EXPECTED[one.kind].alerts for one in about):
+        count = verdict.justified
+    elif any(firing.alert in EXPECTED[one.kind].company for one in about):
+        count = verdict.company
+    else:
+        verdict.false.append(firing)
+        return
+    count[firing.alert] = count.get(firing.alert, 0) + 1
+
+
+# Inhibition
+
+
+@dataclass(frozen=True)
+class Inhibit:
+    """One of Alertmanager's inhibition rules."""
+
+    source: tuple[tuple[str, str, str], ...]
+    target: tuple[tuple[str, str, str], ...]
+    equal: tuple[str, ...]
+
+
+def inhibits(config: Path) -> list[Inhibit]:
+    """The inhibition rules of an Alertmanager configuration."""
+    rules = yaml.safe_load(config.read_text()).get("inhibit_rules") or []
+    return [
+        Inhibit(_matchers(rule, "source"), _matchers(rule, "target"), tuple(rule.get("equal") or ())) for rule in rules
+    ]
+
+
+def _matchers(rule: Mapping[str, Any], side: str) -> tuple[tuple[str, str, str], ...]:
+    found = [_MATCHER.fullmatch(text) for text in rule.get(f"{side}_matchers") or ()]
+    if None in found:
+        raise ValueError(f"a matcher that can't be read, in {rule}")
+    return tuple((match[1], match[2], match[3].strip()) for match in found if match)
+
+
+def _inhibited(firing: Firing, others: Sequence[Firing], rules: Sequence[Inhibit]) -> bool:
+    """Whether nobody hears of it: it was inhibited when it began, and for as long as it lasted."""
+    labels = {**firing.labels, "alertname": firing.alert}
+    for rule in rules:
+        if not _matches(labels, rule.target):
+            continue
+        for other in others:
+            theirs = {**other.labels, "alertname": other.alert}
+            covers = other.since <= firing.since + _GRACE and other.until >= firing.until - _GRACE
+            if (
+                other is not firing
+                and covers
+                and _matches(theirs, rule.source)
+                and not _matches(theirs, rule.target)
+                and all(labels.get(name, "") == theirs.get(name, "") for name in rule.equal)
+            ):
+                return True
+    return False
+
+
+# Alertmanager waits with a new group (`group_wait`), and does not tell at once that it is over.
+_GRACE = 300.0
+
+
+def _matches(labels: Mapping[str, str], matchers: Iterable[tuple[str, str, str]]) -> bool:
+    return all(_match(labels.get(name, ""), how, wanted) for name, how, wanted in matchers)
+
+
+def _match(value: str, how: str, wanted: str) -> bool:
+    same = bool(re.fullmatch(wanted, value)) if "~" in how else value == wanted
+    return same != how.startswith("!")
