@@ -10,7 +10,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
@@ -52,6 +52,7 @@ from exporter.api.models import (
 from exporter.api.transport import Transport
 from exporter.clock import Clock
 
+T = TypeVar("T")
 Send = Callable[[], Awaitable[wire.Reply]]
 Check = Callable[[wire.Reply, float], wire.Reply]
 
@@ -206,24 +207,32 @@ class Client:
         return self.fields(endpoint, wire.one(reply.body))
 
     async def many(
-        self, identity: Identity, endpoint: str, query: Mapping[str, str] | None = None, ident: str | None = None
-    ) -> list[Fields]:
+        self,
+        identity: Identity,
+        endpoint: str,
+        read: Callable[[Fields], T],
+        query: Mapping[str, str] | None = None,
+        ident: str | None = None,
+    ) -> list[T]:
         """A whole list, each object once, or an `ApiError`.
+
+        Each page is read when it comes: thousands of objects at once would hold up the event loop.
 
         A server that says where its list ends is believed. With one that does not, pages are asked for until
         one is empty or brings nothing new. A server that promises more and repeats itself, or that never
         comes to an end, has not given a whole list: that is a `BadResponseError`.
         """
-        found: dict[str, dict[str, Any]] = {}
+        found: dict[str, T] = {}
         number, empty = 0, 0
         for _ in range(MAX_PAGES):
             page = await self._page(identity, endpoint, query or {}, number, ident)
-            before = len(found)
-            found.update({_key(item): item for item in page.items})
-            new = len(found) > before
+            items = {_key(item): item for item in page.items}
+            new = not items.keys() <= found.keys()
+            if new:
+                found.update({key: read(self.fields(endpoint, item)) for key, item in items.items()})
             empty = 0 if page.items else empty + 1
             if page.more is False or (page.more is None and not new) or empty == EMPTY_PAGES:
-                return [self.fields(endpoint, item) for item in found.values()]
+                return list(found.values())
             if (page.items and not new) or len(found) > MAX_ITEMS:
                 break
             number = page.number if page.number is not None and page.number > number else number + 1
@@ -295,15 +304,15 @@ class TenantApi:
 
     async def rollovers(self) -> list[Rollover]:
         """All planned windows."""
-        return [Rollover.read(item) for item in await self.client.many(self.identity, "/tenant/rollovers")]
+        return await self.client.many(self.identity, "/tenant/rollovers", Rollover.read)
 
     async def schedules(self) -> list[Schedule]:
         """All schedules."""
-        return [Schedule.read(item) for item in await self.client.many(self.identity, "/tenant/schedules")]
+        return await self.client.many(self.identity, "/tenant/schedules", Schedule.read)
 
     async def ingestions(self) -> list[Ingestion]:
         """The ingestions that the server lists: the unfinished ones at least."""
-        return [Ingestion.read(item) for item in await self.client.many(self.identity, "/ingestions")]
+        return await self.client.many(self.identity, "/ingestions", Ingestion.read)
 
     async def ingestion(self, ident: str) -> Ingestion | None:
         """One ingestion, finished or not; None if the API no longer knows it."""
@@ -314,11 +323,11 @@ class TenantApi:
 
     async def schools(self) -> list[Scope]:
         """The schools that can be selected."""
-        return [Scope.read(item) for item in await self.client.many(self.identity, "/tenant/scoping/schools")]
+        return await self.client.many(self.identity, "/tenant/scoping/schools", Scope.read)
 
     async def courses(self) -> list[Scope]:
         """The courses that can be selected."""
-        return [Scope.read(item) for item in await self.client.many(self.identity, "/tenant/scoping/courses")]
+        return await self.client.many(self.identity, "/tenant/scoping/courses", Scope.read)
 
 
 @dataclass(frozen=True)
@@ -332,22 +341,22 @@ class AccountApi:
         """All tenants that the server lists for these filters. It may ignore them, so filter again."""
         filters = {"accounts": ",".join(accounts), "integrations": ",".join(integrations)}
         query = {name: value for name, value in filters.items() if value}
-        read = [Tenant.read(item) for item in await self.client.many(self.identity, "/tenants", query)]
+        read = await self.client.many(self.identity, "/tenants", Tenant.read, query)
         return [tenant for tenant in read if tenant is not None]
 
     async def actors(self) -> list[Actor]:
         """All actors."""
-        return [Actor.read(item) for item in await self.client.many(self.identity, "/actors")]
+        return await self.client.many(self.identity, "/actors", Actor.read)
 
     async def clouds(self) -> int:
         """How many clouds there are."""
-        return len(await self.client.many(self.identity, "/clouds"))
+        return len(await self.client.many(self.identity, "/clouds", lambda cloud: cloud))
 
     async def integrations(self) -> list[Integration]:
         """All integrations."""
-        return [Integration.read(item) for item in await self.client.many(self.identity, "/integrations")]
+        return await self.client.many(self.identity, "/integrations", Integration.read)
 
     async def versions(self, integration_id: str) -> list[IntegrationVersion]:
         """All versions of one integration."""
-        items = await self.client.many(self.identity, "/integrations/{id}/versions", ident=integration_id)
-        return [IntegrationVersion.read(item) for item in items]
+        endpoint = "/integrations/{id}/versions"
+        return await self.client.many(self.identity, endpoint, IntegrationVersion.read, ident=integration_id)

@@ -40,7 +40,7 @@ def ask(answer: Callable[[int], Reply | ApiError]) -> tuple[list[Item] | ApiErro
         transport = FakeTransport(lambda call: answer(asked_for(call)))
         one = client(transport)
         try:
-            found: list[Item] | ApiError = [dict(item.raw) for item in await one.many(READY, "/tenants")]
+            found: list[Item] | ApiError = await one.many(READY, "/tenants", lambda item: dict(item.raw))
         except ApiError as error:
             found = error
         return found, transport, one.observer
