@@ -23,8 +23,9 @@ _BEFORE_TABLES = """\
 
 <!-- Made by docs/generate.py from exporter/settings.py. Edit there. -->
 
-Every setting can be given as a flag, as an environment variable, or in a YAML file. A flag wins over the
-environment, the environment over the file, the file over the default. The names follow from each other:
+Every setting can be given as an environment variable or in a YAML file, and all but the secrets themselves
+(`api.key`, `api.client_secret`, `api.token`) as a flag. A flag wins over the environment, the environment over
+the file, the file over the default. The names follow from each other:
 `collectors.state.interval` is `--collectors.state.interval`, `KIMONO_COLLECTORS_STATE_INTERVAL`, and
 `interval` below `state` below `collectors` in the file.
 
@@ -66,8 +67,9 @@ Secrets are not accepted as flags, because others on the machine can see those. 
 file, or, best, in a file of their own that the `_file` setting names. Such a file is UTF-8 text of one line; white
 space at its end is ignored. A variable that is set but empty counts as not set; an empty file is an error.
 
-**Rotation.** Secret files are read again each time the secret is needed, and `api.tenants_file` at each discovery:
-write the new secret into the file, and nothing needs a restart. Everything else is read again on `SIGHUP`, the YAML
+**Rotation.** Secret files and `api.tenants_file` are read again at each discovery: write the new secret into the
+file, and nothing needs a restart. (Under `deploy/kimono-exporter.service` the exporter reads a copy that systemd
+made at the start of the service: there it needs one.) Everything else is read again on `SIGHUP`, the YAML
 file and the secrets in it included. Two things can't change that way: `web.listen_address` needs a restart, and so
 do environment variables and flags, which belong to the process. If the new settings can't be used, the exporter
 logs why and keeps the old ones.
@@ -121,8 +123,14 @@ log:
 
 `web.config_file` turns on TLS and basic auth for the exporter's own pages. Its format is that of the
 [Prometheus exporter toolkit](https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md).
-Passwords are bcrypt hashes, as `htpasswd -nBC 10 "" | tr -d ':'` makes them. With basic auth on,
-`/-/healthy` and `/-/ready` stay open.
+Passwords are bcrypt hashes. The Python that the exporter is installed in makes them, and asks for the password:
+
+```sh
+/opt/kimono-exporter/bin/python -c \\
+  'import bcrypt, getpass; print(bcrypt.hashpw(getpass.getpass().encode(), bcrypt.gensalt(10)).decode())'
+```
+
+With basic auth on, `/-/healthy` and `/-/ready` stay open.
 
 ```yaml
 tls_server_config:

@@ -108,7 +108,7 @@ class Exporter:
     def overview(self) -> Overview:
         """The facts of the status page."""
         poller = self.poller
-        failing = [row for watch in poller.watches.values() for row in _failing_rows(watch)]
+        failing = [row for watch in poller.everyone() for row in _failing_rows(watch, poller.plans)]
         failing.sort(key=lambda row: row.since)
         lags = poller.lags()
         return Overview(
@@ -130,7 +130,7 @@ class Exporter:
         )
 
 
-def _failing_rows(watch: Watch) -> Iterator[FailingTenant]:
+def _failing_rows(watch: Watch, order: Iterable[str]) -> Iterator[FailingTenant]:
     """A row for each reason: collectors that fail alike stand together."""
     for reason in dict.fromkeys(failure.reason for failure in watch.failures.values()):
         alike = {name: failure for name, failure in watch.failures.items() if failure.reason == reason}
@@ -138,7 +138,7 @@ def _failing_rows(watch: Watch) -> Iterator[FailingTenant]:
             tenant_id=watch.id,
             tenant_name=watch.name,
             account_name=(watch.tenant.account_name if watch.tenant else None) or "",
-            collectors=", ".join(alike),
+            collectors=", ".join(name for name in order if name in alike),
             reason=reason,
             since=min(failure.since for failure in alike.values()),
         )

@@ -17,7 +17,7 @@ from exporter.logs import printable
 from exporter.poller import Watch
 
 MEND = {
-    "auth": "Give the current credentials; if they were rotated, the tenant list carries the new ones at once.",
+    "auth": "Its secret was changed or revoked: the tenant list, or api.tenants_file, must carry the new one.",
     "forbidden": "Ask the hub's administrator to let these credentials read it.",
     "not_found": "Check api.url: this API does not know the address, or the tenant was removed.",
     "throttled": "Lower api.rate_limit, or lengthen the collectors' intervals.",
@@ -40,13 +40,21 @@ async def check(exporter: Exporter) -> int:
     poller = exporter.poller
     if not poller.discovery_ok:
         console.print(Text(f"The tenants can't be listed: {poller.discovery_detail}", style="bold red"))
-        console.print(Text(f"To mend it: {MEND[poller.discovery_failing]}"))
-    watches = sorted(poller.watches.values(), key=lambda watch: (bool(watch.failures), watch.name))
-    if watches:
-        console.print(_table(watches))
+        console.print(Text(f"To mend it: {_mend_discovery(poller.discovery_failing)}"))
+    watches = sorted(poller.everyone(), key=lambda watch: (bool(watch.failures), watch.name))
     failing = sum(bool(watch.failures) for watch in watches)
-    console.print(Text(_summary(len(watches), failing), style="bold red" if failing else "bold"))
-    return 0 if poller.discovery_ok and watches and not failing else 1
+    if poller.watches:
+        console.print(_table(watches, failing=failing > 0))
+    if poller.watches or poller.discovery_ok:
+        summary = _summary(len(poller.watches), sum(bool(watch.failures) for watch in poller.watches.values()))
+        console.print(Text(summary, style="bold red" if failing else "bold"))
+    return 0 if poller.discovery_ok and poller.watches and not failing else 1
+
+
+def _mend_discovery(reason: str) -> str:
+    if reason == "auth":
+        return "Give the account's current credentials: api.key, api.client_id with its secret, or api.token."
+    return MEND[reason]
 
 
 async def _visit_all(exporter: Exporter) -> None:
@@ -57,26 +65,26 @@ async def _visit_all(exporter: Exporter) -> None:
         task = progress.add_task("visits", total=None)
 
         def advance(_: Watch) -> None:
-            poller = exporter.poller
-            progress.update(task, advance=1, total=len(poller.watches) * len(poller.plans))
+            progress.update(task, advance=1, total=exporter.poller.visits_planned)
 
         exporter.poller.visited = advance
         await exporter.poller.once()
 
 
-def _table(watches: Iterable[Watch]) -> Table:
-    table = Table("tenant", "account", "integration", "worked", "failed, and why", "how to mend it", box=SIMPLE_HEAD)
+def _table(watches: Iterable[Watch], *, failing: bool) -> Table:
+    """Where nothing fails there is nothing to say of failures."""
+    table = Table(box=SIMPLE_HEAD)
+    headings = ("tenant", "account", "integration", "worked", "failed, and why", "how to mend it")
+    for heading in headings if failing else headings[:4]:
+        table.add_column(heading, overflow="fold")
     for watch in watches:
         tenant = watch.tenant
         account, integration = (tenant.account_name, _integration(watch)) if tenant else (None, "")
         worked = _named(watch.attempted - set(watch.failures), watch)
         failed = _failures(watch)
         mend = " ".join(dict.fromkeys(MEND[failure.reason] for failure in watch.failures.values()))
-        table.add_row(
-            *[Text(printable(cell or "–")) for cell in (watch.name, account, integration, worked)],  # noqa: RUF001
-            Text(printable(failed), style="red"),
-            Text(mend),
-        )
+        cells = [Text(printable(cell or "–")) for cell in (watch.name, account, integration, worked)]  # noqa: RUF001
+        table.add_row(*cells, *([Text(printable(failed), style="red"), Text(mend)] if failing else []))
     return table
 
 

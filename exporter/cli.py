@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from difflib import get_close_matches
 
 import structlog
 from pydantic import SecretStr
@@ -23,7 +24,16 @@ from exporter.check import check
 from exporter.clock import Clock
 from exporter.logs import where
 from exporter.reference import metrics_markdown
-from exporter.settings import Settings, SettingsError, add_flags, given_flags, load, split_address
+from exporter.settings import (
+    CREDENTIALS,
+    Settings,
+    SettingsError,
+    add_flags,
+    given_flags,
+    leaves,
+    load,
+    split_address,
+)
 from exporter.simulator import Fault, Simulator, serve, serve_forever
 from exporter.web import Access, AccessError, Running, create_app, load_access, start
 
@@ -38,7 +48,10 @@ _DEMO_DEFAULTS = {
     "collectors.state.interval": "15s",
     "collectors.ingestions.interval": "15s",
     "log.level": "error",
+    "web.listen_address": "127.0.0.1:10120",
 }
+# What the demo decides by itself.
+_NOT_IN_DEMO = ("api.url", "api.allow_insecure", *(f"api.{name}" for name in CREDENTIALS))
 _DEMO_END_AFTER = 10.0
 
 Load = Callable[[], Settings]
@@ -50,7 +63,7 @@ class UnusableError(Exception):
 
 def run_command(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Do what the command line asks for, and give the exit code."""
-    arguments = _parser().parse_args(_with_command(argv))
+    arguments = _arguments(_with_command(argv))
     try:
         code: int = arguments.command(arguments, environ)
     except (SettingsError, UnusableError) as error:
@@ -73,6 +86,19 @@ def _with_command(argv: Sequence[str]) -> list[str]:
     return list(argv)
 
 
+def _arguments(argv: Sequence[str]) -> argparse.Namespace:
+    """The parsed command line. What is not known is told without its value, which may be a secret."""
+    parser = _parser()
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:
+        names = [each.partition("=")[0] for each in unknown if each.startswith("-")]
+        known_flags = [leaf.flag for leaf in leaves() if leaf.flag]
+        hints = [f"; did you mean {near}?" for name in names[:1] for near in get_close_matches(name, known_flags, n=1)]
+        what = f"no such flag: {' '.join(names)}" if names else "too many words"
+        parser.error(f"{what}{''.join(hints)} ('kimono-exporter {argv[0]} --help' lists all)")
+    return arguments
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "kimono-exporter",
@@ -84,16 +110,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"kimono-exporter {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def add(name: str, command: Command, text: str, *, settings: bool = True) -> argparse.ArgumentParser:
+    def add(
+        name: str, command: Command, text: str, *, settings: bool = True, without: Sequence[str] = ()
+    ) -> argparse.ArgumentParser:
         usage = f"kimono-exporter {name} [FLAG VALUE ...]" if settings else None
         added = commands.add_parser(name, help=text, description=text, usage=usage, allow_abbrev=False)
         added.set_defaults(command=command)
         if settings:
-            add_flags(added)
+            add_flags(added, without)
         return added
 
     add("run", _run, "Serve metrics (the default).")
-    demo = add("demo", _demo, "Show it on a simulated API: nothing to configure, nothing sent anywhere.")
+    demo = add(
+        "demo", _demo, "Show it on a simulated API: nothing to configure, nothing sent anywhere.", without=_NOT_IN_DEMO
+    )
     text = "Serve the simulated API alone, for an exporter or another client."
     simulate = add("simulate", _simulate, text, settings=False)
     add("check", _check, "Visit every tenant once, and print what works, what fails, and how to mend it.")
@@ -121,15 +151,19 @@ def _run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     def load_again() -> Settings:
         return _loaded(arguments, environ)
 
-    return asyncio.run(_serve(load_again(), load_again))
+    settings = load_again()
+    _begin_log(settings)
+    return asyncio.run(_serve(settings, load_again))
 
 
-def _loaded(arguments: argparse.Namespace, environ: Mapping[str, str], *, needs_credentials: bool = True) -> Settings:
-    settings = load(given_flags(arguments), environ, needs_credentials=needs_credentials)
+def _loaded(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
+    return load(given_flags(arguments), environ)
+
+
+def _begin_log(settings: Settings) -> None:
     logs.configure(settings.log.level, settings.log.format)
     for warning in settings.warnings:
         log.warning(warning)
-    return settings
 
 
 def _metrics(_arguments: argparse.Namespace, _environ: Mapping[str, str]) -> int:
@@ -144,14 +178,26 @@ async def _serve(settings: Settings, load_again: Load, announce: Callable[[list[
     """Serve until SIGTERM or SIGINT; SIGHUP reads settings and secrets again."""
     clock = Clock()
     guard = _Guard(settings)
+    signals = _Signals()
     async with open_exporter(settings, clock) as exporter:
         running = await _listen(exporter, guard, settings)
         (announce or _log_addresses)(running.addresses)
         try:
-            await _until_stopped(exporter, _Reload(exporter, guard, running, settings, load_again))
+            await _until_stopped(exporter, signals, _Reload(exporter, guard, running, settings, load_again))
         finally:
             await running.stop()
     return OK
+
+
+class _Signals:
+    """What the process is told to do, from the moment that this is made."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.stop, self.reload = asyncio.Event(), asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self.reload.set)
 
 
 class _Guard:
@@ -166,7 +212,9 @@ def _access(settings: Settings) -> Access | None:
     try:
         return None if path is None else load_access(path)
     except AccessError as error:
-        problems = (f"web.config_file: {path}: {problem}" for problem in error.problems)
+        way = "; mend the file, or name another with --web.config_file or KIMONO_WEB_CONFIG_FILE"
+        named = (each if str(path) in each else f"{path}: {each}" for each in error.problems)
+        problems = (f"web.config_file: {each}{way}" for each in named)
         raise UnusableError("\n".join(problems)) from None
 
 
@@ -193,18 +241,13 @@ def _log_addresses(addresses: list[str]) -> None:
         log.info("listening", version=__version__, metrics=f"{address}/metrics")
 
 
-async def _until_stopped(exporter: Exporter, reload: Callable[[], Awaitable[None]]) -> None:
-    loop = asyncio.get_running_loop()
-    stop, again = asyncio.Event(), asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, again.set)
+async def _until_stopped(exporter: Exporter, signals: _Signals, reload: Callable[[], Awaitable[None]]) -> None:
     working = [
         asyncio.create_task(exporter.poller.run()),
         asyncio.create_task(exporter.telemetry.watch_loop(exporter.clock)),
-        asyncio.create_task(_whenever(again, reload)),
+        asyncio.create_task(_whenever(signals.reload, reload)),
     ]
-    stopping = asyncio.create_task(stop.wait())
+    stopping = asyncio.create_task(signals.stop.wait())
     await asyncio.wait([*working, stopping], return_when=asyncio.FIRST_COMPLETED)
     for task in (*working, stopping):
         task.cancel()
@@ -241,15 +284,16 @@ class _Reload:
         try:
             settings = self._load()
             access = _access(settings)
-        except (SettingsError, UnusableError) as error:
+            await self._running.renew(access.ssl_context if access else None)
+        except (SettingsError, UnusableError, OSError) as error:
             for line in str(error).splitlines():
                 log.error("settings can't be used, the old ones stay", problem=line)  # noqa: TRY400 - the line says it all
             return
+        _begin_log(settings)
         if settings.web.listen_address != self._settings.web.listen_address:
             log.warning("web.listen_address takes effect at the next start", still=self._settings.web.listen_address)
         self._exporter.apply(settings)
         self._guard.access = access
-        await self._running.renew(access.ssl_context if access else None)
         log.info("settings read again")
 
 
@@ -258,7 +302,7 @@ class _Reload:
 
 def _demo(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     # Whatever is set for the real API stays out of the demo.
-    environ = {name: value for name, value in environ.items() if not name.startswith("KIMONO_API_")}
+    environ = {name: value for name, value in environ.items() if not name.startswith(("KIMONO_API_", "KIMONO_CONFIG"))}
     settings = load({**_DEMO_DEFAULTS, **given_flags(arguments)}, environ, needs_credentials=False)
     logs.configure(settings.log.level, settings.log.format)
     return asyncio.run(_serve_demo(settings, Simulator(tenants=arguments.tenants, seed=arguments.seed)))
@@ -293,10 +337,9 @@ def _enliven(simulator: Simulator) -> None:
 
 def _pointed_at(settings: Settings, base_url: str, api_key: str) -> Settings:
     credentials = {"key": SecretStr(api_key), "url": base_url}
-    nothing_else = dict.fromkeys(
-        ("key_file", "client_id", "client_secret", "client_secret_file", "token", "token_file", "tenants_file")
+    return settings.model_copy(
+        update={"api": settings.api.model_copy(update={**dict.fromkeys(CREDENTIALS), **credentials})}
     )
-    return settings.model_copy(update={"api": settings.api.model_copy(update={**credentials, **nothing_else})})
 
 
 def _simulate(arguments: argparse.Namespace, _environ: Mapping[str, str]) -> int:
@@ -335,7 +378,9 @@ async def _until_signal(serving: Awaitable[None]) -> None:
 
 
 def _check(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    return asyncio.run(_with_exporter(_loaded_quietly(arguments, environ), check))
+    settings = _loaded_quietly(arguments, environ)
+    _access(settings)
+    return asyncio.run(_with_exporter(settings, check))
 
 
 def _once(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -345,6 +390,7 @@ def _once(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
 def _loaded_quietly(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
     """What these commands find they print; lines of the log beside it would say it twice."""
     settings = _loaded(arguments, environ)
+    _begin_log(settings)
     if "log.level" not in given_flags(arguments):
         logs.configure("critical", settings.log.format)
     return settings
@@ -363,4 +409,8 @@ async def _print_page(exporter: Exporter) -> int:
     if not exporter.poller.discovery_ok:
         sys.stderr.write(f"kimono-exporter: the tenants can't be listed: {exporter.poller.discovery_detail}\n")
         return FAILED
+    failing = sum(bool(watch.failures) for watch in exporter.poller.watches.values())
+    if failing:
+        total = len(exporter.poller.watches)
+        sys.stderr.write(f"kimono-exporter: {failing} of {total} tenants can't be read; the page says why\n")
     return OK

@@ -5,6 +5,7 @@ Either account credentials list them, or a file of actor credentials does, and e
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -98,25 +99,32 @@ class FileDiscovery:
         self._client = client
         self._entries = entries
         self._wanted = wanted
+        self._known: dict[Credentials, Tenant] = {}
 
     async def tenants(self) -> Discovered:
         """The tenants that could be asked; one that could not does not keep the others from being seen."""
-        found: dict[str, Tenant] = {}
-        failures: list[str] = []
-        reason = ""
-        for entry in self._entries():
-            try:
-                tenant = await self._identify(entry)
-            except ApiError as error:
-                failures.append(f"{entry.name}: {error}")
-                reason = error.reason
-            else:
-                found[tenant.id] = tenant
-        return Discovered([tenant for tenant in found.values() if self._wanted.wants(tenant)], failures, reason)
+        entries = list(self._entries())
+        answers = await asyncio.gather(*[self._identify(entry) for entry in entries])
+        self._known = {
+            entry.credentials: answer
+            for entry, answer in zip(entries, answers, strict=True)
+            if isinstance(answer, Tenant)
+        }
+        found = {tenant.id: tenant for tenant in self._known.values() if self._wanted.wants(tenant)}
+        failed = {
+            f"{entry.name}: {answer}": answer.reason
+            for entry, answer in zip(entries, answers, strict=True)
+            if isinstance(answer, ApiError)
+        }
+        return Discovered(list(found.values()), list(failed), next(iter(failed.values()), ""))
 
-    async def _identify(self, entry: Entry) -> Tenant:
-        tenant = await self._client.tenant(entry.credentials).myself()
+    async def _identify(self, entry: Entry) -> Tenant | ApiError:
+        """The entry's tenant. One that is known already stays: its own polls tell what is wrong with it now."""
+        try:
+            tenant = await self._client.tenant(entry.credentials).myself()
+        except ApiError as error:
+            return self._known.get(entry.credentials, error)
         if tenant is None:
-            raise BadResponseError("the reply has no tenant id")
+            return self._known.get(entry.credentials, BadResponseError("the reply has no tenant id"))
         # The file's credentials are the ones that are known to work: the reply may show none, or others.
         return replace(tenant, credentials=entry.credentials)

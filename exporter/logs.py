@@ -29,8 +29,9 @@ def where(error: BaseException) -> str:
 def _without_traceback(_logger: object, _method: str, event: EventDict) -> EventDict:
     """Libraries log what they did not expect with a traceback, whose last line may quote a secret."""
     exc_info = event.pop("exc_info", None)
-    if isinstance(exc_info, tuple) and exc_info[1] is not None:
-        event["error"] = where(exc_info[1])
+    error = sys.exc_info()[1] if exc_info is True else exc_info[1] if isinstance(exc_info, tuple) else exc_info
+    if isinstance(error, BaseException):
+        event["error"] = where(error)
     return event
 
 
@@ -64,6 +65,7 @@ def configure(level: str, form: str) -> None:
     handler.setFormatter(formatter)
     logging.root.handlers = [handler]
     logging.root.setLevel(level.upper())
+    logging.getLogger("asyncio").setLevel("INFO")  # below that it speaks of its own insides
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

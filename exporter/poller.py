@@ -1,8 +1,9 @@
 """Who is visited when, and what if it goes wrong?
 
 Every tenant is visited by every enabled collector once an interval, never by two at a time. The first visits
-go out as fast as the budget allows, later ones are spread evenly. Where the budget can't keep the intervals
-they are all stretched alike. Whatever a visit raises ends here: it touches that tenant alone.
+go out as fast as the budget allows, later ones are spread evenly. Where the intervals can't be kept, because
+the budget is too small or the API too slow, whoever has been due for longest comes first: rounds stretch, and
+nobody is left out. Whatever a visit raises ends here: it touches that tenant alone.
 """
 
 from __future__ import annotations
@@ -43,16 +44,13 @@ log = structlog.get_logger("exporter.poller")
 
 # After this many intervals without success a tenant's rows are no longer true enough to show.
 _INTERVALS_KEPT = 3
-# A discovery that failed is tried again after this many seconds, if its interval is longer.
+# While no tenant is known, discovery is tried again after this many seconds, if its interval is longer.
 _DISCOVERY_RETRY = 30.0
 # Without any progress for so many seconds (or discovery intervals) the process is better started anew.
 _STUCK_SECONDS, _STUCK_INTERVALS = 900.0, 3
 # Multiples of the golden ratio, modulo one, fill a round evenly however many tenants come and go.
 _GOLDEN = 0.618_033_988_749_895
 _NEVER = float("inf")
-_VISITS_ASSUMED = 50
-# The least share of the newest visit in the running mean of how long a visit takes.
-_SMOOTHING = 0.02
 # So many tenants are adopted at a time; 10,000 at once would hold up scrapes and visits for 0.2 s.
 _ADOPTED_AT_ONCE = 100
 
@@ -78,13 +76,17 @@ class Failure:
 
 @dataclass(eq=False)
 class Watch:
-    """One tenant (or, without one, the account) and what is known of our visits to it; times in Unix seconds."""
+    """One tenant (or, without one, the account) and what is known of our visits to it.
+
+    `succeeded` is in Unix seconds; `kept_until`, the end of a collector's rows if it fails, in monotonic ones.
+    """
 
     tenant: Tenant | None
     api: Callable[[], TenantApi | AccountApi]
     memory: dict[str, Any] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
     succeeded: dict[str, float] = field(default_factory=dict)
+    kept_until: dict[str, float] = field(default_factory=dict)
     attempted: set[str] = field(default_factory=set)
     busy: bool = False
     gone: bool = False
@@ -141,8 +143,6 @@ class Poller:
         self._jobs: list[_Job] = []
         self._numbers = 0
         self._running = 0
-        self._visits = 0
-        self._visit_seconds = 0.0
         self._first_visits = 0
         self._repeat = True
         self._wake = asyncio.Event()
@@ -150,6 +150,10 @@ class Poller:
         self._rediscover = asyncio.Event()
         self._ended_at: dict[str, dict[str, float]] = {}
         self._progress_at = clock.monotonic()
+        self._behind = False
+        self._account_plans: list[Plan] = []
+        self._tenant_plans: list[Plan] = []
+        store.put(FLEET, FLEET_FAMILIES, [UP(0), TENANTS(0)], _NEVER)
 
     def configure(
         self,
@@ -171,7 +175,7 @@ class Poller:
             self._account = self._account or Watch(None, account_api)
             self._account.api = account_api
         now = self._clock.monotonic()
-        for watch in self._everyone():
+        for watch in self.everyone():
             self._schedule(watch, now)
             if self.plans.keys() != before:
                 self._show_health(watch)
@@ -199,14 +203,15 @@ class Poller:
         for plan in self.plans.values():
             self._show_collector(plan.collector)
 
-    def _everyone(self) -> list[Watch]:
-        return [*self.watches.values(), *([self._account] if self._account else [])]
+    def everyone(self) -> list[Watch]:
+        """All that are visited: the tenants, and the account if it has collectors."""
+        return [*self.watches.values(), *([self._account] if self._account and self._account_plans else [])]
 
     def _drop_collector(self, collector: Collector[Any, Any, Any]) -> None:
         self._store.forget(FLEET, collector.fleet_families)
-        for watch in self._everyone():
+        for watch in self.everyone():
             self._store.forget(watch.id, collector.families)
-            for kept in (watch.memory, watch.failures, watch.succeeded):
+            for kept in (watch.memory, watch.failures, watch.succeeded, watch.kept_until):
                 kept.pop(collector.name, None)
             watch.attempted.discard(collector.name)
 
@@ -231,7 +236,7 @@ class Poller:
             self._rediscover.clear()
             begun = self._clock.monotonic()
             await self.discover()
-            pause = self._discovery_interval if self.discovery_ok else min(self._discovery_interval, _DISCOVERY_RETRY)
+            pause = self._discovery_interval if self.watches else min(self._discovery_interval, _DISCOVERY_RETRY)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(begun + pause - self._clock.monotonic()):
                     await self._rediscover.wait()
@@ -293,10 +298,13 @@ class Poller:
                 heapq.heappush(self._jobs, job)
         self._count_first(job)
 
-    def _next_due(self, job: _Job, now: float) -> float:
-        period = job.plan.interval * self.stretch
-        share = job.number * _GOLDEN % 1 if job.first else 1.0
-        return max(now, job.due + period * share)
+    @staticmethod
+    def _next_due(job: _Job, now: float) -> float:
+        """Its next place in the round. Rounds that have been missed are not made up for: the places stay even."""
+        if job.first:
+            return max(now, job.due + job.plan.interval * (job.number * _GOLDEN % 1))
+        missed = max(0.0, now - job.due) // job.plan.interval
+        return job.due + (missed + 1) * job.plan.interval
 
     def _count_first(self, job: _Job) -> None:
         if job.first:
@@ -307,6 +315,7 @@ class Poller:
     def _check_settled(self) -> None:
         if self.discovery_ok is not None and self._first_visits == 0 and not self._settled.is_set():
             self._settled.set()
+            log.info("everyone has been visited once", tenants=len(self.watches))
             self.grown()
 
     # What is due
@@ -321,18 +330,22 @@ class Poller:
                 self._first_visits += 1
         watch.plans = set(self.plans.values())
 
-    @property
-    def stretch(self) -> float:
-        """How many times longer than set the intervals are; more than 1 if they can't be kept.
-
-        Either the budget is too small for them, or the API too slow for so few requests in flight.
-        """
-        demand = sum(len(self._ended_at[name]) / plan.interval for name, plan in self.plans.items())
-        # Requests a visit, pages and tokens included; taken for one each until enough have been made.
-        cost = (self._client.budget.spent + _VISITS_ASSUMED) / (self._visits + _VISITS_ASSUMED)
-        by_budget = demand * cost / self._client.budget.rate
-        by_slots = demand * self._visit_seconds / self._client.concurrency
-        return max(1.0, by_budget, by_slots)
+    def _tell_lag(self) -> None:
+        """Say once when polling can't keep its intervals, and once when it can again."""
+        lags = self.lags()
+        behind = {name: lag for name, lag in lags.items() if lag > self.plans[name].interval}
+        if behind and self.ready and not self._behind:
+            worst = max(behind, key=lambda name: behind[name])
+            log.warning(
+                "polling can't keep its intervals",
+                collector=worst,
+                behind_seconds=round(behind[worst]),
+                to_mend="raise api.rate_limit or api.concurrency, or lengthen the intervals",
+            )
+            self._behind = True
+        if self._behind and not behind:
+            log.info("polling keeps its intervals again")
+            self._behind = False
 
     # One visit
 
@@ -342,8 +355,7 @@ class Poller:
         try:
             reading = await self._read(watch, collector)
             if job.wanted:
-                expires = self._clock.monotonic() + _INTERVALS_KEPT * job.plan.interval * self.stretch
-                self._store.put(watch.id, collector.families, reading.samples, expires)
+                self._store.put(watch.id, collector.families, reading.samples, _NEVER)
         except ApiError as error:
             self._failed(job, error.reason, str(error))
         except Exception as error:  # noqa: BLE001 - a mistake of ours must not stop the other tenants
@@ -357,41 +369,41 @@ class Poller:
 
     async def _read(self, watch: Watch, collector: Collector[Any, Any, Any]) -> Reading[Any]:
         memory = watch.memory.get(collector.name)
-        begun = self._clock.monotonic()
         try:
             facts = await collector.fetch(watch.api(), memory)
         except (ForbiddenError, NotFoundError):
             if collector.may_be_absent:
                 return Reading([])
             raise
-        finally:
-            self._visits += 1
-            took = self._clock.monotonic() - begun
-            self._visit_seconds += max(_SMOOTHING, 1 / self._visits) * (took - self._visit_seconds)
         return collector.read(watch.id, facts, memory, self._clock.now())
 
     def _succeeded(self, job: _Job, reading: Reading[Any]) -> None:
         watch, collector = job.watch, job.plan.collector
         self._telemetry.polled(collector.name, "success")
-        if reading.fleet_changed:
-            self._show_collector(collector)
         if not job.wanted:
             return
+        if reading.news is not None:
+            collector.take(reading.news)
+            self._show_collector(collector)
         watch.memory[collector.name] = reading.memory
         watch.succeeded[collector.name] = self._clock.now()
+        watch.kept_until[collector.name] = self._clock.monotonic() + _INTERVALS_KEPT * job.plan.interval
         healed = watch.failures.pop(collector.name, None)
         if healed and not watch.failures:
             seconds = round(self._clock.now() - healed.since)
-            log.info("tenant can be read again", tenant=watch.name, tenant_id=watch.id, after_seconds=seconds)
+            what = "tenant can be read again" if watch.tenant else "the account's own lists can be read again"
+            log.info(what, tenant=watch.name, tenant_id=watch.id, after_seconds=seconds)
 
     def _failed(self, job: _Job, reason: str, detail: str) -> None:
         watch, collector = job.watch, job.plan.collector.name
         self._telemetry.polled(collector, reason)
         if not job.wanted:
             return
+        # Rows of a tenant that only waits for its turn stay; those of one that fails have their time.
+        self._store.expire(watch.id, job.plan.collector.families, watch.kept_until.get(collector, 0.0))
         if not watch.failures:
             log.warning(
-                "tenant can't be read",
+                "tenant can't be read" if watch.tenant else "the account's own lists can't be read",
                 tenant=watch.name,
                 tenant_id=watch.id,
                 collector=collector,
@@ -418,6 +430,7 @@ class Poller:
 
     async def _adopt(self, found: Discovered) -> None:
         now = self._clock.monotonic()
+        renewed = {tenant.id for tenant in found.tenants if self._has_new_credentials(tenant)}
         for first in range(0, len(found.tenants), _ADOPTED_AT_ONCE):
             known_before = len(self.watches)
             for tenant in found.tenants[first : first + _ADOPTED_AT_ONCE]:
@@ -429,6 +442,20 @@ class Poller:
             for ident in self.watches.keys() - {tenant.id for tenant in found.tenants}:
                 self._leave(ident)
             self._store.retain(self.watches)
+        self._hurry(renewed, now)
+
+    def _has_new_credentials(self, tenant: Tenant) -> bool:
+        watch = self.watches.get(tenant.id)
+        return bool(watch and watch.tenant and watch.tenant.credentials != tenant.credentials)
+
+    def _hurry(self, renewed: set[str], now: float) -> None:
+        """Visit at once where a collector has failed, and new credentials may mend it."""
+        if not renewed:
+            return
+        for job in self._jobs:
+            if job.watch.id in renewed and job.plan.collector.name in job.watch.failures:
+                job.due = min(job.due, now)
+        heapq.heapify(self._jobs)
 
     def _adopt_tenant(self, tenant: Tenant, now: float) -> None:
         watch = self.watches.get(tenant.id)
@@ -437,7 +464,7 @@ class Poller:
             self._schedule(watch, now)
         elif watch.tenant == tenant:
             return
-        elif watch.tenant is None or watch.tenant.credentials != tenant.credentials:
+        elif self._has_new_credentials(tenant):
             watch.api = self._api_of(tenant)
         watch.tenant = tenant
         self._show_identity(tenant)
@@ -453,13 +480,17 @@ class Poller:
 
     def _discovered(self, *, ok: bool, reason: str, detail: str) -> None:
         self._progress_at = self._clock.monotonic()
+        first = self.discovery_ok is None
         self.discovery_ok = ok
         if ok:
             self.discovered_at = self._clock.now()
-        if not ok and reason != self.discovery_failing:
+        if not ok and not self.discovery_failing:
             log.error("tenants can't be discovered", reason=reason, detail=detail, known=len(self.watches))
         if ok and self.discovery_failing:
             log.info("tenants can be discovered again", tenants=len(self.watches))
+        if ok and first:
+            log.info("tenants discovered", tenants=len(self.watches))
+        self._tell_lag()
         self.discovery_failing, self.discovery_detail = ("", "") if ok else (reason, detail)
         self._store.put(FLEET, FLEET_FAMILIES, [UP(ok), TENANTS(len(self.watches))], _NEVER)
         self._check_settled()
@@ -524,4 +555,9 @@ class Poller:
 
     def failing(self, collector: str) -> int:
         """How many tenants a collector can't read now."""
-        return sum(collector in watch.failures for watch in self.watches.values())
+        return sum(collector in watch.failures for watch in self.everyone())
+
+    @property
+    def visits_planned(self) -> int:
+        """How many visits a round has."""
+        return sum(len(ended) for ended in self._ended_at.values())

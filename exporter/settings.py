@@ -14,7 +14,7 @@ import ipaddress
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Protocol
@@ -346,6 +346,19 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
+# The settings of `Api` that say who we are.
+CREDENTIALS = (
+    "key",
+    "key_file",
+    "client_id",
+    "client_secret",
+    "client_secret_file",
+    "token",
+    "token_file",
+    "tenants_file",
+)
+
+
 class Config(_Section):
     """Where the settings themselves come from."""
 
@@ -595,8 +608,8 @@ class _RefuseSecret(argparse.Action):
         setattr(namespace, self.dest, "")
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add a flag for each setting, grouped by section. A flag not given leaves nothing in the namespace.
+def add_flags(parser: argparse.ArgumentParser, without: Collection[str] = ()) -> None:
+    """Add a flag for each setting but those `without`. A flag not given leaves nothing in the namespace.
 
     The parser must have been made with `allow_abbrev=False`: else a cut-off name is taken for a longer one.
     `given_flags` picks the result out of the namespace.
@@ -605,7 +618,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         if isinstance(info.default, BaseModel):
             group = parser.add_argument_group(name, type(info.default).__doc__)
             for leaf in leaves():
-                if leaf.path.startswith(f"{name}."):
+                if leaf.path.startswith(f"{name}.") and leaf.path not in without:
                     _add_flag(group, leaf)
 
 
@@ -672,14 +685,28 @@ def read_secret(path: Path) -> str:
     return secret
 
 
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # libyaml is not everywhere
+    """YAML in which no key stands twice: one of the two would be lost without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - yaml's own signature
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for (key, _), name in zip(node.value, keys, strict=True):
+            if isinstance(name, str) and keys.count(name) > 1:
+                raise yaml.constructor.ConstructorError(None, None, "a key stands twice", key.start_mark)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return mapping
+
+
 def _read_yaml(path: Path) -> object:
     """What a YAML file holds. Raises SecretUnreadableError, with the place of a fault and none of the text."""
     text = _read_text(path)
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, _Loader)  # noqa: S506 - a safe loader, and stricter
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        if error.problem == "a key stands twice":
+            raise SecretUnreadableError(path, f"a key stands twice{place}") from None
     except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: an impossible date or number
         place = ""
     raise SecretUnreadableError(path, f"it is not YAML{place}")
@@ -807,7 +834,9 @@ def unknown_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
     They are no error, as Kubernetes gives every pod variables that are named after the services around it.
     """
     known = tuple(leaf.env for leaf in leaves())
-    strangers = (name for name in sorted(environ) if name.startswith(ENV_PREFIX) and name not in known)
+    # A service named after the program, as most are, gives every pod KIMONO_EXPORTER_PORT and the like.
+    ours = (name for name in sorted(environ) if name.startswith(ENV_PREFIX) and "KIMONO_EXPORTER_" not in name)
+    strangers = (name for name in ours if name not in known)
     return tuple(f"{name}: ignored, as there is no such setting{_near(name, known)}" for name in strangers)
 
 

@@ -40,6 +40,12 @@ class Store:
                 self._rows[family.name].pop(owner, None)
         self._expires.setdefault(families, {})[owner] = expires
 
+    def expire(self, owner: str, families: tuple[Family, ...], expires: float) -> None:
+        """Give the rows of `owner` in `families`, if there are any, a time after which they no longer count."""
+        group = self._expires.get(families, {})
+        if owner in group:
+            group[owner] = expires
+
     def forget(self, owner: str, families: tuple[Family, ...]) -> None:
         """Take the rows of `owner` in `families` off the page."""
         for family in families:

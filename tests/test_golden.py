@@ -73,6 +73,8 @@ async def two_polls(collector: Collector[Any, Any, Any]) -> str:
         replies = Replies(folder(*places))
         api = replies.tenant() if owner else replies.account()
         reading = collector.read(owner, await collector.fetch(api, memory), memory, now)
+        if reading.news is not None:
+            collector.take(reading.news)
         store.put(owner, collector.families, reading.samples, math.inf)
         store.put(FLEET, collector.fleet_families, collector.fleet(), math.inf)
         memory = reading.memory
@@ -190,7 +192,7 @@ CALLS: Mapping[str, Callable[[TenantApi, AccountApi], Coroutine[Any, Any, Any]]]
     "/tenant/scoping/schools": lambda tenant, _: tenant.schools(),
     "/tenant/scoping/courses": lambda tenant, _: tenant.courses(),
     "/ingestions": lambda tenant, _: tenant.ingestions(),
-    "/ingestions/1": lambda tenant, _: tenant.ingestion("1"),
+    "/ingestions/1": lambda tenant, _: tenant.ending("1", Ingestion("1", "", "", None, None)),
     "/tenants": lambda _, account: account.tenants(),
     "/actors": lambda _, account: account.actors(),
     "/clouds": lambda _, account: account.clouds(),

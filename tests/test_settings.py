@@ -196,12 +196,24 @@ def test_settings_can_not_be_changed_or_extended() -> None:
 
 
 def test_an_unknown_variable_is_a_warning_without_its_value() -> None:
-    environ = KEY | {"KIMONO_API_KEYY": SECRET, "KIMONO_EXPORTER_PORT_10120_TCP_PROTO": "tcp", "OTHER": "1"}
+    environ = KEY | {"KIMONO_API_KEYY": SECRET, "KIMONO_PORT_10120_TCP_PROTO": "tcp", "OTHER": "1"}
     warnings = load({}, environ).warnings
 
     assert warnings[0] == "KIMONO_API_KEYY: ignored, as there is no such setting; did you mean KIMONO_API_KEY?"
-    assert warnings[1].startswith("KIMONO_EXPORTER_PORT_10120_TCP_PROTO: ignored")
+    assert warnings[1].startswith("KIMONO_PORT_10120_TCP_PROTO: ignored")
     assert len(warnings) == 2
+
+
+def test_variables_of_a_service_that_is_named_after_the_program_are_passed_over() -> None:
+    environ = KEY | {"KIMONO_EXPORTER_SERVICE_HOST": "10.0.0.1", "KIMONO_EXPORTER_PORT": "tcp://x"}
+    assert load({}, environ).warnings == ()
+
+
+@pytest.mark.parametrize("text", ["api: {timeout: 5s}\napi: {timeout: 6s}\n", "api:\n  timeout: 5s\n  timeout: 5s\n"])
+def test_a_key_that_stands_twice_is_told(text: str, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(text)
+    line = only_problem({"config.file": str(tmp_path / "config.yaml")})
+    assert "a key stands twice at line" in line
 
 
 # Flags

@@ -26,26 +26,27 @@ def main() -> int:
     parser.add_argument("--stories", type=Path, default=HERE / "stories" / "large", help="a file or folder of stories")
     parser.add_argument("--rules", type=Path, default=ALERTS / "kimono.rules.yaml")
     parser.add_argument("--alertmanager", type=Path, default=ALERTS / "alertmanager.example.yaml")
+    parser.add_argument("--interval", default=engine.EVERY, help="how often to evaluate the rules; 0s: as they say")
     parser.add_argument("--data", type=Path, help="keep Prometheus' database in this empty folder, to look at")
     arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     try:
-        return run(arguments.stories, arguments.rules, arguments.alertmanager, arguments.data)
+        return run(arguments)
     except (engine.NoEngineError, BookError) as error:
         print(error, file=sys.stderr)
         return 2
 
 
-def run(stories: Path, rules: Path, alertmanager: Path, data: Path | None) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Live through the stories, evaluate the rules, and print what came of it."""
-    book = read(stories)
+    book = read(arguments.stories)
     with tempfile.TemporaryDirectory(prefix="backtest-") as folder:
         built = engine.build(Path(folder))
-        with engine.started(built, rules, data) as running:
+        with engine.started(built, arguments.rules, arguments.interval, arguments.data) as running:
             recorded = record(book, running.input, progress=True)
             said = running.finish()
-    verdict = judge(recorded.incidents, said.firings, inhibits(alertmanager), book.ends)
-    print(report(book, recorded.incidents, recorded.names, said, verdict))
+    verdict = judge(recorded.incidents, said.firings, inhibits(arguments.alertmanager), book.ends)
+    print(report(book, recorded.names, said, verdict))
     return 0 if all(good for _, good in targets(book, said, verdict)) else 1
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+# Half as often as the rules say: the answer comes in half the time, and is at most a minute later.
+EVERY = "2m"
 SOURCE = Path(__file__).parent / "replay"
 
 
@@ -54,9 +56,7 @@ def build(folder: Path) -> Path:
     if go is None:
         raise NoEngineError("there is no Go to build the engine with. To mend: apt-get install golang-go")
     built = folder / "replay"
-    done = subprocess.run(
-        [go, "build", "-o", str(built), "."], cwd=SOURCE, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([go, "build", "-o", str(built), "."], cwd=SOURCE, capture_output=True, text=True, check=False)
     if done.returncode:
         raise NoEngineError(f"the engine could not be built:\n{done.stderr.strip()}")
     return built
@@ -94,12 +94,15 @@ def _note(line: Mapping[str, Any], evaluated: Evaluated) -> None:
 
 
 @contextmanager
-def started(built: Path, rules: Path, data: Path | None = None) -> Iterator[Engine]:
-    """The engine at work on these rules; with `data`, an empty folder, its database stays."""
+def started(built: Path, rules: Path, interval: str, data: Path | None = None) -> Iterator[Engine]:
+    """The engine at work on these rules.
+
+    It evaluates them every `interval`, or as often as they say; with `data`, an empty folder, its database stays.
+    """
     with tempfile.TemporaryDirectory(prefix="backtest-") as folder:
         database = data or Path(folder) / "data"
         output = Path(folder) / "output"
-        command = [str(built), "-rules", str(rules), "-data", str(database)]
+        command = [str(built), "-rules", str(rules), "-data", str(database), "-interval", interval]
         with output.open("w") as out:
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, text=True)
         try:

@@ -9,26 +9,26 @@ from statistics import median
 
 from bench.backtest.engine import Evaluated, Firing
 from bench.backtest.expectations import DAY, EXPECTED, HOUR, MINUTE
-from bench.backtest.recording import POLL
 from bench.backtest.verdict import Outcome, Verdict
-from exporter.simulator import Incident
 from exporter.simulator.storybook import Book
 
 _MONTH = 30 * DAY
 _HUNDRED = 100
 
 
-def report(book: Book, incidents: Sequence[Incident], names: Mapping[str, str], said: Evaluated, found: Verdict) -> str:
+def report(book: Book, names: Mapping[str, str], said: Evaluated, found: Verdict) -> str:
     """The whole report as text."""
     return "\n\n".join(
         [
-            _heading(book, incidents, said),
+            _heading(book, said, found),
             _incidents(found.outcomes),
             _alerts(found),
             _list("Not found", [_missed(one, names) for one in found.missed()]),
             _list("False alarms", [_false(one, names) for one in found.false]),
             _list("Rules that could not be evaluated", said.errors),
-            _list("Targets", [f"{'reached ' if good else 'MISSED  '} {text}" for text, good in targets(book, said, found)]),
+            _list(
+                "Targets", [f"{'reached ' if good else 'MISSED  '} {text}" for text, good in targets(book, said, found)]
+            ),
         ]
     )
 
@@ -38,7 +38,7 @@ def targets(book: Book, said: Evaluated, found: Verdict) -> list[tuple[str, bool
     loud = [one for one in found.false if one.severity == "critical"]
     warnings = [one for one in found.false if one.severity == "warning"]
     allowed = max(1.0, book.tenants / _HUNDRED * (book.ends - book.starts) / _MONTH)
-    late = [kind for kind, delays in _delays(found.outcomes).items() if median(delays) > _promised(kind)]
+    late = [kind for kind, delays in _delays(found.outcomes).items() if median(delays) > EXPECTED[kind].promised]
     return [
         (f"every incident found ({len(found.missed())} not)", not found.missed()),
         (f"no false critical ({len(loud)})", not loud),
@@ -48,24 +48,18 @@ def targets(book: Book, said: Evaluated, found: Verdict) -> list[tuple[str, bool
     ]
 
 
-def _promised(kind: str) -> float:
-    return EXPECTED[kind].within + 2 * POLL
-
-
-def _heading(book: Book, incidents: Sequence[Incident], said: Evaluated) -> str:
-    kinds = Counter(one.kind for one in incidents)
-    bad = sum(number for kind, number in kinds.items() if kind in EXPECTED)
-    told = Counter(one.kind for one in book.chapters)
-    odd = {kind: number for kind, number in told.items() if kind not in EXPECTED}
-    return "\n".join(
-        [
-            f"{book.tenants} tenants, {(book.ends - book.starts) / DAY:g} days from {_when(book.starts)}: "
-            f"{bad} incidents, {sum(odd.values())} harmless oddities.",
-            "Oddities: " + (", ".join(f"{number} {kind}" for kind, number in sorted(odd.items())) or "none"),
-            f"{said.figures['scrapes']:,} scrapes, {said.figures['samples']:,} samples in {said.figures['series']:,} "
-            f"series, {said.figures['evaluations']:,} evaluations of rule groups.",
-        ]
+def _heading(book: Book, said: Evaluated, found: Verdict) -> str:
+    odd = Counter(one.kind for one in book.chapters if one.kind not in EXPECTED)
+    odd += Counter(f"short {one.incident.kind}" for one in found.outcomes if one.short and one.delay is None)
+    figures = said.figures
+    days = (book.ends - book.starts) / DAY
+    bad = sum(not one.short or one.delay is not None for one in found.outcomes)
+    lines = (
+        f"{book.tenants} tenants, {days:g} days from {_when(book.starts)}: {bad} incidents, {odd.total()} oddities.",
+        "Oddities: " + (", ".join(f"{number} {kind}" for kind, number in sorted(odd.items())) or "none"),
+        ", ".join(f"{figures[what]:,} {what}" for what in ("scrapes", "samples", "series", "evaluations")),
     )
+    return "\n".join(lines)
 
 
 def _delays(outcomes: Iterable[Outcome]) -> dict[str, list[float]]:
@@ -77,7 +71,7 @@ def _delays(outcomes: Iterable[Outcome]) -> dict[str, list[float]]:
 
 
 def _incidents(outcomes: Sequence[Outcome]) -> str:
-    rows = [("incident", "alert", "were", "too short", "found", "median", "worst", "threshold")]
+    rows = [("incident", "alert", "were", "too short", "found", "median", "worst", "threshold", "told again")]
     delays = _delays(outcomes)
     for kind, expected in EXPECTED.items():
         of_kind = [one for one in outcomes if one.incident.kind == kind]
@@ -93,6 +87,7 @@ def _incidents(outcomes: Sequence[Outcome]) -> str:
                 _span(median(found)) if found else "-",
                 _span(max(found)) if found else "-",
                 _span(expected.within),
+                str(sum(max(0, one.told - 1) for one in of_kind)),
             )
         )
     return "Incidents, and how long it took to tell\n" + _table(rows)
@@ -100,7 +95,7 @@ def _incidents(outcomes: Sequence[Outcome]) -> str:
 
 def _alerts(found: Verdict) -> str:
     false = Counter(one.alert for one in found.false)
-    rows = [("alert", "right", "in company", "inhibited", "false")]
+    rows: list[tuple[str, ...]] = [("alert", "right", "in company", "inhibited", "false")]
     for alert in sorted({*found.justified, *found.company, *found.inhibited, *false}):
         counts = (found.justified, found.company, found.inhibited, false)
         rows.append((alert, *(str(count.get(alert, 0)) for count in counts)))
@@ -109,7 +104,9 @@ def _alerts(found: Verdict) -> str:
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
 
 
 def _list(title: str, lines: Sequence[str]) -> str:

@@ -7,8 +7,7 @@ single life can't have. What is wrong goes into the same kind of ledger.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
 
 from exporter.assembly import Exporter
 from exporter.clock import Clock
@@ -67,10 +66,10 @@ class Stage:
         for chapter in chapters:
             if chapter.kind in TOLD:
                 self.simulator.world.tell(Story(chapter.kind, self._tenant(chapter), chapter.begins, chapter.ends))
-            elif chapter.kind in _HAPPENINGS:
+            elif chapter.kind in HAPPENINGS:
                 self.happenings.append(chapter)
             else:
-                raise BookError(f"no story of the kind {chapter.kind!r}: there are {', '.join([*TOLD, *_HAPPENINGS])}")
+                raise BookError(f"no story of the kind {chapter.kind!r}: there are {', '.join([*TOLD, *HAPPENINGS])}")
         self.happenings.sort(key=lambda one: one.begins)
 
     def _tenant(self, chapter: Chapter) -> str:
@@ -81,6 +80,8 @@ class Stage:
     async def go_on(self) -> None:
         """Let happen what is due by now."""
         now = self.clock.now()
+        if self._transport is not None:
+            self._transport.sent.clear()  # months of it are too much
         for number in [number for number, (incident, _) in self._open.items() if (incident.until or now) <= now]:
             _, end = self._open.pop(number)
             end()
@@ -88,7 +89,7 @@ class Stage:
             await self._happen(self.happenings.pop(0))
 
     async def _happen(self, chapter: Chapter) -> None:
-        begin = _HAPPENINGS[chapter.kind]
+        begin = HAPPENINGS[chapter.kind]
         tenant_id = self._tenant(chapter) if chapter.tenant is not None else FLEET
         if tenant_id and tenant_id not in self.simulator.world.fleet.tenants:
             return  # it has gone before its story could be told
@@ -106,38 +107,38 @@ class Stage:
 
     # What can happen. Each begins now, and gives what ends it.
 
-    def fault(self, **fault: Any) -> End:
+    def fault(self, fault: Fault) -> End:
         """Something of the API breaks."""
-        return self.simulator.faults.add(Fault(**fault)).remove
+        return self.simulator.faults.add(fault).remove
 
     def unreachable(self, tenant_id: str) -> End:
         """The API answers 500 whenever it is asked for this tenant."""
-        return self.fault(kind="server_error", tenant_id=tenant_id)
+        return self.fault(Fault("server_error", tenant_id=tenant_id))
 
     def rejected(self, tenant_id: str) -> End:
         """The tenant's secret is worth nothing, and nobody says so."""
-        return self.fault(kind="revoked_secret", tenant_id=tenant_id)
+        return self.fault(Fault("revoked_secret", tenant_id=tenant_id))
 
     def api_outage(self, _: str) -> End:
         """Nobody gets an answer but 503."""
-        return self.fault(kind="unavailable")
+        return self.fault(Fault("unavailable"))
 
     def part_outage(self, _: str) -> End:
         """A third of the fleet can't be reached, and the list of tenants can."""
         ends = [self.unreachable(row.id) for row in self.simulator.tenants()[::3]]
-        return lambda: [end() for end in ends] and None
+        return lambda: _all(ends)
 
     def discovery(self, _: str) -> End:
         """The list of tenants is broken, and nothing else."""
-        return self.fault(kind="html", endpoint="/tenants")
+        return self.fault(Fault("html", endpoint="/tenants"))
 
     def throttled(self, _: str) -> End:
         """Every second request is refused with 429, and nobody says for how long."""
-        return self.fault(kind="throttle", every=2)
+        return self.fault(Fault("throttle", every=2))
 
     def busy_api(self, _: str) -> End:
         """Now and then a request is refused with 429, and is welcome five seconds later."""
-        return self.fault(kind="throttle", every=40, retry_after=5)
+        return self.fault(Fault("throttle", every=40, retry_after=5))
 
     def slow_api(self, _: str) -> End:
         """Every request takes half a minute."""
@@ -183,7 +184,12 @@ class Stage:
         self.simulator.rotate(tenant_id)
 
 
-_HAPPENINGS: dict[str, Callable[[Stage, str], End | None]] = {
+def _all(ends: Iterable[End]) -> None:
+    for end in ends:
+        end()
+
+
+HAPPENINGS: dict[str, Callable[[Stage, str], End | None]] = {
     "unreachable": Stage.unreachable,
     "credentials_rejected": Stage.rejected,
     "api_outage": Stage.api_outage,

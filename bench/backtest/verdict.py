@@ -6,6 +6,7 @@ Holds what fired against what was wrong. Knows Alertmanager's inhibition, since 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,23 +15,28 @@ from typing import Any
 import yaml
 
 from bench.backtest.engine import Firing
-from bench.backtest.expectations import EXPECTED
-from bench.backtest.recording import POLL
+from bench.backtest.expectations import BLINDING, EXPECTED, HOUR, POLL
 from exporter.simulator import Incident
 
 # An alert may be this late to begin after its incident is over: the exporter has to see the end, Prometheus has to
 # scrape it, and a rule group has to be evaluated.
 _AFTERMATH = 2 * POLL + 300.0
+# Alertmanager waits with a new group (`group_wait`), and does not tell at once that it is over.
+_GRACE = 300.0
 _MATCHER = re.compile(r'\s*([a-zA-Z_]\w*)\s*(=~|!~|!=|=)\s*"?([^"]*)"?\s*')
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an incident; `delay` in seconds, None if it was not found; `short` if it need not have been."""
+    """What became of an incident; `delay` in seconds, None if it was not found; `short` if it need not have been.
+
+    `told` is how often the same alert of the same severity fired for it: more than once is flapping.
+    """
 
     incident: Incident
     delay: float | None
     short: bool = False
+    told: int = 0
 
 
 @dataclass
@@ -48,7 +54,9 @@ class Verdict:
         return [one for one in self.outcomes if one.delay is None and not one.short]
 
 
-def judge(incidents: Sequence[Incident], firings: Iterable[Firing], inhibits: Sequence[Inhibit], ends: float) -> Verdict:
+def judge(
+    incidents: Sequence[Incident], firings: Iterable[Firing], inhibits: Sequence[Inhibit], ends: float
+) -> Verdict:
     """Hold what fired against what was wrong; `ends` is when the recording does, in Unix seconds."""
     verdict = Verdict()
     everything = list(firings)
@@ -56,28 +64,40 @@ def judge(incidents: Sequence[Incident], firings: Iterable[Firing], inhibits: Se
     for firing in everything:
         if firing not in heard:
             verdict.inhibited[firing.alert] = verdict.inhibited.get(firing.alert, 0) + 1
-    for incident in incidents:
-        if incident.kind in EXPECTED:
-            verdict.outcomes.append(_outcome(incident, heard, ends))
     wrong = [incident for incident in incidents if incident.kind in EXPECTED]
+    blind = [incident for incident in wrong if incident.kind in BLINDING]
+    for incident in wrong:
+        verdict.outcomes.append(_outcome(incident, heard, blind, ends))
     for firing in heard:
         _place(firing, [one for one in wrong if _concerns(one, firing)], verdict)
     return verdict
 
 
-def _outcome(incident: Incident, heard: Sequence[Firing], ends: float) -> Outcome:
+def _outcome(incident: Incident, heard: Sequence[Firing], blind: Sequence[Incident], ends: float) -> Outcome:
     expected = EXPECTED[incident.kind]
     until = ends if incident.until is None else min(incident.until, ends)
     found = [
-        max(0.0, one.since - incident.since)
+        one
         for one in heard
         if one.alert in expected.alerts
         and _same(incident, one)
         and one.until > incident.since
         and one.since <= until + _AFTERMATH
     ]
-    short = until - incident.since < expected.within + 2 * POLL
-    return Outcome(incident, min(found, default=None), short)
+    short = until < _should_be_known(incident, blind)
+    delay = min((max(0.0, one.since - incident.since) for one in found), default=None)
+    times = Counter(frozenset(one.labels.items()) for one in found)
+    return Outcome(incident, delay, short, max(times.values(), default=0))
+
+
+def _should_be_known(incident: Incident, blind: Sequence[Incident]) -> float:
+    """The moment by which it should be known; after an outage of the whole the count of a tenant's begins anew."""
+    expected = EXPECTED[incident.kind]
+    moment = incident.since + expected.promised
+    for one in blind:
+        if incident.tenant_id and one.since <= moment and (one.until is None or moment < one.until + 2 * POLL):
+            moment = float("inf") if one.until is None else one.until + min(expected.within, HOUR) + 2 * expected.poll
+    return moment
 
 
 def _same(incident: Incident, firing: Firing) -> bool:
@@ -148,10 +168,6 @@ def _inhibited(firing: Firing, others: Sequence[Firing], rules: Sequence[Inhibit
             ):
                 return True
     return False
-
-
-# Alertmanager waits with a new group (`group_wait`), and does not tell at once that it is over.
-_GRACE = 300.0
 
 
 def _matches(labels: Mapping[str, str], matchers: Iterable[tuple[str, str, str]]) -> bool:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
@@ -53,6 +56,8 @@ from exporter.api.transport import Transport
 from exporter.clock import Clock
 
 T = TypeVar("T")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
 Send = Callable[[], Awaitable[wire.Reply]]
 Check = Callable[[wire.Reply, float], wire.Reply]
 
@@ -64,8 +69,8 @@ _LONGEST_RETRY_AFTER = 60.0
 # A list that has not ended by then does not end.
 MAX_PAGES = 1_000
 MAX_ITEMS = 200_000
-# A page may be empty though more follow; after this many in a row nothing follows, whatever the server says.
-EMPTY_PAGES = 3
+# A page may be empty though more follow. After this many in a row the server is not believed any more.
+EMPTY_PAGES = 20
 
 
 class Observer(Protocol):
@@ -101,6 +106,9 @@ class Client:
     concurrency: int = 20
     page_size: int | None = None
     in_flight: asyncio.Semaphore = field(init=False, repr=False)
+    _tenants: WeakValueDictionary[Credentials | None, TenantApi] = field(
+        init=False, repr=False, default_factory=WeakValueDictionary
+    )
 
     def __post_init__(self) -> None:
         self.in_flight = asyncio.Semaphore(self.concurrency)
@@ -123,8 +131,11 @@ class Client:
         return AccountApi(self, self._identity(credentials))
 
     def tenant(self, credentials: Credentials | None) -> TenantApi:
-        """The calls of one tenant's actor credentials."""
-        return TenantApi(self, self._identity(credentials))
+        """The calls of one tenant's actor credentials; for the same credentials the same object, and so one token."""
+        api = self._tenants.get(credentials)
+        if api is None:
+            api = self._tenants[credentials] = TenantApi(self, self._identity(credentials))
+        return api
 
     def _identity(self, credentials: Credentials | None) -> Identity:
         if credentials is None:
@@ -226,14 +237,14 @@ class Client:
         number, empty = 0, 0
         for _ in range(MAX_PAGES):
             page = await self._page(identity, endpoint, query or {}, number, ident)
-            items = {_key(item): item for item in page.items}
+            items = _keyed(page.items)
             new = not items.keys() <= found.keys()
             if new:
                 found.update({key: read(self.fields(endpoint, item)) for key, item in items.items()})
             empty = 0 if page.items else empty + 1
-            if page.more is False or (page.more is None and not new) or empty == EMPTY_PAGES:
+            if page.more is False or (page.more is None and not new):
                 return list(found.values())
-            if (page.items and not new) or len(found) > MAX_ITEMS:
+            if (page.items and not new) or empty == EMPTY_PAGES or len(found) > MAX_ITEMS:
                 break
             number = page.number if page.number is not None and page.number > number else number + 1
         self.observer.truncated(endpoint)
@@ -253,10 +264,18 @@ class Client:
         return wire.page(reply.body)
 
 
-def _key(item: Mapping[str, Any]) -> str:
-    """What tells an object of a list from another: its id, or all of it."""
-    ident = item.get("id")
-    return json.dumps(item if ident in (None, "") else ident, sort_keys=True)
+def _keyed(items: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Objects by what tells them apart: their id, or all of them, and then how many alike came before on the page."""
+    keyed: dict[str, dict[str, Any]] = {}
+    alike: Counter[str] = Counter()
+    for item in items:
+        ident = item.get("id")
+        key = json.dumps(item if ident in (None, "") else ident, sort_keys=True)
+        if ident in (None, ""):
+            alike[key] += 1
+            key = f"{key} {alike[key]}"
+        keyed[key] = item
+    return keyed
 
 
 def _worth_another_try(error: BaseException) -> bool:
@@ -314,12 +333,19 @@ class TenantApi:
         """The ingestions that the server lists: the unfinished ones at least."""
         return await self.client.many(self.identity, "/ingestions", Ingestion.read)
 
-    async def ingestion(self, ident: str) -> Ingestion | None:
-        """One ingestion, finished or not; None if the API no longer knows it."""
+    async def ending(self, ident: str, known: Ingestion) -> Ingestion | None:
+        """What became of an ingestion that was `known`; None if the API no longer knows it.
+
+        What the reply leaves out is as it was. A reply that can't be read leaves all as it was: one object that
+        the server can't show must not keep the tenant's others from being seen.
+        """
         try:
-            return Ingestion.read(await self.client.one(self.identity, "/ingestions/{id}", ident))
+            now = Ingestion.read(await self.client.one(self.identity, "/ingestions/{id}", ident))
         except NotFoundError:
             return None
+        except (BadResponseError, ForbiddenError):
+            return known
+        return replace(now, id=ident, type=now.type or known.type, started_at=now.started_at or known.started_at)
 
     async def schools(self) -> list[Scope]:
         """The schools that can be selected."""
@@ -339,8 +365,9 @@ class AccountApi:
 
     async def tenants(self, accounts: Iterable[str] = (), integrations: Iterable[str] = ()) -> list[Tenant]:
         """All tenants that the server lists for these filters. It may ignore them, so filter again."""
-        filters = {"accounts": ",".join(accounts), "integrations": ",".join(integrations)}
-        query = {name: value for name, value in filters.items() if value}
+        filters = {"accounts": list(accounts), "integrations": list(integrations)}
+        # The server knows ids; a name would have it find nobody.
+        query = {name: ",".join(ids) for name, ids in filters.items() if ids and all(map(_UUID.fullmatch, ids))}
         read = await self.client.many(self.identity, "/tenants", Tenant.read, query)
         return [tenant for tenant in read if tenant is not None]
 

@@ -44,6 +44,7 @@ _LETTERS = re.compile(r"(M)?(Tu|T(?!h))?(W)?(R|Th|T)?(F)?(Sa|S(?!u))?(Su|S|U)?")
 _CRON = re.compile(r"\S+ \S+ [*?] \* (\S+)|\S+ \S+ \S+ [*?] \* ([^\d\s]+)(?: \*)?")
 # Ends of a range of letters; "S" and "T" have two meanings.
 _RANGE_LETTERS = {"m": 0, "w": 2, "r": 3, "f": 4, "u": 6}
+_NUMBERS = frozenset("01234567")
 _SINGLE_LETTERS = re.compile(r"[a-z](?:[ ,;|/]+[a-z])+")
 # Nothing that means days is longer: neither a text nor a list.
 _LONGEST = 200
@@ -149,11 +150,16 @@ def _term(term: str) -> frozenset[int] | None:
 
 
 def _range(span: str, step: int) -> frozenset[int] | None:
-    """Every `step`th day of a range, over the end of the week if need be."""
-    ends = [(_RANGE_LETTERS | _DAYS).get(end) for end in span.split("-")]
-    if len(ends) != 2 or ends[0] is None or ends[1] is None:  # noqa: PLR2004 - a range has two ends
+    """Every `step`th day of a range, over the end of the week if need be; `0-7` is every day, as in cron."""
+    ends = span.split("-")
+    if len(ends) != 2 or ends[0] == ends[1]:  # noqa: PLR2004 - a range has two ends
         return None
-    first, last = ends[0], ends[1]
+    if ends[0] in _NUMBERS and ends[1] in _NUMBERS and ends[0] < ends[1]:
+        return frozenset((number - 1) % 7 for number in range(int(ends[0]), int(ends[1]) + 1, step))
+    days = [(_RANGE_LETTERS | _DAYS).get(end) for end in ends]
+    if days[0] is None or days[1] is None or days[0] == days[1]:
+        return None
+    first, last = days[0], days[1]
     return frozenset((first + offset) % 7 for offset in range(0, (last - first) % 7 + 1, step))
 
 

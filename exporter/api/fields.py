@@ -18,7 +18,7 @@ _IDENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 # Metrics are floating-point numbers; beyond this they skip whole ones, and far beyond it they end.
 _LARGEST_NUMBER = 2**53
 # Enumerations are open-ended: an unknown value passes if it looks like one, and not like prose.
-_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./ -]{0,63}")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./:-]{0,63}")
 
 Report = Callable[[str], None]
 

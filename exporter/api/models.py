@@ -47,7 +47,8 @@ class Tenant:
         """None for an entry without an id: it can be neither told apart nor labelled."""
         ident = fields.ident()
         if ident is None:
-            fields.invalid("id")
+            if fields.raw.get("id") is None:
+                fields.invalid("id")
             return None
         account, cloud, integration = fields.nested("account"), fields.nested("cloud"), fields.nested("integration")
         auth = fields.nested("auth")

@@ -7,6 +7,7 @@ in the hub, cannot: `get` sends GET, `post_token` sends the token request, and t
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Protocol
@@ -15,6 +16,7 @@ import aiohttp
 
 from exporter import __version__
 from exporter.api.errors import BadResponseError, NetworkError, RequestTimeoutError
+from exporter.api.resolver import DaemonResolver
 from exporter.api.wire import TOKEN_PATH, Reply
 
 USER_AGENT = f"kimono-exporter/{__version__}"
@@ -103,7 +105,20 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
 
 
 def _broken(error: Exception) -> NetworkError:
-    return NetworkError(f"the connection failed ({type(error).__name__})")
+    return NetworkError(f"the connection failed: {_cause(error)}")
+
+
+def _cause(error: Exception) -> str:
+    """Why, in words of ours or the system's; a library's own text may name what should not be named."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+        return "the server's certificate, or its TLS, was not accepted"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "the host's name could not be resolved"
+    if isinstance(error, OSError) and error.errno and error.errno > 0:
+        return os.strerror(error.errno)
+    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError):
+        return "the server closed it before its reply was whole"
+    return type(error).__name__
 
 
 @asynccontextmanager
@@ -111,7 +126,7 @@ async def open_transport(base_url: str, timeout: float, max_bytes: int) -> Async
     """A transport with a connection pool of its own. It keeps no cookies and follows no proxy settings."""
     session = aiohttp.ClientSession(
         # The client bounds the requests in flight; a second bound here could only hide behind it.
-        connector=aiohttp.TCPConnector(limit=0),
+        connector=aiohttp.TCPConnector(limit=0, resolver=DaemonResolver()),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None),
         headers={"User-Agent": USER_AGENT, "Accept": "application/json"},

@@ -94,6 +94,7 @@ _REFUSALS: Mapping[int, tuple[type[ApiError], str]] = {
     401: (AuthError, "the credentials were refused (HTTP 401)"),
     403: (ForbiddenError, "these credentials may not read this (HTTP 403)"),
     404: (NotFoundError, "the API knows no such thing (HTTP 404)"),
+    410: (NotFoundError, "the API knows no such thing any more (HTTP 410)"),
 }
 
 

@@ -20,11 +20,11 @@ Memory = TypeVar("Memory")
 
 @dataclass(frozen=True)
 class Reading(Generic[Memory]):
-    """What one visit gave: the tenant's rows, and what to hand in at its next visit."""
+    """What one visit gave: the tenant's rows, what to hand in at its next visit, and what is new to the fleet."""
 
     samples: Sequence[Sample]
     memory: Memory | None = None
-    fleet_changed: bool = False
+    news: object = None
 
 
 class Collector(ABC, Generic[Api, Facts, Memory]):
@@ -44,6 +44,9 @@ class Collector(ABC, Generic[Api, Facts, Memory]):
     @abstractmethod
     def read(self, tenant_id: str, facts: Facts, memory: Memory | None, now: float) -> Reading[Memory]:
         """Turn facts into rows; `now` in Unix seconds."""
+
+    def take(self, news: object) -> None:
+        """Add a reading's `news` to what `fleet` shows. The poller calls it for each reading that counts."""
 
     def fleet(self) -> Iterable[Sample]:
         """The rows of `fleet_families` as they are now."""

@@ -60,6 +60,9 @@ _ENDED_KEPT = _HOUR
 # us ask for more and more: the oldest are given up as lost.
 _AWAITED_MOST = 50
 
+# Types times states of one tenant; the reference has six times eight.
+_KINDS_MOST = 200
+
 Kind = tuple[str, str]  # type and state of an ingestion
 
 
@@ -88,6 +91,14 @@ class Ingestions:
     lost: int
 
 
+@dataclass(frozen=True)
+class News:
+    """What one visit adds to the fleet's figures: durations in seconds by type and state, and lost ingestions."""
+
+    durations: list[tuple[Kind, float]]
+    lost: int
+
+
 class IngestionsCollector(Collector[TenantApi, Ingestions, Memory]):
     """The tenant's ingestions, and the durations of the whole fleet's."""
 
@@ -104,7 +115,7 @@ class IngestionsCollector(Collector[TenantApi, Ingestions, Memory]):
         listed = await api.ingestions()
         present = {ingestion.id for ingestion in listed}
         gone = [ident for ident in (memory.unfinished if memory else ()) if ident not in present]
-        asked = {ident: await api.ingestion(ident) for ident in gone}
+        asked = {ident: await api.ending(ident, memory.unfinished[ident]) for ident in gone} if memory else {}
         left = _within_bounds({ident: ingestion for ident, ingestion in asked.items() if ingestion is not None})
         return Ingestions(listed, left, len(asked) - len(left))
 
@@ -112,13 +123,21 @@ class IngestionsCollector(Collector[TenantApi, Ingestions, Memory]):
         """Count the ends, and show the list."""
         before = memory or Memory()
         ends = list(_ends(facts, before))
-        for ingestion in ends:
-            if ingestion.started_at is not None:
-                labels = {"ingestion_type": ingestion.type, "state": ingestion.state}
-                self._durations.observe(max(0.0, now - ingestion.started_at), labels)
-        self._lost += facts.lost
         after = _remember(facts, before, ends, now)
-        return Reading(list(_rows(tenant_id, facts.listed, after)), after, fleet_changed=bool(ends or facts.lost))
+        durations = [
+            ((ingestion.type, ingestion.state), max(0.0, now - ingestion.started_at))
+            for ingestion in ends
+            if ingestion.started_at is not None
+        ]
+        news = News(durations, facts.lost) if durations or facts.lost else None
+        return Reading(list(_rows(tenant_id, facts.listed, after)), after, news)
+
+    def take(self, news: object) -> None:
+        """Add what one visit saw to the fleet's figures."""
+        if isinstance(news, News):
+            self._lost += news.lost
+            for (ingestion_type, state), seconds in news.durations:
+                self._durations.observe(seconds, {"ingestion_type": ingestion_type, "state": state})
 
     def fleet(self) -> Iterable[Sample]:
         """Durations so far, and the lost ones."""
@@ -141,8 +160,9 @@ def _ends(facts: Ingestions, before: Memory) -> Iterable[Ingestion]:
     yield from (ingestion for ingestion in facts.left.values() if _ended(ingestion))
     for ingestion in facts.listed:
         if ingestion.finished and ingestion.id is not None and ingestion.id not in before.ended:
-            # Never seen unfinished: it began and ended between two polls, or long before the first one.
-            began_since = ingestion.started_at is not None and ingestion.started_at > before.polled_at
+            # Never seen unfinished: it began and ended between two polls, or long before the first one. The hub's
+            # clock may differ from ours, and its list may lag; what has been counted is remembered for as long.
+            began_since = ingestion.started_at is not None and ingestion.started_at > before.polled_at - _ENDED_KEPT
             if ingestion.id in before.unfinished or began_since:
                 yield ingestion
 
@@ -155,16 +175,26 @@ def _remember(facts: Ingestions, before: Memory, ends: list[Ingestion], now: flo
         if ingestion.started_at is not None:
             kind = (ingestion.type, ingestion.state)
             last_started[kind] = max(ingestion.started_at, last_started.get(kind, 0.0))
-    zeros = {(ingestion.type, state): 0 for ingestion in seen for state in FINAL_STATES}
+    zeros = [(ingestion.type, state) for ingestion in seen for state in FINAL_STATES]
     counted = Counter((ingestion.type, ingestion.state) for ingestion in ends)
-    finished = {**zeros, **before.finished}
+    known = dict(before.finished)
+    for kind in (*zeros, *counted):
+        if len(known) < _KINDS_MOST:
+            known.setdefault(kind, 0)
     return Memory(
         unfinished=_awaited(facts, ended),
         ended=ended,
-        last_started=last_started,
-        finished={kind: finished.get(kind, 0) + counted[kind] for kind in finished | counted},
+        last_started=_newest(last_started),
+        finished={kind: count + counted[kind] for kind, count in known.items()},
         polled_at=now,
     )
+
+
+def _newest(started: Mapping[Kind, float]) -> Mapping[Kind, float]:
+    """The kinds that were started last, where a server makes up ever new ones."""
+    if len(started) <= _KINDS_MOST:
+        return started
+    return dict(sorted(started.items(), key=lambda each: each[1])[-_KINDS_MOST:])
 
 
 def _recently_ended(facts: Ingestions, before: Memory, now: float) -> Mapping[str, float]:

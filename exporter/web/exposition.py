@@ -22,9 +22,9 @@ SLICE_BYTES = 256 * 1024
 INLINE_BYTES = 64 * 1024
 # Each scrape holds its page until it is sent, and at 10,000 tenants a plain page is some 60 MB: two Prometheus
 # replicas and two curious people fit, and a crowd waits its turn instead of exhausting the memory.
-SCRAPES_AT_ONCE = 4
+SCRAPES_AT_ONCE = 8
 # A scraper that reads more slowly than this would keep its place from others. Prometheus gives up sooner.
-SEND_SECONDS = 60.0
+SEND_SECONDS = 15.0
 # 330 MB/s on a page of ours, where level 6 does 140 MB/s to make it an eighth smaller.
 GZIP_LEVEL = 1
 GZIP_WBITS = 31  # zlib's way to say "gzip"

@@ -13,6 +13,8 @@ from aiohttp import web
 from exporter.web.source import Overview, Source
 
 LISTED = 50
+# From one tenant in so many on, it is not about single ones.
+MANY = 5
 # What the closed set of reasons means to a person, and where to look first.
 REASONS = {
     "auth": "credentials rejected",
@@ -45,7 +47,8 @@ def verdict(overview: Overview, *, healthy: bool) -> Verdict:
     if not overview.ready:
         return Verdict("waiting", "Starting: not every tenant has been visited yet")
     if failing:
-        return Verdict("warning", f"{failing:,} of {_count(tenants)} can't be read")
+        level = "bad" if failing * MANY >= tenants else "warning"
+        return Verdict(level, f"{failing:,} of {_count(tenants)} can't be read")
     if not tenants:
         return Verdict("warning", "There are no tenants to watch")
     return Verdict("good", f"{_count(tenants)} watched, all of them read")

@@ -90,6 +90,8 @@ MEMBERS = st.sampled_from(
     ]
 )
 
+OTHER = UUID.replace("0", "1")
+KNOWN = models.Ingestion(UUID, "collection", "executing", 1.0, None)
 CALLS: dict[str, Callable[[Client], Awaitable[Any]]] = {
     "myself": lambda one: tenant(one).myself(),
     "state": lambda one: tenant(one).state(),
@@ -97,7 +99,7 @@ CALLS: dict[str, Callable[[Client], Awaitable[Any]]] = {
     "rollovers": lambda one: tenant(one).rollovers(),
     "schedules": lambda one: tenant(one).schedules(),
     "ingestions": lambda one: tenant(one).ingestions(),
-    "ingestion": lambda one: tenant(one).ingestion(UUID),
+    "ending": lambda one: tenant(one).ending(UUID, KNOWN),
     "schools": lambda one: tenant(one).schools(),
     "courses": lambda one: tenant(one).courses(),
     "tenants": lambda one: account(one).tenants(["a"], ["b"]),
@@ -331,7 +333,7 @@ def test_what_cannot_be_read_is_counted_by_endpoint_and_field() -> None:
 def test_an_ingestion_that_is_gone_is_none() -> None:
     async def scenario() -> None:
         transport = FakeTransport(replies(reply({"error": {}}, 404)))
-        assert await tenant(client(transport)).ingestion(UUID) is None
+        assert await tenant(client(transport)).ending(UUID, KNOWN) is None
         assert transport.calls[0].path == f"/v2/interop/ingestions/{UUID}"
 
     run_virtual(scenario())
@@ -340,9 +342,7 @@ def test_an_ingestion_that_is_gone_is_none() -> None:
 def test_an_ingestion_is_not_gone_because_the_token_endpoint_is() -> None:
     async def scenario() -> None:
         one = client(FakeTransport(replies(data({})), replies(reply({}, 404))))
-        with pytest.raises(ApiError) as caught:
-            await one.tenant(ClientCredentials("id", "secret")).ingestion(UUID)
-        assert caught.value.reason == "bad_response"
+        assert await one.tenant(ClientCredentials("id", "secret")).ending(UUID, KNOWN) is KNOWN
 
     run_virtual(scenario())
 
@@ -350,9 +350,12 @@ def test_an_ingestion_is_not_gone_because_the_token_endpoint_is() -> None:
 def test_the_filters_of_the_tenant_list_are_sent_where_there_are_any() -> None:
     async def scenario() -> None:
         transport = FakeTransport(replies(data([TENANT, {"name": "no id"}, None])))
-        found = await account(client(transport, page_size=50)).tenants(["a", "b"], ["c"])
+        found = await account(client(transport, page_size=50)).tenants([UUID, OTHER], [UUID])
         assert [one.id for one in found] == [UUID]
-        assert transport.calls[0].query == {"accounts": "a,b", "integrations": "c", "page": "0", "page_size": "50"}
+        filters = {"accounts": f"{UUID},{OTHER}", "integrations": UUID}
+        assert transport.calls[0].query == {**filters, "page": "0", "page_size": "50"}
+        await account(client(transport)).tenants([UUID, "a name"], ["x"])
+        assert transport.calls[-2].query == {"page": "0"}, "the server knows no names: the filter is ours alone"
         await account(client(transport)).tenants()
         assert transport.calls[-2].query == {"page": "0"}
 

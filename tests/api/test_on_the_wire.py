@@ -123,7 +123,11 @@ async def everything(one: Client, credentials: Credentials) -> None:
     for name in CALLS:
         call = getattr(account, name, None) or getattr(tenant, name)
         with suppress(ApiError):
-            await (call("some-id") if name in ("ingestion", "versions") else call())
+            arguments = {
+                "versions": ("some-id",),
+                "ending": ("some-id", models.Ingestion("some-id", "", "", None, None)),
+            }
+            await call(*arguments.get(name, ()))
     with suppress(ApiError):
         await AccountDiscovery(one, lambda: credentials, Filter(("a",), ("b",))).tenants()
     await FileDiscovery(one, lambda: [Entry("entry", ENTRY)], Filter()).tenants()

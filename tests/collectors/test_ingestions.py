@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.api.errors import ForbiddenError, ServerError
+from exporter.api.errors import AuthError, ServerError
 from exporter.api.models import FINAL_STATES
 from exporter.collectors.ingestions import (
     DURATION,
@@ -63,7 +63,7 @@ def test_one_that_left_the_list_is_asked_for_by_its_id_and_counted() -> None:
     assert visited.asked == ["/ingestions", "/ingestions/a"]
     assert ends(visited) == {("collection", "success"): 1}
     assert visited.fleet(DURATION) == {("collection", "success", "_count"): 1, ("collection", "success", "_sum"): 660.0}
-    assert visited.fleet_changed
+    assert visited.news is not None
 
 
 def test_an_end_is_asked_for_and_counted_once() -> None:
@@ -71,7 +71,7 @@ def test_an_end_is_asked_for_and_counted_once() -> None:
     visited = visits(listing(ingestion("a")), gone, gone, gone)
     assert visited.asked == ["/ingestions"]
     assert ends(visited) == {("collection", "failed"): 1}
-    assert not visited.fleet_changed
+    assert visited.news is None
 
 
 def test_one_that_the_server_lists_as_finished_is_counted_without_asking() -> None:
@@ -104,14 +104,14 @@ def test_zeros_and_counts_stay_when_the_list_is_empty() -> None:
 
 def test_an_ingestion_that_the_api_no_longer_knows_is_lost_and_no_outcome() -> None:
     visited = visits(listing(ingestion("a")), listing())
-    assert visited.fleet_changed
+    assert visited.news is not None
     visited.visit(listing(), START + 2 * POLL)
     assert ends(visited) == {}
     assert visited.fleet(LOST) == {(): 1}
     assert visited.asked == ["/ingestions"]
 
 
-@pytest.mark.parametrize(("status", "error"), [(500, ServerError), (403, ForbiddenError)])
+@pytest.mark.parametrize(("status", "error"), [(500, ServerError), (401, AuthError)])
 def test_a_poll_that_can_not_ask_by_id_fails_and_changes_nothing(status: int, error: type[Exception]) -> None:
     visited = visits(listing(ingestion("a"), ingestion("b")))
     before, memory = visited.series(FINISHED), visited.memory
@@ -120,6 +120,22 @@ def test_a_poll_that_can_not_ask_by_id_fails_and_changes_nothing(status: int, er
     assert (visited.series(FINISHED), visited.memory, visited.fleet(DURATION)) == (before, memory, {})
     visited.visit(listing(a=ingestion("a", "success"), b=ingestion("b", "success")), START + 2 * POLL)
     assert ends(visited) == {("collection", "success"): 2}
+
+
+@pytest.mark.parametrize("answer", [403, None, "no object"])
+def test_one_that_the_server_can_not_show_is_awaited_and_keeps_nobody_else_from_being_seen(answer: object) -> None:
+    visited = visits(listing(ingestion("a"), ingestion("b")))
+    visited.visit(listing(ingestion("c"), a=answer, b=ingestion("b", "success")), START + POLL)
+    assert ends(visited) == {("collection", "success"): 1}
+    assert visited.series(INGESTIONS) == {("collection", "executing"): 1}
+    visited.visit(listing(a=ingestion("a", "failed"), c=ingestion("c")), START + 2 * POLL)
+    assert ends(visited) == {("collection", "success"): 1, ("collection", "failed"): 1}
+
+
+def test_what_a_sparse_reply_leaves_out_is_as_it_was() -> None:
+    visited = visits(listing(ingestion("a")), listing(a={"id": "a", "state": "success"}))
+    assert ends(visited) == {("collection", "success"): 1}
+    assert visited.fleet(DURATION)["collection", "success", "_count"] == 1
 
 
 def test_one_that_left_the_list_unfinished_is_asked_for_until_it_ends() -> None:
@@ -210,7 +226,7 @@ def test_the_last_start_in_each_state_survives_the_list_and_never_goes_back() ->
 
 
 def test_an_end_without_a_start_counts_and_has_no_duration() -> None:
-    visited = visits(listing(ingestion("a")), listing(a=ingestion("a", "success", None)))
+    visited = visits(listing(ingestion("a", "executing", None)), listing(a=ingestion("a", "success", None)))
     assert ends(visited) == {("collection", "success"): 1}
     assert visited.fleet(DURATION) == {}
 

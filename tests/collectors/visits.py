@@ -23,7 +23,7 @@ class Visits:
         self.collector = collector
         self.memory: Any = None
         self.asked: list[str] = []
-        self.fleet_changed = False
+        self.news: object = None
         self._samples: list[Sample] = []
 
     def visit(self, answers: Mapping[str, Any], now: float = START) -> None:
@@ -34,7 +34,9 @@ class Visits:
         finally:
             self.asked = list(dict.fromkeys(replies.asked))
         reading = self.collector.read(TENANT, facts, self.memory, now)
-        self.memory, self._samples, self.fleet_changed = reading.memory, list(reading.samples), reading.fleet_changed
+        self.memory, self._samples, self.news = reading.memory, list(reading.samples), reading.news
+        if reading.news is not None:
+            self.collector.take(reading.news)
 
     def series(self, family: Family) -> Series:
         """The tenant's series of a family as they are now. Two samples of one series fail the test."""

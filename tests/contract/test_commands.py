@@ -22,11 +22,10 @@ from exporter.assembly import account_credentials, open_exporter
 from exporter.check import check
 from exporter.cli import run_command
 from exporter.clock import Clock
-from exporter.collectors.account import AccountCollector
-from exporter.collectors.scoping import ScopingCollector
+from exporter.collectors import ACCOUNT_COLLECTORS, TENANT_COLLECTORS
 from exporter.families import FAMILIES
 from exporter.reference import metrics_markdown
-from exporter.settings import load
+from exporter.settings import Settings, load
 from exporter.simulator import Fault, Simulator
 from tests.contract.harness import Page
 from tests.contract.served import Process, environment, eventually, kimono, measured, running, served
@@ -83,7 +82,7 @@ def test_check_names_who_fails_why_and_how_to_mend_it(
     assert "state: auth: the credentials were refused (HTTP 401)" in out
     assert "application, ingestions, rollovers, schedules " in out
     assert "all 5: bad_response: the reply is HTML" in out
-    assert "Give the current" in out
+    assert "Its secret was changed or revoked" in out
 
 
 def test_check_says_when_the_tenants_cannot_be_listed(
@@ -93,7 +92,8 @@ def test_check_says_when_the_tenants_cannot_be_listed(
     out, err = capsys.readouterr()
     clean(out, err)
     assert "The tenants can't be listed: the credentials were refused (HTTP 401)" in out
-    assert "To mend it:" in out
+    assert "To mend it: Give the account's current credentials" in out
+    assert "No tenant was found" not in out
 
 
 def test_check_finds_nobody_behind_a_filter(hub: Simulator, url: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -387,8 +387,9 @@ def test_the_demo_says_in_three_lines_where_to_look_and_how_to_stop(tmp_path: Pa
 
 def default_families() -> set[str]:
     """All but those of the collectors that are off unless asked for."""
-    off = {*ScopingCollector.families, *AccountCollector.families}
-    return {family.name for family in FAMILIES if family not in off}
+    chosen = dict(Settings().collectors)
+    off = [each for each in (*TENANT_COLLECTORS, *ACCOUNT_COLLECTORS) if not chosen[each.name].enabled]
+    return {family.name for family in FAMILIES} - {family.name for each in off for family in each.families}
 
 
 def typed(home: str) -> set[str]:

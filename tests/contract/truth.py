@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from exporter.collectors import TENANT_COLLECTORS
 from exporter.families import FAMILIES
 from exporter.simulator import Simulator
 from exporter.simulator.records import INGESTION_FINAL_STATES, Schedule, Truth
@@ -70,7 +71,7 @@ def credentials_are_as_old_as_the_list_says(fleet: Fleet) -> None:
 def last_success_is_the_time_of_the_visit(fleet: Fleet) -> None:
     page, hub, begun, now = fleet
     rows = page.all("kimono_collector_last_success_timestamp_seconds")
-    assert len(rows) == len(hub.tenants()) * 6
+    assert len(rows) == len(hub.tenants()) * len(TENANT_COLLECTORS)
     assert all(begun <= when <= now for when in rows.values())
 
 

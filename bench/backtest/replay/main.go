@@ -28,6 +28,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -43,11 +44,13 @@ import (
 )
 
 const (
-	// The head is written to a block as often as Prometheus does it.
-	compactEvery  = 2 * time.Hour
-	longestLine   = 1 << 20
-	keptForever   = 10 * 365 * 24 * time.Hour
-	engineSamples = 50_000_000 // Prometheus' own default
+	// Prometheus writes a block every two hours. Queries are quicker when fewer lie beside the head.
+	blockDuration = 24 * time.Hour
+	// Memory is cheaper here than the time to collect it.
+	garbagePercent = 400
+	longestLine    = 1 << 20
+	keptForever    = 10 * 365 * 24 * time.Hour
+	engineSamples  = 50_000_000 // Prometheus' own default
 )
 
 // series is one line of the page.
@@ -61,7 +64,8 @@ type series struct {
 
 // firing is one alert that fires now.
 type firing struct {
-	from time.Time
+	labels labels.Labels
+	from   time.Time
 }
 
 // replay is a Prometheus whose clock is the recording.
@@ -72,7 +76,7 @@ type replay struct {
 	series      []*series
 	up          *series
 	target      labels.Labels
-	firing      map[string]*firing
+	firing      map[*rules.AlertingRule]map[string]*firing
 	broken      map[string]bool
 	out         *json.Encoder
 	nextCompact time.Time
@@ -84,7 +88,8 @@ type replay struct {
 // group is a rule group and the moment of its next evaluation.
 type group struct {
 	*rules.Group
-	next time.Time
+	every time.Duration
+	next  time.Time
 }
 
 func main() {
@@ -92,16 +97,20 @@ func main() {
 	data := flag.String("data", "", "an empty folder for the database")
 	job := flag.String("job", "kimono", "the label job of all series")
 	instance := flag.String("instance", "localhost:10120", "the label instance of all series")
+	interval := flag.Duration("interval", 0, "evaluate groups so often; 0 for as often as the rules say")
 	flag.Parse()
-	if err := run(*ruleFile, *data, *job, *instance, os.Stdin, os.Stdout); err != nil {
+	debug.SetGCPercent(garbagePercent)
+	if err := run(*ruleFile, *data, *job, *instance, *interval, os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(ruleFile, data, job, instance string, in io.Reader, out io.Writer) error {
+func run(ruleFile, data, job, instance string, interval time.Duration, in io.Reader, out io.Writer) error {
 	options := tsdb.DefaultOptions()
 	options.WALSegmentSize = -1 // nobody will restart us
+	options.MinBlockDuration = blockDuration.Milliseconds()
+	options.MaxBlockDuration = blockDuration.Milliseconds()
 	options.RetentionDuration = keptForever.Milliseconds()
 	options.IsolationDisabled = true // one writer, who waits for the readers
 	options.NoLockfile = true
@@ -117,11 +126,11 @@ func run(ruleFile, data, job, instance string, in io.Reader, out io.Writer) erro
 		db:     db,
 		target: target,
 		up:     &series{labels: labels.FromStrings(labels.MetricName, "up", "instance", instance, "job", job)},
-		firing: map[string]*firing{},
+		firing: map[*rules.AlertingRule]map[string]*firing{},
 		broken: map[string]bool{},
 		out:    json.NewEncoder(buffered),
 	}
-	if err := r.load(ruleFile); err != nil {
+	if err := r.load(ruleFile, interval); err != nil {
 		return err
 	}
 	if err := r.read(in); err != nil {
@@ -134,7 +143,7 @@ func run(ruleFile, data, job, instance string, in io.Reader, out io.Writer) erro
 	return db.Close()
 }
 
-func (r *replay) load(ruleFile string) error {
+func (r *replay) load(ruleFile string, interval time.Duration) error {
 	engine := promql.NewEngine(promql.EngineOpts{
 		MaxSamples:           engineSamples,
 		Timeout:              2 * time.Minute,
@@ -154,7 +163,11 @@ func (r *replay) load(ruleFile string) error {
 		return err
 	}
 	for _, each := range loaded {
-		r.groups = append(r.groups, &group{Group: each})
+		every := each.Interval()
+		if interval > 0 {
+			every = interval
+		}
+		r.groups = append(r.groups, &group{Group: each, every: every})
 	}
 	return nil
 }
@@ -251,12 +264,12 @@ func (r *replay) append(appender storage.Appender, one *series, at time.Time, v 
 
 func (r *replay) compact(at time.Time) error {
 	if r.nextCompact.IsZero() {
-		r.nextCompact = at.Add(compactEvery)
+		r.nextCompact = at.Add(blockDuration)
 	}
 	if at.Before(r.nextCompact) {
 		return nil
 	}
-	r.nextCompact = r.nextCompact.Add(compactEvery)
+	r.nextCompact = r.nextCompact.Add(blockDuration)
 	return r.db.Compact()
 }
 
@@ -266,7 +279,7 @@ func (r *replay) evaluateUntil(at time.Time) {
 		var due *group
 		for _, each := range r.groups {
 			if each.next.IsZero() {
-				each.next = each.EvalTimestamp(at.UnixNano()).Add(each.Interval())
+				each.next = each.EvalTimestamp(at.UnixNano()).Add(each.every)
 			}
 			if due == nil || each.next.Before(due.next) {
 				due = each
@@ -276,7 +289,7 @@ func (r *replay) evaluateUntil(at time.Time) {
 			return
 		}
 		r.evaluate(due)
-		due.next = due.next.Add(due.Interval())
+		due.next = due.next.Add(due.every)
 	}
 }
 
@@ -290,51 +303,52 @@ func (r *replay) evaluate(due *group) {
 			r.write(map[string]interface{}{"rule": name, "error": err.Error(), "at": seconds(due.next)})
 		}
 	}
-	for number, rule := range due.AlertingRules() {
-		r.watch(fmt.Sprintf("%s/%d/", due.Name(), number), rule, due.next)
+	for _, rule := range due.AlertingRules() {
+		r.watch(rule, due.next)
 	}
 }
 
 // watch notes which alerts of a rule began to fire, and which ceased to.
-func (r *replay) watch(prefix string, rule *rules.AlertingRule, at time.Time) {
+func (r *replay) watch(rule *rules.AlertingRule, at time.Time) {
 	now := map[string]bool{}
 	rule.ForEachActiveAlert(func(alert *rules.Alert) {
 		if alert.State != rules.StateFiring {
 			return
 		}
-		key := prefix + alert.Labels.String()
+		key := alert.Labels.String()
 		now[key] = true
-		if r.firing[key] == nil {
-			r.firing[key] = &firing{from: at}
+		if r.firing[rule][key] == nil {
+			if r.firing[rule] == nil {
+				r.firing[rule] = map[string]*firing{}
+			}
+			r.firing[rule][key] = &firing{labels: alert.Labels, from: at}
 		}
 	})
-	for key, one := range r.firing {
-		if strings.HasPrefix(key, prefix) && !now[key] {
-			r.fired(strings.TrimPrefix(key, prefix), one.from, seconds(at))
-			delete(r.firing, key)
+	for key, one := range r.firing[rule] {
+		if !now[key] {
+			r.fired(one, seconds(at))
+			delete(r.firing[rule], key)
 		}
 	}
 }
 
 // finish writes what still fires, and the figures.
 func (r *replay) finish() {
-	for key, one := range r.firing {
-		r.fired(key[strings.Index(key, "{"):], one.from, nil)
+	for _, alerts := range r.firing {
+		for _, one := range alerts {
+			r.fired(one, nil)
+		}
 	}
 	r.write(map[string]interface{}{
 		"scrapes": r.scrapes, "samples": r.samples, "series": len(r.series), "evaluations": r.evaluations,
 	})
 }
 
-func (r *replay) fired(labelled string, from time.Time, to interface{}) {
-	metric, err := parser.ParseMetric(labelled)
-	if err != nil {
-		panic(err) // Prometheus' own text of its own labels
-	}
-	shown := metric.Map()
+func (r *replay) fired(one *firing, to interface{}) {
+	shown := one.labels.Map()
 	name := shown[labels.AlertName]
 	delete(shown, labels.AlertName)
-	r.write(map[string]interface{}{"alert": name, "labels": shown, "from": seconds(from), "to": to})
+	r.write(map[string]interface{}{"alert": name, "labels": shown, "from": seconds(one.from), "to": to})
 }
 
 func (r *replay) write(what interface{}) {

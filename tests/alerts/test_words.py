@@ -1,0 +1,218 @@
+"""What does on-call read?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from tests.alerts import test_modes as modes
+from tests.alerts import test_syncs as syncs
+from tests.alerts import test_watching as watching
+from tests.alerts.stories import (
+    DAY,
+    DUE,
+    HOUR,
+    TICK,
+    Alert,
+    Value,
+    alert,
+    always,
+    exporter,
+    healthy,
+    replica,
+    steps,
+    worded,
+)
+from tests.alerts.test_rules import SEVERITIES
+
+Page = dict[str, Value]
+WHO = "Maple LMS (Maple Ridge, canopy-lms)"
+
+# The page, the minute, and what is said then.
+WORDS = {
+    "down": (
+        {'kimono_exporter_build_info{version="1"}': steps((0, 1), (HOUR, None))},
+        HOUR + 12,
+        {
+            watching.DOWN: (
+                "No exporter of the job kimono has given a page for 5 minutes. Nobody is watching its tenants: no "
+                "other Kimono alert can be raised or trusted."
+            )
+        },
+    ),
+    "discovery": (
+        {"kimono_up": always(0)},
+        HOUR,
+        {
+            watching.DISCOVERY: (
+                "Discovery has failed for 15 minutes for every exporter of the job kimono. New tenants are not "
+                "watched, and new secrets are not learnt."
+            )
+        },
+    ),
+    "behind": (
+        {watching.LAG: always(1000)},
+        HOUR,
+        {
+            watching.BEHIND: (
+                "The tenant that has waited for longest is 16m 40s behind its interval (job kimono). What is "
+                "shown of some tenants is old."
+            )
+        },
+    ),
+    "throttled": (
+        {watching.REFUSALS: lambda minute: minute * 100},
+        2 * HOUR,
+        {watching.THROTTLED: ("50% of the requests of the job kimono are refused with 429, for 30 minutes and more.")},
+    ),
+    "unreachable": (
+        watching.dark(HOUR),
+        2 * HOUR,
+        {
+            watching.BLIND: (
+                f"{WHO} has not been readable for 40 minutes and more, at least in part. What is shown of it is "
+                "old, and the other alerts about it keep silent."
+            )
+        },
+    ),
+    "rejected": (
+        watching.dark(HOUR, reason="auth"),
+        2 * HOUR,
+        {
+            watching.REFUSED: (
+                f"The credentials of {WHO} have been rejected for 40 minutes and more. The tenant list carries new "
+                "ones when there are any: there are none."
+            )
+        },
+    ),
+    "stalled": (
+        healthy() | {syncs.STARTED: steps((HOUR, 3600.0))},
+        7 * HOUR + TICK,
+        {
+            syncs.STALLED: (
+                f"An ingestion of {WHO} has been unfinished for 6h 6m 0s. No newer data arrive until it ends."
+            )
+        },
+    ),
+    "failing": (
+        syncs.failed(DUE),
+        DUE + HOUR,
+        {
+            syncs.FAILING: (
+                f"The newest finished ingestion of {WHO} did not end well, and no good one has followed. The first "
+                "bad one started 1h 0m 0s ago."
+            )
+        },
+    ),
+    "failing for a day": (
+        syncs.failed(DUE),
+        DUE + DAY + HOUR,
+        {
+            syncs.FAILING: (
+                f"The newest finished ingestion of {WHO} did not end well, and no good one has followed. The first "
+                "bad one started 1d 1h 0m 0s ago."
+            ),
+            syncs.FAILING_LONG: (f"No ingestion of {WHO} has ended well for 1d 1h 0m 0s."),
+        },
+    ),
+    "overdue": (
+        syncs.missed(),
+        syncs.MISSED + TICK,
+        {syncs.OVERDUE: (f"A schedule of {WHO} was due 2h 6m 0s ago and has not run.")},
+    ),
+    "stale": (
+        syncs.silent(),
+        syncs.STALE_FROM + DAY,
+        {syncs.STALE: (f"Nothing has been taken in for {WHO} for 6d 1h 0m 0s, whatever its schedules say.")},
+    ),
+    "suspended": (
+        modes.mode("synchronization_suspended"),
+        HOUR + DAY + HOUR,
+        {modes.SUSPENDED: (f"Syncing of {WHO} has been suspended for 1d 1h 0m 0s, and no rollover is near.")},
+    ),
+    "mass change": (
+        modes.mode("mass_change_pending"),
+        3 * HOUR,
+        {
+            modes.PENDING: (
+                f"The hub has held back a large change of {WHO} for 2h 0m 0s. Nothing flows until a person approves it."
+            )
+        },
+    ),
+    "mass change for a day": (
+        modes.mode("mass_change_pending"),
+        HOUR + 2 * DAY,
+        {
+            modes.PENDING: (
+                f"The hub has held back a large change of {WHO} for 2d 0h 0m 0s. Nothing flows until a person "
+                "approves it."
+            ),
+            modes.PENDING_LONG: (
+                f"The hub has held back a large change of {WHO} for 2d 0h 0m 0s. Nothing flows until a person "
+                "approves it."
+            ),
+        },
+    ),
+    "setup": (
+        modes.mode("setup_mode_enabled"),
+        HOUR + 4 * DAY,
+        {modes.SETUP: (f"{WHO} has been in setup mode for 4d 0h 0m 0s. Nothing is collected by schedule.")},
+    ),
+    "stuck": (
+        modes.mode("rollover_mode_enabled") | modes.window(0, 3 * HOUR, "ongoing"),
+        5 * HOUR,
+        {
+            modes.STUCK: (
+                f"{WHO} is still in rollover mode, 2h 0m 0s after it should have ended. Nothing is collected by "
+                "schedule."
+            )
+        },
+    ),
+    "not started": (
+        healthy() | modes.window(2 * HOUR, 9 * DAY),
+        4 * HOUR,
+        {modes.NOT_STARTED: (f"The window of a rollover of {WHO} opened 2h 0m 0s ago, and nothing has happened.")},
+    ),
+    "status changes": (
+        healthy() | modes.window(2 * HOUR, 9 * DAY) | {modes.FAILURES: always(2)},
+        4 * HOUR,
+        {modes.CHANGE_FAILS: (f"A rollover of {WHO} has failed to change its status, 2 times so far.")},
+    ),
+    "application": (
+        healthy() | {modes.AUTH_ERROR: always(1)},
+        HOUR,
+        {
+            modes.REJECTED: (
+                f"The application behind {WHO} has rejected the hub's credentials for 30 minutes and more. Nothing "
+                "is delivered to it."
+            )
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(("page", "minute", "said"), WORDS.values(), ids=WORDS)
+def test_an_alert_says_who_and_how_long(page: Page, minute: int, said: Mapping[Alert, str]) -> None:
+    worded(replica(exporter() | page), minute, said)
+
+
+def test_many_unreachable_tenants_say_how_many() -> None:
+    said = "40% of the tenants of the job kimono can't be read. The single ones are not told of while this lasts."
+    worded(watching.fleet(4, 6), 2 * HOUR, {watching.MANY: said})
+
+
+def test_a_tenant_without_a_name_goes_by_its_id() -> None:
+    page = modes.mode("mass_change_pending") | {next(iter(healthy())): lambda _: None}
+    one = alert("KimonoMassChangePending", "warning", tenant_id="t1")
+    said = (
+        "The hub has held back a large change of t1 (no account, no product) for 2h 0m 0s. "
+        "Nothing flows until a person approves it."
+    )
+    worded(replica(exporter() | page), 3 * HOUR, {one: said})
+
+
+def test_no_alert_is_left_out() -> None:
+    said = {(dict(one)["alertname"], dict(one)["severity"]) for _, _, alerts in WORDS.values() for one in alerts}
+    said.add(("KimonoManyTenantsUnreachable", "critical"))
+    assert said == {(name, severity) for name, severities in SEVERITIES.items() for severity in severities}

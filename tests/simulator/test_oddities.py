@@ -1,0 +1,132 @@
+"""Are the plots that only a book tells what they seem to be?"""
+
+from __future__ import annotations
+
+import pytest
+
+from exporter.simulator import Simulator, Story
+from exporter.simulator.fleet import DAY
+from exporter.simulator.life import HOUR
+from exporter.simulator.oddities import ON_DEMAND
+from exporter.simulator.stories import PLOTS
+from tests.simulator.asking import HandClock
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def simulator(clock: HandClock) -> Simulator:
+    return Simulator(now=clock, stories=(), tenants=4)
+
+
+@pytest.fixture
+def tenant_id(simulator: Simulator) -> str:
+    return simulator.tenants()[0].id
+
+
+def tell(simulator: Simulator, kind: str, tenant_id: str, lasts: float) -> None:
+    simulator.world.tell(Story(kind, tenant_id, simulator.now(), simulator.now() + lasts))
+
+
+def test_none_of_them_is_ever_made_up() -> None:
+    assert not ON_DEMAND.keys() & PLOTS.keys()
+
+
+@pytest.mark.parametrize("kind", sorted(ON_DEMAND.keys() - {"dormant"}))
+def test_the_harmless_ones_leave_no_trace_in_the_ledger(
+    simulator: Simulator, clock: HandClock, tenant_id: str, kind: str
+) -> None:
+    tell(simulator, kind, tenant_id, 3 * DAY)
+    for _ in range(5 * 24):
+        clock.at += HOUR
+        simulator.truth(tenant_id)
+    assert simulator.ledger == ()
+    truth = simulator.truth(tenant_id)
+    assert not any(truth.flags.values())
+    assert all(schedule.enabled for schedule in truth.schedules)
+    assert truth.stories == []
+
+
+@pytest.mark.parametrize("kind", ["holiday", "dormant"])
+def test_with_the_schedules_off_nothing_runs_until_they_are_on_again(
+    simulator: Simulator, clock: HandClock, tenant_id: str, kind: str
+) -> None:
+    tell(simulator, kind, tenant_id, 5 * DAY)
+    clock.at += 6 * HOUR  # what was under way ends
+    before = {one.id for one in simulator.truth(tenant_id).ingestions}
+    clock.at += 4 * DAY
+    assert {one.id for one in simulator.truth(tenant_id).ingestions} == before
+    clock.at += 2 * DAY
+    assert {one.id for one in simulator.truth(tenant_id).ingestions} > before
+
+
+def test_a_dormant_tenant_is_in_the_ledger_for_as_long(simulator: Simulator, clock: HandClock, tenant_id: str) -> None:
+    begun = clock()
+    tell(simulator, "dormant", tenant_id, 5 * DAY)
+    clock.at += 6 * DAY
+    (incident,) = simulator.ledger
+    assert (incident.kind, incident.since, incident.until) == ("dormant", begun, begun + 5 * DAY)
+
+
+def test_a_dormant_tenant_that_is_paused_when_it_ends_does_not_run(
+    simulator: Simulator, clock: HandClock, tenant_id: str
+) -> None:
+    tell(simulator, "dormant", tenant_id, DAY)
+    clock.at += 23 * HOUR
+    simulator.set_flag(tenant_id, "setup_mode_enabled", on=True)
+    before = len(simulator.truth(tenant_id).ingestions)
+    clock.at += 2 * HOUR
+    assert len(simulator.truth(tenant_id).ingestions) == before
+
+
+def test_a_pause_for_a_rollover_is_a_suspension_with_a_window(
+    simulator: Simulator, clock: HandClock, tenant_id: str
+) -> None:
+    tell(simulator, "rollover_pause", tenant_id, 2 * DAY)
+    clock.at += HOUR
+    truth = simulator.truth(tenant_id)
+    assert truth.flags["synchronization_suspended"]
+    assert [one.status for one in truth.rollovers] == ["upcoming"]
+    clock.at += DAY
+    assert simulator.truth(tenant_id).flags["rollover_mode_enabled"]
+
+
+def test_a_long_load_executes_until_it_ends_well(simulator: Simulator, clock: HandClock, tenant_id: str) -> None:
+    tell(simulator, "long_load", tenant_id, 9 * HOUR)
+    clock.at += 8 * HOUR
+    load = next(one for one in simulator.truth(tenant_id).ingestions if one.type == "bulk_load" and not one.ended_at)
+    clock.at += 2 * HOUR
+    assert next(one.state for one in simulator.truth(tenant_id).ingestions if one.id == load.id) == "success"
+
+
+@pytest.mark.parametrize(("kind", "hours"), [("clock_back", 1), ("clock_forward", -1)])
+def test_a_moved_schedule_runs_once_a_day_at_its_new_hour(
+    simulator: Simulator, clock: HandClock, tenant_id: str, kind: str, hours: int
+) -> None:
+    (schedule,) = simulator.truth(tenant_id).schedules
+    clock.at += (schedule.hour + 3) * HOUR
+    simulator.world.tell(Story(kind, tenant_id, clock()))
+    executed: set[float] = set()
+    for _ in range(7 * 24):
+        clock.at += HOUR
+        (moved,) = simulator.truth(tenant_id).schedules
+        assert moved.hour == (schedule.hour + hours) % 24
+        if moved.last_executed_at and moved.last_executed_at > clock() - HOUR:
+            executed.add(moved.last_executed_at)
+    assert len(executed) == len(schedule.works_on)
+    assert {moment // HOUR % 24 for moment in executed} == {(schedule.hour + hours) % 24}
+
+
+def test_a_hiccup_is_a_failure_with_a_success_right_behind_it(
+    simulator: Simulator, clock: HandClock, tenant_id: str
+) -> None:
+    clock.at += 20 * HOUR
+    simulator.truth(tenant_id)
+    tell(simulator, "hiccup", tenant_id, 0)
+    clock.at += 5 * HOUR
+    states = [one.state for one in simulator.truth(tenant_id).ingestions if one.type == "collection"]
+    assert "failed" in states
+    assert states[-1] == "success"
