@@ -20,8 +20,8 @@ A tenant's series carry `tenant_id` and what the row names, and nothing else: na
       * on (instance, tenant_id) group_left (tenant_name, account_name) kimono_tenant_info
 
 Timestamps are Unix seconds of the event itself, never ages; `time() - x` gives the age. What the API did
-not say has no sample. A tenant's rows are those of its last good poll, and vanish when three intervals of
-their collector have passed without another.
+not say has no sample. A tenant's rows are those of its last good poll. If its polls fail, they vanish when three
+intervals of their collector have passed since then; those of a tenant that only waits for its turn stay.
 """
 
 

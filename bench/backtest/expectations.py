@@ -48,7 +48,7 @@ BLINDING = ("api_outage", "part_outage", "throttled", "slow_api", "exporter_down
 EXPECTED: dict[str, Expectation] = {
     # Of one tenant
     "stalled": Expectation(("KimonoIngestionStalled",), 6 * HOUR),
-    "failing": Expectation(("KimonoIngestionsFailing",), 15 * MINUTE),
+    "failing": Expectation(("KimonoIngestionsFailing",), 30 * MINUTE),
     "overdue": Expectation(
         ("KimonoSyncOverdue",),
         2 * HOUR,

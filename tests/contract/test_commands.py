@@ -313,6 +313,20 @@ def test_it_stops_cleanly_within_five_seconds(
     assert "stopped" in process.errors
 
 
+def test_it_stops_though_a_look_up_of_a_name_hangs(tmp_path: Path) -> None:
+    script = (
+        "import socket, sys, time; from exporter.cli import run_command\n"
+        "real = socket.getaddrinfo\n"
+        "socket.getaddrinfo = lambda host, *a, **k: time.sleep(60) if 'slow' in str(host) else real(host, *a, **k)\n"
+        "sys.exit(run_command(['run', '--web.listen_address', '127.0.0.1:0'], {'KIMONO_API_KEY': 'x',"
+        " 'KIMONO_API_URL': 'https://slow.invalid'}))"
+    )
+    with running([sys.executable, "-c", script], {"PYTHONPATH": str(Path.cwd())}, tmp_path) as process:
+        eventually(lambda: "listening" in process.errors)
+        process.send(signal.SIGTERM)
+        assert process.wait(5) == 0
+
+
 def test_hangup_reads_settings_and_secrets_again(exporter: tuple[Process, str], tmp_path: Path) -> None:
     process, home = exporter
     assert "kimono_application_deliver_tasks{" in get(f"{home}/metrics")

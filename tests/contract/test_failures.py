@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 
 from exporter.families import FAMILIES
+from exporter.settings import Settings, load
 from exporter.simulator import Fault
 from tests.contract.harness import House, Page, house
 from tests.virtual_time import run_virtual
@@ -277,9 +279,8 @@ def test_a_rotated_secret_is_picked_up_from_the_next_discovery() -> None:
             page = await home.pass_time(90)
             assert set(page.all("kimono_tenant_up").values()) == {0}
             assert page.labels("kimono_tenant_failure_info", "reason") == {"auth"}
-            page = await home.pass_time(300)
-            # Schedules and the like fail until their own next visit.
-            page = await home.pass_time(900)
+            # Whoever failed is visited again as soon as the new secret is known.
+            page = await home.pass_time(230)
             assert set(page.all("kimono_tenant_up").values()) == {1}
             assert "S3CR3T" not in page.text
             updated = page.all("kimono_tenant_credentials_updated_timestamp_seconds").values()
@@ -436,5 +437,139 @@ def test_the_status_page_is_told_who_fails_why_and_since_when() -> None:
             assert len(overview.failing) == 50
             assert overview.failing_unlisted == 10
             assert "S3CR3T" not in repr(overview)
+
+    run_virtual(live())
+
+
+def test_other_tenants_troubles_do_not_lengthen_three_intervals() -> None:
+    async def live() -> None:
+        async with house(FAST, stories=[], tenants=40) as home:
+            await home.until_ready()
+            bad, *others = [row.id for row in home.simulator.tenants()]
+            for ident in others[:20]:
+                home.simulator.faults.add(Fault("hang", tenant_id=ident))
+            await home.pass_time(600)
+            home.simulator.faults.add(Fault("unauthorized", tenant_id=bad))
+            page = await home.pass_time(330)
+            assert not page.all("kimono_tenant_state", tenant_id=bad)
+            assert page.all("kimono_tenant_state", tenant_id=others[-1])
+
+    run_virtual(live())
+
+
+def test_an_outage_is_over_when_it_is_over() -> None:
+    async def live() -> None:
+        async with house({}, stories=[], tenants=200) as home:
+            await home.until_ready()
+            fault = home.simulator.faults.add(Fault("hang"))
+            await home.pass_time(300)
+            fault.remove()
+            page = await home.pass_time(90)
+            assert len({dict(have)["tenant_id"] for have in page.all("kimono_tenant_state")}) == 200
+            page = await home.pass_time(120)
+            assert page.value("kimono_exporter_poll_lag_seconds", collector="state") == pytest.approx(0, abs=5)
+
+    run_virtual(live())
+
+
+def test_once_keeps_every_good_row_however_long_it_takes() -> None:
+    async def live() -> None:
+        async with house(FAST, stories=[], tenants=6) as home:
+            home.simulator.faults.add(Fault("throttle", retry_after=600, times=1, endpoint="/tenant/rollovers"))
+            again = type(home.exporter)(home.exporter._settings, home.transport, home.clock)
+            await again.poller.once()
+            page = Page(b"".join(again.page(openmetrics=False)).decode())
+            assert len({dict(have)["tenant_id"] for have in page.all("kimono_tenant_state")}) == 6
+
+    run_virtual(live())
+
+
+def test_up_is_0_until_the_first_discovery_has_ended() -> None:
+    async def live() -> None:
+        async with house(FAST, stories=[], tenants=1) as home:
+            home.simulator.faults.add(Fault("hang", endpoint="/tenants"))
+            page = await home.pass_time(5)
+            assert page.value("kimono_up") == 0
+            assert page.value("kimono_tenants") == 0
+
+    run_virtual(live())
+
+
+def test_the_accounts_own_failure_is_shown_and_touches_no_tenant(lines: list[Any]) -> None:
+    async def live() -> None:
+        async with house({**FAST, "collectors.account.enabled": "true"}, stories=[], tenants=2) as home:
+            home.simulator.faults.add(Fault("forbidden", endpoint="/actors"))
+            page = await home.until_ready()
+            assert set(page.all("kimono_tenant_up").values()) == {1}
+            assert page.value("kimono_actors", actor_type="connector") is None
+            overview = home.exporter.overview()
+            assert [row.tenant_name for row in overview.failing] == ["account"]
+            assert {row.name: row.tenants_failing for row in overview.collectors}["account"] == 1
+            assert [line["event"] for line in lines if line["log_level"] == "warning"] == [
+                "the account's own lists can't be read"
+            ]
+
+    run_virtual(live())
+
+
+def entries(home: House, *broken: int) -> list[dict[str, str]]:
+    """A tenants file of the whole fleet; the secrets of some entries are wrong."""
+    shown = [row.credentials for row in home.simulator.tenants()]
+    return [
+        {"type": one.type, "client_id": one.client_id, "client_secret": "x" if number in broken else one.client_secret}
+        for number, one in enumerate(shown)
+    ]
+
+
+def file_settings(file: Path) -> Settings:
+    return load({"api.url": "http://127.0.0.1:1", "api.rate_limit": "1000", "api.tenants_file": str(file)}, {})
+
+
+def test_the_tenants_file_asks_all_at_once_and_keeps_its_tokens(tmp_path: Path) -> None:
+    async def live() -> None:
+        async with house(FAST, stories=[], tenants=12) as home:
+            file = tmp_path / "tenants.yaml"
+            file.write_text(json.dumps(entries(home)))
+            slow = home.simulator.tenants()[0].id
+            home.simulator.faults.add(Fault("hang", tenant_id=slow, endpoint="/tenant"))
+            home.exporter.apply(file_settings(file))
+            await home.pass_time(100)
+            home.transport.sent.clear()
+            await home.pass_time(3000)
+            tokens = sum(path == "/oauth/token" for _, path in home.transport.sent)
+            assert tokens <= 12, "a token for each, not one for each discovery"
+
+    run_virtual(live())
+
+
+def test_one_entry_whose_secret_is_revoked_touches_that_tenant_alone(tmp_path: Path) -> None:
+    async def live() -> None:
+        async with house(FAST, stories=[], tenants=5) as home:
+            file = tmp_path / "tenants.yaml"
+            file.write_text(json.dumps(entries(home)))
+            home.exporter.apply(file_settings(file))
+            await home.pass_time(400)
+            revoked = home.simulator.tenants()[2].id
+            home.simulator.rotate(revoked)
+            home.transport.sent.clear()
+            page = await home.pass_time(3600)
+            assert page.value("kimono_up") == 1, "it is known who this is, and its own row tells that it fails"
+            assert page.value("kimono_tenants") == 5
+            assert page.labels("kimono_tenant_failure_info", "tenant_id") == {revoked}
+            assert sum(path.endswith("/tenant") for _, path in home.transport.sent) <= 5 * 13
+
+    run_virtual(live())
+
+
+def test_an_entry_that_was_never_known_fails_the_discovery_and_hides_nobody(tmp_path: Path) -> None:
+    async def live() -> None:
+        async with house(FAST, stories=[], tenants=5) as home:
+            file = tmp_path / "tenants.yaml"
+            file.write_text(json.dumps(entries(home, 3)))
+            again = type(home.exporter)(file_settings(file), home.transport, home.clock)
+            await again.poller.once()
+            page = Page(b"".join(again.page(openmetrics=False)).decode())
+            assert page.value("kimono_up") == 0
+            assert page.value("kimono_tenants") == 4
 
     run_virtual(live())
