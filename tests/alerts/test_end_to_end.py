@@ -1,0 +1,161 @@
+"""Does the right person hear of it, once, and that it is over? Real Prometheus, real Alertmanager, a webhook."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter.simulator import Simulator
+from tests.contract.served import environment, eventually, kimono, needed, running, served
+from tests.contract.test_prometheus import answers, free_port
+
+ALERTS = Path(__file__).parents[2] / "alerts"
+PROMETHEUS = """
+global:
+  scrape_interval: 1s
+  evaluation_interval: 1s
+rule_files: ["{rules}"]
+scrape_configs:
+  - job_name: kimono
+    static_configs: [{{targets: ["{exporter}"]}}]
+alerting:
+  alertmanagers:
+    - static_configs: [{{targets: ["{alertmanager}"]}}]
+"""
+HOUR = 3600
+
+
+class Webhook:
+    """What was notified: the receiver, and the alert as Alertmanager sends it."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, dict[str, Any]]] = []
+        told = self.told
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                told.extend((self.path.strip("/"), alert) for alert in body["alerts"])
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def names(self, status: str) -> list[tuple[str, str]]:
+        """Receiver and alert of each notification with this status."""
+        return sorted(
+            (receiver, alert["labels"]["alertname"]) for receiver, alert in self.told if alert["status"] == status
+        )
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(10)
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    one = Webhook()
+    yield one
+    one.close()
+
+
+def hurried_rules() -> str:
+    """The shipped rules in the time of a test: evaluated each second, and a mass change is pending after five."""
+    text = (ALERTS / "kimono.rules.yaml").read_text()
+    text = text.replace("interval: 1m", "interval: 1s").replace("keep_firing_for: 15m", "keep_firing_for: 3s")
+    pattern = r"(record: kimono:threshold_mass_change_pending:seconds\n\s+expr: )vector\(3600\)"
+    text, found = re.subn(pattern, r"\1vector(5)", text)
+    assert found == 1
+    return text
+
+
+def hurried_alertmanager(webhook: Webhook) -> str:
+    """The shipped configuration, told to our webhook and without its long waits."""
+    text = (ALERTS / "alertmanager.example.yaml").read_text().replace("http://127.0.0.1:9095", webhook.url)
+    return text.replace("group_wait: 30s", "group_wait: 1s").replace("group_interval: 5m", "group_interval: 1s")
+
+
+@pytest.fixture
+def hub(tmp_path: Path, webhook: Webhook) -> Iterator[Simulator]:
+    """A healthy fleet that is watched by the whole chain."""
+    prometheus, alertmanager = needed("prometheus"), needed("prometheus-alertmanager")
+    simulator = Simulator(tenants=4, stories=[])
+    ports = [free_port() for _ in range(3)]
+    exporter, scraper, manager = (f"127.0.0.1:{port}" for port in ports)
+    (tmp_path / "rules.yaml").write_text(hurried_rules())
+    config = PROMETHEUS.format(rules=tmp_path / "rules.yaml", exporter=exporter, alertmanager=manager)
+    (tmp_path / "prometheus.yaml").write_text(config)
+    (tmp_path / "alertmanager.yaml").write_text(hurried_alertmanager(webhook))
+    intervals = {f"KIMONO_COLLECTORS_{name}_INTERVAL": "1s" for name in ("STATE", "INGESTIONS")}
+    with (
+        served(simulator) as url,
+        running(
+            kimono("run"),
+            environment(simulator, url, KIMONO_WEB_LISTEN_ADDRESS=exporter, **intervals),
+            tmp_path / "exporter",
+        ),
+        running(
+            [
+                alertmanager,
+                f"--config.file={tmp_path / 'alertmanager.yaml'}",
+                f"--storage.path={tmp_path / 'manager'}",
+                f"--web.listen-address={manager}",
+                "--cluster.listen-address=",
+            ],
+            {},
+            tmp_path / "alertmanager",
+        ),
+    ):
+        eventually(lambda: answers(f"http://{exporter}/-/ready"))
+        eventually(lambda: answers(f"http://{manager}/-/ready"))
+        command = [
+            prometheus,
+            f"--config.file={tmp_path / 'prometheus.yaml'}",
+            f"--storage.tsdb.path={tmp_path / 'data'}",
+            f"--web.listen-address={scraper}",
+        ]
+        with running(command, {}, tmp_path / "prometheus"):
+            eventually(lambda: answers(f"http://{scraper}/-/ready"))
+            yield simulator
+
+
+def test_two_incidents_are_told_once_each_to_the_right_one_and_then_that_they_are_over(
+    hub: Simulator, webhook: Webhook
+) -> None:
+    held, stalled, *_ = hub.tenants()
+    hub.set_flag(held.id, "mass_change_pending", on=True)
+    stuck = hub.start_ingestion(stalled.id, state="executing", started_at=hub.now() - 7 * HOUR)
+    expected = [("on-call", "KimonoIngestionStalled"), ("working-hours", "KimonoMassChangePending")]
+
+    eventually(lambda: len(webhook.names("firing")) >= 2, 60)
+    assert webhook.names("firing") == expected
+    for (_, alert), tenant in zip(sorted(webhook.told, key=lambda one: one[0]), (stalled, held), strict=True):
+        labels, annotations = alert["labels"], alert["annotations"]
+        name = labels["alertname"]
+        assert labels["severity"] == ("critical" if name == "KimonoIngestionStalled" else "warning")
+        assert (labels["tenant_id"], labels["tenant_name"]) == (tenant.id, tenant.name)
+        assert (labels["account_name"], labels["integration"]) == (tenant.account_name, tenant.integration)
+        assert "instance" not in labels
+        assert tenant.name in annotations["description"]
+        assert annotations["runbook_url"].endswith(f"/docs/runbooks/{name}.md")
+        assert annotations["dashboard_url"].endswith(f"var-tenant={tenant.id}")
+
+    hub.set_flag(held.id, "mass_change_pending", on=False)
+    hub.finish_ingestion(stalled.id, stuck)
+    eventually(lambda: len(webhook.names("resolved")) >= 2, 60)
+    assert webhook.names("resolved") == expected
+    assert webhook.names("firing") == expected, "told once, and not again"
