@@ -32,7 +32,7 @@ endif
 test: check ## check, then every test, with branch coverage
 	.venv/bin/pytest -n auto --cov --cov-report=term --cov-fail-under=95
 
-bench: .venv/.dev ## how fast, how much memory, how right the alerts are
+bench: .venv/.dev ## how fast, how much memory, how smooth: 100, 1,000 and 10,000 tenants, beside others
 	@.venv/bin/python bench/run.py $(ARGS)
 
 backtest: .venv/.dev ## are the alerts right? Four weeks of 100 tenants, 20 to 30 minutes (ARGS="--help")
