@@ -28,6 +28,7 @@ ifneq ($(RULES),)
 	else echo "promtool is missing: the alert rules are not checked. To mend: apt-get install prometheus"; test -z "$$CI"; fi
 endif
 	.venv/bin/python docs/generate.py --check
+	.venv/bin/python alerts/prometheusrule.py --check
 
 test: check ## check, then every test, with branch coverage
 	.venv/bin/pytest -n auto --cov --cov-report=term --cov-fail-under=95
