@@ -249,7 +249,10 @@ def rounds(results: list[Result]) -> Table:
     table.add_row("the first round takes", *first)
     wanted = [each.demand * each.tenants for each in results]
     table.add_row("visits a second that the default intervals ask for", *(f"{each:,.1f}" for each in wanted))
-    table.add_row("times what the rate allows (above 1.0, visits come late)", *(_times(max(1.0, each / DEFAULT_RATE)) for each in wanted))
+    table.add_row(
+        "times what the rate allows (above 1.0, visits come late)",
+        *(_times(max(1.0, each / DEFAULT_RATE)) for each in wanted),
+    )
     return table
 
 
