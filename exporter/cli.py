@@ -93,9 +93,10 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     if unknown:
         names = [each.partition("=")[0] for each in unknown if each.startswith("-")]
         known_flags = [leaf.flag for leaf in leaves() if leaf.flag]
-        hints = [f"; did you mean {near}?" for name in names[:1] for near in get_close_matches(name, known_flags, n=1)]
+        near = get_close_matches(names[0], known_flags, n=1) if names else []
+        hint = f"; did you mean {near[0]}?" if near and near[0] != names[0] else ""
         what = f"no such flag: {' '.join(names)}" if names else "too many words"
-        parser.error(f"{what}{''.join(hints)} ('kimono-exporter {argv[0]} --help' lists all)")
+        parser.error(f"{what}{hint} ('kimono-exporter {argv[0]} --help' lists all)")
     return arguments
 
 

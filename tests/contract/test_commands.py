@@ -230,6 +230,26 @@ def test_a_command_line_that_makes_no_sense_is_unusable(
     clean(*capsys.readouterr())
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--collectors.state.intervall=5m"], "did you mean --collectors.state.interval?"),
+        ([f"--api.kee={MARK}"], "no such flag: --api.kee"),
+        (["check", "--api-key", MARK], "no such flag: --api-key"),
+        (["demo", "--api.url=http://x"], "no such flag: --api.url ("),
+    ],
+)
+def test_an_unknown_flag_is_named_without_its_value(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run_command(arguments, {})
+    assert ended.value.code == 2
+    out, err = capsys.readouterr()
+    clean(out, err)
+    assert said in err
+
+
 # Unusable settings
 
 
