@@ -42,6 +42,12 @@ _OUTAGE = dict.fromkeys(
     ),
     _SAME_OUTAGE,
 )
+# What is so from the start and need not be told of, and the alerts that may tell of it, with the reason.
+STANDING: dict[str, Mapping[str, str]] = {
+    "schedules_off": {
+        "KimonoSyncStale": "nothing runs but by hand, and somebody may want to know: whatever the schedules say"
+    }
+}
 # While one of these lasts nobody can see what is wrong with a single tenant.
 BLINDING = ("api_outage", "part_outage", "throttled", "slow_api", "exporter_down")
 

@@ -42,6 +42,15 @@ class Stage:
         self._incidents: list[Incident] = []
         self._open: dict[int, tuple[Incident, End]] = {}
 
+        self._note_what_is_off()
+
+    def _note_what_is_off(self) -> None:
+        """Some tenants have schedules, and have never had one that is on."""
+        for tenant_id in self._ids:
+            life = self.simulator.world.life(tenant_id)
+            if life.schedules and not any(one.enabled for one in life.schedules):
+                self._incidents.append(Incident("schedules_off", tenant_id, self.clock.now(), None))
+
     # The exporter
 
     def start(self) -> None:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from bench.backtest.engine import Firing
-from bench.backtest.expectations import BLINDING, EXPECTED, HOUR, POLL
+from bench.backtest.expectations import BLINDING, EXPECTED, HOUR, POLL, STANDING
 from exporter.simulator import Incident
 
 # An alert may be this late to begin after its incident is over: the exporter has to see the end, Prometheus has to
@@ -68,8 +68,10 @@ def judge(
     blind = [incident for incident in wrong if incident.kind in BLINDING]
     for incident in wrong:
         verdict.outcomes.append(_outcome(incident, heard, blind, ends))
+    standing = [incident for incident in incidents if incident.kind in STANDING]
+    seen = [replace(incident, until=_seen_to_end(incident, blind)) for incident in wrong]
     for firing in heard:
-        _place(firing, [one for one in wrong if _concerns(one, firing)], verdict)
+        _place(firing, [one for one in (*seen, *standing) if _concerns(one, firing)], verdict)
     return verdict
 
 
@@ -100,6 +102,15 @@ def _should_be_known(incident: Incident, blind: Sequence[Incident]) -> float:
     return moment
 
 
+def _seen_to_end(incident: Incident, blind: Sequence[Incident]) -> float | None:
+    """When its end could be seen. What ended within an outage looks, for a while after that, as it did before."""
+    until = incident.until
+    for one in blind:
+        if incident.tenant_id and until and one.until and one.since <= until < one.until + 2 * POLL:
+            until = one.until + EXPECTED[incident.kind].promised
+    return until
+
+
 def _same(incident: Incident, firing: Firing) -> bool:
     return not incident.tenant_id or not firing.tenant_id or incident.tenant_id == firing.tenant_id
 
@@ -112,10 +123,14 @@ def _concerns(incident: Incident, firing: Firing) -> bool:
     return incident.since <= firing.since <= until
 
 
+def _company(kind: str) -> Mapping[str, str]:
+    return EXPECTED[kind].company if kind in EXPECTED else STANDING[kind]
+
+
 def _place(firing: Firing, about: Sequence[Incident], verdict: Verdict) -> None:
-    if any(firing.alert in EXPECTED[one.kind].alerts for one in about):
+    if any(firing.alert in EXPECTED[one.kind].alerts for one in about if one.kind in EXPECTED):
         count = verdict.justified
-    elif any(firing.alert in EXPECTED[one.kind].company for one in about):
+    elif any(firing.alert in _company(one.kind) for one in about):
         count = verdict.company
     else:
         verdict.false.append(firing)

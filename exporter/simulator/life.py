@@ -239,6 +239,7 @@ class Life:
             if schedule.enabled and schedule.days_of_week is not None:
                 return schedule
         schedule = self._new_schedule(0, enabled=True)
+        schedule.created_at = self.now
         self.add_schedule(schedule)
         return schedule
 

@@ -30,7 +30,8 @@ class Dormant(Holiday):
     """Nobody turns them on again, and nothing runs."""
 
     def begin(self, at: float) -> None:
-        """Fall asleep."""
+        """Fall asleep, with a schedule that could have woken it."""
+        self.life.daily_schedule()
         super().begin(at)
         self.life.wrong(self.kind, at)
 
