@@ -141,8 +141,11 @@ def check(page: Page, expected: Expected, step: int = TICK) -> None:
     scraped(replica({**exporter(), **page}), expected, step)
 
 
-def scraped(series: Page, expected: Expected, step: int = TICK) -> None:
-    """The same for series with all their labels. `step` is the minutes between scrapes and evaluations."""
+def scraped(series: Page, expected: Expected, step: int = TICK, about: str = "Kimono.+") -> None:
+    """The same for series with all their labels. `step` is the minutes between scrapes and evaluations.
+
+    Only alerts whose name matches `about` are looked at.
+    """
     minutes = range(0, max(expected) + 1, step)
     assert all(minute % step == 0 for minute in expected)
     _promtool(
@@ -151,7 +154,7 @@ def scraped(series: Page, expected: Expected, step: int = TICK) -> None:
             "input_series": _inputs(series, minutes),
             "promql_expr_test": [
                 {
-                    "expr": 'ALERTS{alertstate="firing"}',
+                    "expr": f'ALERTS{{alertstate="firing",alertname=~"{about}"}}',
                     "eval_time": f"{minute}m",
                     "exp_samples": [{"labels": _firing(one), "value": 1} for one in alerts],
                 }
@@ -162,7 +165,7 @@ def scraped(series: Page, expected: Expected, step: int = TICK) -> None:
     )
 
 
-def worded(series: Page, minute: int, said: Mapping[Alert, str]) -> None:
+def worded(series: Page, minute: int, said: Mapping[Alert, str], step: int = TICK) -> None:
     """At this minute these alerts fire, alone of their name, with these descriptions, and are as the rules say."""
     (name,) = {dict(one)["alertname"] for one in said}
     fired = []
@@ -175,11 +178,33 @@ def worded(series: Page, minute: int, said: Mapping[Alert, str]) -> None:
         fired.append({"exp_labels": labels, "exp_annotations": {**annotations, "description": description}})
     _promtool(
         {
-            "interval": f"{TICK}m",
-            "input_series": _inputs(series, range(0, minute + 1, TICK)),
+            "interval": f"{step}m",
+            "input_series": _inputs(series, range(0, minute + 1, step)),
             "alert_rule_test": [{"eval_time": f"{minute}m", "alertname": name, "exp_alerts": fired}],
         },
-        TICK,
+        step,
+    )
+
+
+def recorded(series: Page, name: str, expected: Mapping[int, Mapping[str, float]], step: int = TICK) -> None:
+    """At these minutes the recorded series `name` has these samples, and no other: labels but `job`, and the value."""
+    _promtool(
+        {
+            "interval": f"{step}m",
+            "input_series": _inputs(series, range(0, max(expected) + 1, step)),
+            "promql_expr_test": [
+                {
+                    "expr": name,
+                    "eval_time": f"{minute}m",
+                    "exp_samples": [
+                        {"labels": f'{name}{{job="kimono",{labels}}}', "value": value}
+                        for labels, value in samples.items()
+                    ],
+                }
+                for minute, samples in expected.items()
+            ],
+        },
+        step,
     )
 
 

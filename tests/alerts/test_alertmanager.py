@@ -98,6 +98,20 @@ def test_many_unreachable_tenants_do_not_silence_what_goes_wrong_with_those_that
     assert not silenced(tenants("KimonoSyncStale", "warning"), many)
 
 
+@pytest.mark.parametrize("severity", ["warning", "critical"])
+def test_a_fleet_whose_ingestions_fail_silences_the_single_ones_of_its_job(severity: str) -> None:
+    single = tenants("KimonoIngestionsFailing", severity)
+    assert silenced(single, fleets("KimonoFleetIngestionsFailing"))
+    assert silenced(fleets("KimonoFleetIngestionsFailing", "warning"), fleets("KimonoFleetIngestionsFailing"))
+    assert not silenced(single, fleets("KimonoFleetIngestionsFailing", job="another"))
+    assert not silenced(single, fleets("KimonoFleetIngestionsFailing", "warning"))
+
+
+@pytest.mark.parametrize("name", ["KimonoIngestionStalled", "KimonoSyncOverdue", "KimonoManyTenantsUnreachable"])
+def test_a_fleet_whose_ingestions_fail_silences_nothing_else(name: str) -> None:
+    assert not silenced(tenants(name, "critical"), fleets("KimonoFleetIngestionsFailing"))
+
+
 def test_the_cause_silences_its_consequences() -> None:
     many = fleets("KimonoManyTenantsUnreachable")
     assert silenced(fleets("KimonoDiscoveryFailing"), many)

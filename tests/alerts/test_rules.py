@@ -22,6 +22,7 @@ SEVERITIES = {
     "KimonoDiscoveryFailing": ["critical"],
     "KimonoPollingBehind": ["warning"],
     "KimonoApiThrottled": ["warning"],
+    "KimonoFleetIngestionsFailing": ["critical", "warning"],
     "KimonoManyTenantsUnreachable": ["critical"],
     "KimonoTenantUnreachable": ["warning"],
     "KimonoTenantCredentialsRejected": ["warning"],
@@ -37,12 +38,30 @@ SEVERITIES = {
     "KimonoRolloverFailing": ["warning"],
     "KimonoApplicationAuthFailing": ["warning"],
 }
-FLEET = ("KimonoExporterDown", "KimonoDiscoveryFailing", "KimonoPollingBehind", "KimonoApiThrottled")
+NAMED = "* on (job, tenant_id) group_left (tenant_name, account_name, integration) kimono:tenant:info"
+# What can be wrong with a tenant, and the expression that tells.
+PROBLEMS = {
+    rule["labels"]["problem"]: rule["expr"]
+    for rule in rules()
+    if rule.get("record") == "kimono:tenant_problem:timestamp_seconds"
+}
+FLEET = (
+    *("KimonoExporterDown", "KimonoDiscoveryFailing", "KimonoPollingBehind", "KimonoApiThrottled"),
+    *("KimonoFleetIngestionsFailing", "KimonoManyTenantsUnreachable"),
+)
+# What only a replica can tell: it is asked of each, and the best answer taken.
+OF_REPLICAS = (
+    r"min by \(job\) \(max by \(job, instance\)",
+    r"max by \(job, state\) \(\s+sum by \(job, state, instance\)",
+)
 FAMILIES = {family.name: family for family in (*families.FAMILIES, *telemetry.FAMILIES)}
 LABELS = {label for family in FAMILIES.values() for label in family.labels} | {"job", "instance"}
+LABELS |= {label for rule in rules() if "record" in rule for label in rule.get("labels", ())}
+# Those of histograms, which the page writes with a suffix.
+SUFFIX = re.compile("_(bucket|sum|count)$")
 RECORDED = {rule["record"] for rule in rules() if "record" in rule}
 TOLD = [rule for rule in rules() if "alert" in rule]
-OF_TENANTS = [rule for rule in TOLD if rule["alert"] not in (*FLEET, "KimonoManyTenantsUnreachable")]
+OF_TENANTS = [rule for rule in TOLD if rule["alert"] not in FLEET]
 
 
 def selectors(expression: str) -> Iterator[tuple[str, list[str]]]:
@@ -71,10 +90,17 @@ def test_an_alert_has_the_labels_and_annotations_of_the_contract(rule: dict) -> 
     assert "{{" not in rule["annotations"]["summary"]
 
 
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_a_problem_carries_names(problem: str) -> None:
+    assert PROBLEMS[problem].endswith(f"\n)\n{NAMED}\n")
+
+
 @pytest.mark.parametrize("rule", OF_TENANTS, ids=lambda rule: f"{rule['alert']}-{rule['labels']['severity']}")
 def test_a_tenants_alert_carries_names_and_leads_to_the_tenant(rule: dict) -> None:
-    join = "* on (job, tenant_id) group_left (tenant_name, account_name, integration) kimono:tenant:info"
-    assert rule["expr"].endswith(f"\n)\n{join}\n")
+    about = re.search(r'kimono:tenant_problem:timestamp_seconds\{problem="(\w+)"', rule["expr"])
+    problem = about if rule["expr"].startswith("max without (problem) (") else None
+    named = problem[1] in PROBLEMS if problem else rule["expr"].rstrip().endswith(NAMED)
+    assert named, rule["expr"]
     assert rule["annotations"]["dashboard_url"].endswith("?var-tenant={{ $labels.tenant_id }}")
     assert rule["keep_firing_for"] == "15m"
 
@@ -83,7 +109,7 @@ def test_a_tenants_alert_carries_names_and_leads_to_the_tenant(rule: dict) -> No
 def test_a_rule_names_only_metrics_and_labels_that_exist(rule: dict) -> None:
     for name, labels in selectors(rule["expr"]):
         if name not in RECORDED:
-            family = FAMILIES[name]
+            family = FAMILIES.get(name) or FAMILIES[SUFFIX.sub("", name)]
             assert set(labels) <= {*family.labels, "job", "instance"}, name
         assert set(labels) <= LABELS
     assert grouped(rule["expr"]) <= LABELS
@@ -91,14 +117,14 @@ def test_a_rule_names_only_metrics_and_labels_that_exist(rule: dict) -> None:
 
 def test_every_recorded_series_is_used() -> None:
     used = {name for rule in rules() for name, _ in selectors(rule["expr"]) if name != rule.get("record")}
-    assert used >= RECORDED
+    shown = {name for page in (ALERTS.parent / "dashboards").glob("*.json") for name, _ in selectors(page.read_text())}
+    assert used | shown >= RECORDED
 
 
 def test_no_result_has_an_instance_and_nothing_picks_at_random() -> None:
     for rule in rules():
         assert "topk" not in rule["expr"]
-        by_instance = re.sub(r"min by \(job\) \(max by \(job, instance\)", "", rule["expr"])
-        assert "instance" not in by_instance
+        assert "instance" not in re.sub("|".join(OF_REPLICAS), "", rule["expr"])
 
 
 def test_thresholds_stand_first_each_with_a_comment() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from tests.alerts import test_fleet as hub
 from tests.alerts import test_modes as modes
 from tests.alerts import test_syncs as syncs
 from tests.alerts import test_watching as watching
@@ -202,6 +203,15 @@ def test_many_unreachable_tenants_say_how_many() -> None:
     worded(watching.fleet(4, 6), 2 * HOUR, {watching.MANY: said})
 
 
+def test_a_fleet_whose_ingestions_fail_says_how_many() -> None:
+    burns = (
+        "90% of the ingestions of the job kimono that ended in the last hours ended badly, and they still do. "
+        "The single tenants are not told of while this lasts."
+    )
+    smoulders = "90% of the ingestions of the job kimono that ended in the last days ended badly, and they still do."
+    worded(hub.fleet(0.9, range(DAY)), HOUR, {hub.BURNS: burns, hub.SMOULDERS: smoulders}, hub.STEP)
+
+
 def test_a_tenant_without_a_name_goes_by_its_id() -> None:
     page = modes.mode("mass_change_pending") | {next(iter(healthy())): lambda _: None}
     one = alert("KimonoMassChangePending", "warning", tenant_id="t1")
@@ -214,5 +224,5 @@ def test_a_tenant_without_a_name_goes_by_its_id() -> None:
 
 def test_no_alert_is_left_out() -> None:
     said = {(dict(one)["alertname"], dict(one)["severity"]) for _, _, alerts in WORDS.values() for one in alerts}
-    said.add(("KimonoManyTenantsUnreachable", "critical"))
+    said |= {(dict(one)["alertname"], dict(one)["severity"]) for one in (watching.MANY, hub.BURNS, hub.SMOULDERS)}
     assert said == {(name, severity) for name, severities in SEVERITIES.items() for severity in severities}

@@ -1,0 +1,1 @@
+"""What do people look at? Four Grafana dashboards, made here and committed as JSON beside this code."""

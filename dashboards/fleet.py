@@ -1,0 +1,206 @@
+"""Is anything wrong, and where first? One tenant, or all of them?"""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard
+from grafana_foundation_sdk.models.common import GraphDrawStyle
+
+from dashboards.colours import BAD, GOOD, MODES, OUTCOMES, PROBLEM_TEXTS, PROBLEMS, RANK_TEXTS, RANKS, WARN, WELL
+from dashboards.frame import KEPT, TO_RUNBOOK, TO_TENANT, Row, accounts, dashboard, integrations
+from dashboards.panels import MOMENT, SECONDS, Column, Panel, lines, link, number, query, rows, states
+from dashboards.queries import CHOSEN, JOB, NAMES, alerts, count, modes, or_words, problems, rank, score
+
+UID = "kimono-fleet"
+TO_EXPORTER = link("Can the picture be trusted?", f"/d/kimono-exporter?{KEPT}")
+TO_ROLLOVERS = link("Who is in or near a rollover?", f"/d/kimono-rollovers?{KEPT}")
+SEEN = f'kimono_collector_last_success_timestamp_seconds{{{JOB},collector="state"}}'
+FINISHED = f"kimono_ingestion_duration_seconds_count{{{JOB}}}"
+BUCKETS = f"kimono_ingestion_duration_seconds_bucket{{{JOB}}}"
+
+
+def build() -> Dashboard:
+    """The dashboard."""
+    return dashboard(
+        UID,
+        "Fleet",
+        "Is anything wrong, and where first? The numbers count tenants; the table has the worst first.",
+        [
+            Row(4, alarming()),
+            Row(3, explaining()),
+            Row(12, [(17, worst()), (7, firing())]),
+            Row(8, [(12, over_time()), (12, paused())]),
+            Row(16, [(24, timeline())]),
+            Row(8, [(12, outcomes()), (12, durations())]),
+        ],
+        variables=[accounts(), integrations()],
+    )
+
+
+def alarming() -> list[tuple[int, Panel]]:
+    """The numbers that should be 0, the worst first, and whether they can be believed."""
+    old = f"quantile(0.95, time() - max by (job, tenant_id) ({SEEN}))"
+    age = number(
+        "Age of the picture",
+        "95 of 100 tenants of the whole fleet were read at most so long ago. If it is more than minutes, "
+        "look at Kimono / Exporter before you believe the rest.",
+        old,
+        unit=SECONDS,
+        steps=[(None, GOOD), (900, WARN), (1800, BAD)],
+        decimals=0,
+        goes_to=TO_EXPORTER,
+        nothing="never read",
+    )
+    unreachable = "The exporter can't read them; what is shown of them is old. If it is many: Kimono / Exporter."
+    mass_change = "The hub holds back a large change until a person approves it. Ask the district, then approve."
+    return [
+        (4, _with("Stalled", "Ingestions that don't end. The table below has the tenants.", BAD, "stalled")),
+        (4, _with("Overdue", "A schedule was due, its grace is over, and it has not run.", BAD, "overdue")),
+        (4, _with("Failing", "The newest ingestion ended badly, and no good one has followed.", WARN, "failing")),
+        (4, _with("Unreachable", unreachable, WARN, "unreachable", "credentials_rejected")),
+        (4, _in("Mass change", mass_change, "mass_change_pending")),
+        (4, age),
+    ]
+
+
+def explaining() -> list[tuple[int, Panel]]:
+    """The numbers that say how many there are, and how many are meant to be still."""
+    suspended = "They collect nothing. The table has those that nothing explains."
+    rollover = "As planned, mostly. Kimono / Rollovers tells which are late or stuck."
+    tenants = "How many are watched. A sudden drop means that the hub no longer lists them."
+    return [
+        (8, _in("Suspended", suspended, "synchronization_suspended")),
+        (8, _in("In rollover", rollover, "rollover_mode_enabled")),
+        (8, number("Tenants", tenants, f"count(kimono:tenant:info{{{CHOSEN}}}) or vector(0)")),
+    ]
+
+
+def _with(title: str, description: str, colour: str, *names: str) -> Panel:
+    found = f"group by (job, tenant_id) ({problems(*names)})"
+    return number(title, description, count(found), steps=[(None, "transparent"), (1, colour)])
+
+
+def _in(title: str, description: str, flag: str) -> Panel:
+    goes_to = TO_ROLLOVERS if flag == "rollover_mode_enabled" else None
+    steps = [(None, "transparent"), (1, MODES[flag][1])]
+    return number(title, description, count(modes(flag)), steps=steps, goes_to=goes_to)
+
+
+def worst() -> Panel:
+    """What is wrong with whom: by rank, and within a rank the oldest first."""
+    chosen = f"topk(50, {score()})"
+    return rows(
+        "What is wrong, the worst first",
+        "The 50 worst problems. Alerts may wait a while before they tell. Click a tenant to see what happened.",
+        [
+            or_words(f"{rank()} and {chosen}", "problem", WELL),
+            f"{problems()} * 1000 and {chosen}",
+            f"time() - {problems()} and {chosen}",
+        ],
+        [
+            Column(
+                "Value #A",
+                "Severity",
+                width=105,
+                texts=RANK_TEXTS,
+                coloured=True,
+            ),
+            Column("tenant_name", "Tenant", goes_to=TO_TENANT),
+            Column("account_name", "Account"),
+            Column("integration", "Integration", width=150),
+            Column("problem", "What is wrong", width=200, texts=PROBLEM_TEXTS),
+            Column("Value #B", "Since", unit=MOMENT, width=155),
+            Column("Value #C", "For", unit=SECONDS, width=95),
+            Column("tenant_id", "tenant_id", hidden=True),
+        ],
+        dropped=["job"],
+        sort=[("Severity", True), ("For", True)],
+    )
+
+
+def firing() -> Panel:
+    """The alerts, by name."""
+    return rows(
+        "Alerts that are firing",
+        "How many of each. Click a name for its runbook: what it means, and what to do.",
+        [f"count by (alertname, severity) ({alerts()})"],
+        [
+            Column(
+                "severity",
+                "Severity",
+                width=105,
+                texts={name: (name, colour) for name, colour in RANKS.values()},
+                coloured=True,
+            ),
+            Column("alertname", "Alert", goes_to=TO_RUNBOOK),
+            Column("Value #A", "Count", width=65),
+        ],
+        sort=[("Severity", False), ("Count", True)],
+        nothing="No alert is firing",
+    )
+
+
+def over_time() -> Panel:
+    """How many have each problem."""
+    return lines(
+        "Tenants with a problem",
+        "One line high: one tenant. A step of many at once is the hub's or the exporter's trouble, not theirs.",
+        [query(f"count by (problem) ({problems()})", "{{problem}}")],
+        stacked=True,
+        colours={one.name: (one.text, one.colour) for one in PROBLEMS},
+        nothing="Nothing was wrong",
+        decimals=0,
+    )
+
+
+def paused() -> Panel:
+    """How many are in each mode."""
+    return lines(
+        "Tenants that are paused",
+        "They collect nothing, and raise no alert about syncing. Many in rollover in summer is as it should be.",
+        [query(f"count by (flag) ({modes(*MODES)})", "{{flag}}")],
+        colours=MODES,
+        nothing="No tenant is paused",
+        decimals=0,
+    )
+
+
+def timeline() -> Panel:
+    """The twenty that are worst at the end of the range, over the range."""
+    at_the_end = f"topk(20, max by (job, tenant_id) ({score(at='@ end()')}))"
+    worst_of_each = f"max by (job, tenant_id, {NAMES}) ({rank()}) and on (job, tenant_id) {at_the_end}"
+    named = f'label_join({worst_of_each}, "called", " · ", "tenant_name", "account_name")'
+    return states(
+        "The twenty worst, over time",
+        "When did it begin, and for all at once? A line has the colour of the worst that is wrong with the tenant.",
+        [query(or_words(named, "called", WELL), "{{called}}")],
+        RANK_TEXTS,
+    )
+
+
+def outcomes() -> Panel:
+    """How ingestions end."""
+    seen = "max by (job, ingestion_type, state) (sum by (job, instance, ingestion_type, state) "
+    return lines(
+        "Ingestions that ended, an hour",
+        "Of the whole fleet, whatever account is chosen. Red that grows for many tenants at once: ask the hub.",
+        [query(f"3600 * sum by (state) ({seen}(rate({FINISHED}[$__rate_interval]))))", "{{state}}")],
+        style=GraphDrawStyle.BARS,
+        interval="15m",
+        colours={state: (state, colour) for state, colour in OUTCOMES.items()},
+        nothing="No ingestion has ended",
+    )
+
+
+def durations() -> Panel:
+    """How long they took."""
+    seen = "max by (job, ingestion_type, le) (sum by (job, instance, ingestion_type, le) "
+    by_type = f"sum by (ingestion_type, le) ({seen}(rate({BUCKETS}[$__rate_interval]))))"
+    return lines(
+        "Time that 95 of 100 ingestions took at most",
+        "Of the whole fleet, whatever account is chosen. What takes far longer than it used to may be about to stall.",
+        [query(f"histogram_quantile(0.95, {by_type})", "{{ingestion_type}}")],
+        unit=SECONDS,
+        style=GraphDrawStyle.POINTS,
+        interval="15m",
+        nothing="No ingestion has ended",
+    )

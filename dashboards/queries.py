@@ -1,0 +1,60 @@
+"""How are questions put to Prometheus? What the dashboards' queries have in common.
+
+- Each filters on `$job`, so that a dashboard is not empty under another job's name.
+- `max by (job, …)` or a recorded series takes two replicas for one: no number is shown twice.
+- At 10,000 tenants nothing is plotted for all of them. `kimono:tenant_problem:…` and
+  `kimono:tenant_mode:…` (alerts/kimono.rules.yaml) have rows only where something is up, with names.
+"""
+
+from __future__ import annotations
+
+NAMES = "tenant_name, account_name, integration"
+JOB = 'job=~"$job"'
+# On series that carry a tenant's names.
+CHOSEN = f'{JOB},account_name=~"$account",integration=~"$integration"'
+# On the dashboard of one tenant.
+TENANT = f'{JOB},tenant_id="$tenant"'
+
+
+def problems(*names: str, where: str = CHOSEN, at: str = "") -> str:
+    """Since when (Unix seconds) tenants have these problems, or any: one series for each tenant and problem.
+
+    `at` may be `@ end()`: those of the end of the time range, whatever the moment.
+    """
+    chosen = f',problem=~"{"|".join(names)}"' if names else ""
+    return f"kimono:tenant_problem:timestamp_seconds{{{where}{chosen}}} {at}".rstrip()
+
+
+def modes(*flags: str, where: str = CHOSEN) -> str:
+    """Since when (Unix seconds) tenants have been in these modes."""
+    return f'kimono:tenant_mode:timestamp_seconds{{{where},flag=~"{"|".join(flags)}"}}'
+
+
+def count(series: str) -> str:
+    """How many; 0 if there are none."""
+    return f"count({series}) or vector(0)"
+
+
+def named(series: str, where: str = CHOSEN) -> str:
+    """Values by (job, tenant_id, …), with the tenants' names added, of those tenants that are chosen."""
+    return f"{series} * on (job, tenant_id) group_left ({NAMES}) kimono:tenant:info{{{where}}}"
+
+
+def rank(where: str = CHOSEN, at: str = "") -> str:
+    """How loud each problem of each tenant is now: 3 critical, 2 warning, 1 info; with the labels of `problems`."""
+    return f"kimono:tenant_problem:rank{{{where}}} {at}".rstrip()
+
+
+def score(where: str = CHOSEN, at: str = "") -> str:
+    """What sorts problems, the worst first: by rank, and within a rank by age."""
+    return f"{rank(where, at)} * 1e10 + (time() - {problems(where=where, at=at)})"
+
+
+def or_words(series: str, label: str, words: str) -> str:
+    """The series; if there are none, one of the value 0 that has the words in its label: a panel that is not empty."""
+    return f'{series} or label_replace(vector(0) unless on () group({series}), "{label}", "{words}", "", "")'
+
+
+def alerts(where: str = JOB) -> str:
+    """The alerts of these rules that are firing."""
+    return f'ALERTS{{alertname=~"Kimono.+",alertstate="firing",{where}}}'
