@@ -10,10 +10,10 @@ PIP := .venv/bin/python -m pip --quiet --disable-pip-version-check --no-input
 INSTALL_LOG := .venv/install.log
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test bench backtest golden docs lock image clean
+.PHONY: help demo check test bench backtest golden docs dashboards dashboards-live lock image clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/.run ## the exporter on a simulated API: nothing to configure, nothing sent anywhere (ARGS="--tenants 100")
 	@.venv/bin/kimono-exporter demo $(ARGS)
@@ -28,6 +28,7 @@ ifneq ($(RULES),)
 	else echo "promtool is missing: the alert rules are not checked. To mend: apt-get install prometheus"; test -z "$$CI"; fi
 endif
 	.venv/bin/python docs/generate.py --check
+	.venv/bin/python -m dashboards --check
 	.venv/bin/python alerts/prometheusrule.py --check
 
 test: check ## check, then every test, with branch coverage
@@ -44,6 +45,12 @@ golden: .venv/.dev ## rewrite the golden pages (read the diff before you commit 
 
 docs: .venv/.dev ## rewrite what is generated: the metric reference and its kin
 	.venv/bin/python docs/generate.py
+
+dashboards: .venv/.dev ## rewrite the Grafana dashboards, and their ConfigMaps, from the code in dashboards/
+	.venv/bin/python -m dashboards
+
+dashboards-live: .venv/.dev ## does every query of the dashboards give data, quickly, for 10,000 tenants? Some 45 minutes (ARGS="--small")
+	@.venv/bin/python -m bench.dashboards $(ARGS)
 
 # With the oldest Python supported, so that no version is chosen that it can't run.
 lock: ## pin the requirements again; to move to newer versions: ARGS=--upgrade

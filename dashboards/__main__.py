@@ -40,10 +40,7 @@ def main() -> int:
 
 def files() -> Iterator[tuple[Path, str]]:
     """Each generated file and its text: the four dashboards, and all of them as a ConfigMap."""
-    made = {builder.UID: builder.build().build() for builder in (fleet, tenant, rollovers, exporter)}
-    texts = {
-        f"{uid}.json": json.dumps(one, cls=JSONEncoder, indent=2, sort_keys=True) + "\n" for uid, one in made.items()
-    }
+    texts = {f"{one.UID}.json": text(one.build()) for one in (fleet, tenant, rollovers, exporter)}
     yield from ((HERE / name, text) for name, text in texts.items())
     yield CONFIGMAP, configmap(texts)
 

@@ -36,9 +36,9 @@ PROBLEMS = (
     Problem("application_auth", "Application rejects the hub", "light-purple", "KimonoApplicationAuthFailing"),
     Problem("stale", "Nothing has run for days", "light-orange", "KimonoSyncStale"),
     Problem("suspended", "Suspended, unexplained", "dark-yellow", "KimonoSyncSuspended"),
-    Problem("rollover_stuck", "Rollover stuck", "semi-dark-yellow", "KimonoRolloverStuck"),
+    Problem("rollover_stuck", "Rollover stuck", "dark-orange", "KimonoRolloverStuck"),
     Problem("rollover_not_started", "Rollover not started", "yellow", "KimonoRolloverNotStarted"),
-    Problem("rollover_failing", "Rollover failing", "light-yellow", "KimonoRolloverFailing"),
+    Problem("rollover_failing", "Rollover failing", "light-red", "KimonoRolloverFailing"),
     Problem("setup", "Setup mode lingers", "light-blue", "KimonoSetupModeLingering"),
 )
 
@@ -49,7 +49,10 @@ RANKS = {3: ("critical", BAD), 2: ("warning", WARN), 1: ("info", MEANT)}
 WELL = "Nothing is wrong"
 # The problems and the ranks of a table, with what it says of none.
 PROBLEM_TEXTS = {one.name: (one.text, one.colour) for one in PROBLEMS} | {WELL: (WELL, GOOD)}
-RANK_TEXTS = {str(rank): RANKS[rank] for rank in sorted(RANKS, reverse=True)} | {"0": ("none", GOOD)}
+RANK_TEXTS = {str(rank): RANKS[rank] for rank in sorted(RANKS, reverse=True)} | {"0": ("nothing", GOOD)}
+
+# The label `rank` of alerts, as `queries.ranked` makes it.
+ALERT_TEXTS = {"1": ("critical", BAD), "2": ("warning", WARN), "3": ("info", MEANT)}
 
 # The flags of a tenant's state that pause it.
 MODES = {
@@ -62,6 +65,16 @@ MODES = {
 # How ingestions end, and what they do until then.
 OUTCOMES = {"success": GOOD, "failed": BAD, "timeout": "dark-red", "cancelled": NOTE}
 UNFINISHED = {"executing": MEANT, "scheduled": "light-blue", "preparing": "super-light-blue", "unspecified": UNKNOWN}
+
+# Kinds of ingestions: neither good nor bad.
+TYPES = {
+    "collection": "blue",
+    "bulk_load": "purple",
+    "mirror": "light-blue",
+    "event_bundle": "light-purple",
+    "bulk_attr_change": "super-light-blue",
+    "unspecified": UNKNOWN,
+}
 
 # Why a tenant can't be read: the reasons of kimono_tenant_failure_info.
 REASONS = {

@@ -10,8 +10,7 @@ import yaml
 LABEL, FOLDER = {"grafana_dashboard": "1"}, {"grafana_folder": "Kimono"}
 HEAD = """\
 # Made by `make dashboards` from dashboards/: don't edit. One ConfigMap for each dashboard. The sidecar of Grafana's
-# Helm chart finds them by their label; its `folderAnnotation` has to be `grafana_folder`, or they land in the folder
-# General.
+# Helm chart finds them by their label. docs/dashboards.md has the two values that put them into a folder of their own.
 """
 
 

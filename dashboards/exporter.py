@@ -11,10 +11,10 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard, FieldColor
 from grafana_foundation_sdk.models.common import GraphDrawStyle
 from grafana_foundation_sdk.models.dashboard import FieldColorModeId
 
-from dashboards.colours import BAD, GOOD, MEANT, NOTE, RANKS, REASONS, UNKNOWN, WARN
+from dashboards.colours import ALERT_TEXTS, BAD, GOOD, MEANT, NOTE, REASONS, UNKNOWN, WARN
 from dashboards.frame import TO_RUNBOOK, TO_TENANT, Row, dashboard, instances, shaded
 from dashboards.panels import MOMENT, SECONDS, Column, Panel, fixed, lines, number, query, rows, states
-from dashboards.queries import JOB, alerts, named
+from dashboards.queries import JOB, alerts, named, ranked
 
 UID = "kimono-exporter"
 CHOSEN = f'{JOB},instance=~"$instance"'
@@ -80,11 +80,12 @@ def build() -> Dashboard:
         "Exporter",
         "Can I believe what I see? Green above: yes. Below it: who watches, how old the picture is, and why.",
         [
-            Row(4, strip()),
-            Row(8, [(9, firing()), (15, exporters())]),
-            Row(8, [(10, freshness()), (14, behind())]),
+            Row(3, watching()),
+            Row(3, holding_back()),
+            Row(8, [(10, firing()), (14, freshness())]),
+            Row(8, [(12, behind()), (12, polled())]),
             Row(10, [(24, unread())]),
-            Row(8, [(12, polled()), (12, discovered())]),
+            Row(6, [(17, exporters()), (7, discovered())]),
             Row(8, [(12, by_code()), (12, by_endpoint())], "What is asked of the API"),
             Row(8, [(12, latency()), (12, latency_by_endpoint())]),
             Row(8, [(8, refused()), (8, waiting()), (8, retries())]),
@@ -100,18 +101,14 @@ def build() -> Dashboard:
     )
 
 
-def strip() -> list[tuple[int, Panel]]:
-    """The numbers at the top: whether anybody watches, how old the picture is, what holds it back."""
-    return [
-        (3, _exporters_up()),
-        (3, _discovery()),
-        (3, _cannot_be_read()),
-        (3, _picture_age()),
-        (3, _oldest_picture()),
-        (3, _poll_lag()),
-        (3, _refused()),
-        (3, _waiting()),
-    ]
+def watching() -> list[tuple[int, Panel]]:
+    """Whether anybody watches, and how old the picture is."""
+    return [(6, _exporters_up()), (6, _discovery()), (6, _picture_age()), (6, _oldest_picture())]
+
+
+def holding_back() -> list[tuple[int, Panel]]:
+    """Who can't be read, and what makes the rest late."""
+    return [(6, _cannot_be_read()), (6, _poll_lag()), (6, _refused()), (6, _waiting())]
 
 
 def _exporters_up() -> Panel:
@@ -151,9 +148,9 @@ def _picture_age() -> Panel:
     seen = f'kimono_collector_last_success_timestamp_seconds{{{CHOSEN},collector="state"}}'
     return number(
         "Picture age",
-        "The state of 95 of 100 tenants was read at most so long ago. If it is more than minutes, do not trust the "
+        "The state of 9 of 10 tenants was read at most so long ago. If it is more than minutes, do not trust the "
         "other dashboards; look right for what holds it back.",
-        f"quantile(0.95, time() - max by (job, tenant_id) ({seen}))",
+        f"quantile(0.9, time() - max by (job, tenant_id) ({seen}))",
         unit=SECONDS,
         steps=[(None, GOOD), (900, WARN), (1800, BAD)],
         decimals=0,
@@ -236,15 +233,9 @@ def firing() -> Panel:
     return rows(
         "Alerts about the exporter and the API",
         "While one of these fires, be slow to believe the others. Click a name for its runbook.",
-        [f"1000 * min by (alertname, severity) ({since})"],
+        [f"1000 * min by (alertname, rank) ({ranked(since)})"],
         [
-            Column(
-                "severity",
-                "Severity",
-                width=95,
-                texts={name: (name, colour) for name, colour in RANKS.values()},
-                coloured=True,
-            ),
+            Column("rank", "Severity", width=105, texts=ALERT_TEXTS, coloured=True),
             Column("alertname", "Alert", goes_to=TO_RUNBOOK),
             Column("Value #A", "Since", unit=MOMENT, width=155),
         ],
@@ -269,13 +260,13 @@ def exporters() -> Panel:
         ],
         [
             Column("instance", "Instance"),
-            Column("version", "Version", width=75),
-            Column("Value #B", "Runs since", unit=MOMENT, width=155),
-            Column("Value #C", "Discovery", width=85, texts=DISCOVERY, coloured=True),
-            Column("Value #D", "Tenants", width=75),
-            Column("Value #E", "Poll lag", unit=SECONDS, width=80),
-            Column("Value #F", "Loop lag", unit=SECONDS, width=80),
-            Column("Value #G", "Memory", unit="bytes", width=85),
+            Column("version", "Version", width=70),
+            Column("Value #B", "Runs since", unit=MOMENT, width=150),
+            Column("Value #C", "Discovery", width=90, texts=DISCOVERY, coloured=True),
+            Column("Value #D", "Tenants", width=70),
+            Column("Value #E", "Poll lag", unit=SECONDS, width=75),
+            Column("Value #F", "Loop lag", unit=SECONDS, width=75),
+            Column("Value #G", "Memory", unit="bytes", width=80),
         ],
         dropped=["job", "Value #A"],
         sort=[("Instance", False)],
@@ -328,8 +319,8 @@ def unread() -> Panel:
         "bug: a mistake of the exporter; its log has the line. Others pass, or the hub has to say why.",
         [named(once, JOB)],
         [
-            Column("tenant_name", "Tenant", goes_to=TO_TENANT),
-            Column("account_name", "Account", width=380),
+            Column("tenant_name", "Tenant", goes_to=TO_TENANT, wrapped=True),
+            Column("account_name", "Account", width=280),
             Column("collector", "Collector", width=120),
             Column("reason", "Reason", width=130, texts=REASON_TEXTS, coloured=True),
             Column("Value #A", "Last success", unit=SECONDS, width=130, texts={str(NEVER): ("never", UNKNOWN)}),

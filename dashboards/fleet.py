@@ -5,10 +5,22 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.models.common import GraphDrawStyle
 
-from dashboards.colours import BAD, GOOD, MODES, OUTCOMES, PROBLEM_TEXTS, PROBLEMS, RANK_TEXTS, RANKS, WARN, WELL
+from dashboards.colours import (
+    ALERT_TEXTS,
+    BAD,
+    GOOD,
+    MODES,
+    OUTCOMES,
+    PROBLEM_TEXTS,
+    PROBLEMS,
+    RANK_TEXTS,
+    TYPES,
+    WARN,
+    WELL,
+)
 from dashboards.frame import KEPT, TO_RUNBOOK, TO_TENANT, Row, accounts, dashboard, integrations
 from dashboards.panels import MOMENT, SECONDS, Column, Panel, lines, link, number, query, rows, states
-from dashboards.queries import CHOSEN, JOB, NAMES, alerts, count, modes, or_words, problems, rank, score
+from dashboards.queries import CHOSEN, JOB, NAMES, alerts, count, modes, or_words, problems, rank, ranked, score
 
 UID = "kimono-fleet"
 TO_EXPORTER = link("Can the picture be trusted?", f"/d/kimono-exporter?{KEPT}")
@@ -27,10 +39,10 @@ def build() -> Dashboard:
         [
             Row(4, alarming()),
             Row(3, explaining()),
-            Row(12, [(17, worst()), (7, firing())]),
-            Row(8, [(12, over_time()), (12, paused())]),
+            Row(13, [(24, worst())]),
+            Row(9, [(10, firing()), (14, over_time())]),
             Row(16, [(24, timeline())]),
-            Row(8, [(12, outcomes()), (12, durations())]),
+            Row(8, [(8, paused()), (8, outcomes()), (8, durations())]),
         ],
         variables=[accounts(), integrations()],
     )
@@ -38,10 +50,10 @@ def build() -> Dashboard:
 
 def alarming() -> list[tuple[int, Panel]]:
     """The numbers that should be 0, the worst first, and whether they can be believed."""
-    old = f"quantile(0.95, time() - max by (job, tenant_id) ({SEEN}))"
+    old = f"quantile(0.9, time() - max by (job, tenant_id) ({SEEN}))"
     age = number(
-        "Age of the picture",
-        "95 of 100 tenants of the whole fleet were read at most so long ago. If it is more than minutes, "
+        "Picture age",
+        "9 of 10 tenants of the whole fleet were read at most so long ago. If it is more than minutes, "
         "look at Kimono / Exporter before you believe the rest.",
         old,
         unit=SECONDS,
@@ -70,7 +82,7 @@ def explaining() -> list[tuple[int, Panel]]:
     return [
         (8, _in("Suspended", suspended, "synchronization_suspended")),
         (8, _in("In rollover", rollover, "rollover_mode_enabled")),
-        (8, number("Tenants", tenants, f"count(kimono:tenant:info{{{CHOSEN}}}) or vector(0)")),
+        (8, number("Tenants", tenants, f"count(kimono:tenant:info{{{CHOSEN}}})")),
     ]
 
 
@@ -104,12 +116,12 @@ def worst() -> Panel:
                 texts=RANK_TEXTS,
                 coloured=True,
             ),
-            Column("tenant_name", "Tenant", goes_to=TO_TENANT),
-            Column("account_name", "Account"),
-            Column("integration", "Integration", width=150),
-            Column("problem", "What is wrong", width=200, texts=PROBLEM_TEXTS),
+            Column("tenant_name", "Tenant", goes_to=TO_TENANT, wrapped=True),
+            Column("account_name", "Account", wrapped=True),
+            Column("integration", "Integration", width=135),
+            Column("problem", "What is wrong", width=190, texts=PROBLEM_TEXTS),
             Column("Value #B", "Since", unit=MOMENT, width=155),
-            Column("Value #C", "For", unit=SECONDS, width=95),
+            Column("Value #C", "For", unit=SECONDS, width=90),
             Column("tenant_id", "tenant_id", hidden=True),
         ],
         dropped=["job"],
@@ -122,17 +134,11 @@ def firing() -> Panel:
     return rows(
         "Alerts that are firing",
         "How many of each. Click a name for its runbook: what it means, and what to do.",
-        [f"count by (alertname, severity) ({alerts()})"],
+        [f"count by (alertname, rank) ({ranked(alerts())})"],
         [
-            Column(
-                "severity",
-                "Severity",
-                width=105,
-                texts={name: (name, colour) for name, colour in RANKS.values()},
-                coloured=True,
-            ),
+            Column("rank", "Severity", width=95, texts=ALERT_TEXTS, coloured=True),
             Column("alertname", "Alert", goes_to=TO_RUNBOOK),
-            Column("Value #A", "Count", width=65),
+            Column("Value #A", "Count", width=85),
         ],
         sort=[("Severity", False), ("Count", True)],
         nothing="No alert is firing",
@@ -168,12 +174,12 @@ def timeline() -> Panel:
     """The twenty that are worst at the end of the range, over the range."""
     at_the_end = f"topk(20, max by (job, tenant_id) ({score(at='@ end()')}))"
     worst_of_each = f"max by (job, tenant_id, {NAMES}) ({rank()}) and on (job, tenant_id) {at_the_end}"
-    named = f'label_join({worst_of_each}, "called", " · ", "tenant_name", "account_name")'
     return states(
         "The twenty worst, over time",
         "When did it begin, and for all at once? A line has the colour of the worst that is wrong with the tenant.",
-        [query(or_words(named, "called", WELL), "{{called}}")],
+        [query(or_words(worst_of_each, "tenant_name", WELL), "{{tenant_name}}")],
         RANK_TEXTS,
+        nothing="nothing",
     )
 
 
@@ -196,11 +202,12 @@ def durations() -> Panel:
     seen = "max by (job, ingestion_type, le) (sum by (job, instance, ingestion_type, le) "
     by_type = f"sum by (ingestion_type, le) ({seen}(rate({BUCKETS}[$__rate_interval]))))"
     return lines(
-        "Time that 95 of 100 ingestions took at most",
+        "Time that 95 % of ingestions took",
         "Of the whole fleet, whatever account is chosen. What takes far longer than it used to may be about to stall.",
         [query(f"histogram_quantile(0.95, {by_type})", "{{ingestion_type}}")],
         unit=SECONDS,
         style=GraphDrawStyle.POINTS,
         interval="15m",
+        colours={kind: (kind, colour) for kind, colour in TYPES.items()},
         nothing="No ingestion has ended",
     )

@@ -30,9 +30,16 @@ def modes(*flags: str, where: str = CHOSEN) -> str:
     return f'kimono:tenant_mode:timestamp_seconds{{{where},flag=~"{"|".join(flags)}"}}'
 
 
+def watched(where: str = CHOSEN) -> str:
+    """0 if anybody is watched: without an exporter nothing is well, and nothing is 0."""
+    # Of the whole fleet one number is enough, and cheap over time.
+    somebody = f"kimono_tenants{{{JOB}}} > 0" if where == CHOSEN else f"kimono:tenant:info{{{where}}}"
+    return f"0 * group({somebody})"
+
+
 def count(series: str) -> str:
-    """How many; 0 if there are none."""
-    return f"count({series}) or vector(0)"
+    """How many; 0 if there are none, and nothing if nobody is watched."""
+    return f"count({series}) or {watched()}"
 
 
 def named(series: str, where: str = CHOSEN) -> str:
@@ -50,11 +57,23 @@ def score(where: str = CHOSEN, at: str = "") -> str:
     return f"{rank(where, at)} * 1e10 + (time() - {problems(where=where, at=at)})"
 
 
-def or_words(series: str, label: str, words: str) -> str:
+def or_words(series: str, label: str, words: str, where: str = CHOSEN) -> str:
     """The series; if there are none, one of the value 0 that has the words in its label: a panel that is not empty."""
-    return f'{series} or label_replace(vector(0) unless on () group({series}), "{label}", "{words}", "", "")'
+    return f"{series} or {words_alone(series, label, words, where)}"
+
+
+def words_alone(series: str, label: str, words: str, where: str = CHOSEN) -> str:
+    """A series with the words in its label if the others are none, and somebody is watched."""
+    return f'label_replace({watched(where)} unless on () group({series}), "{label}", "{words}", "", "")'
 
 
 def alerts(where: str = JOB) -> str:
     """The alerts of these rules that are firing."""
     return f'ALERTS{{alertname=~"Kimono.+",alertstate="firing",{where}}}'
+
+
+def ranked(series: str) -> str:
+    """Alerts with the label `rank`, which sorts as `severity` does not: 1 critical, 2 warning, 3 info."""
+    for number, severity in enumerate(("critical", "warning", "info"), 1):
+        series = f'label_replace({series}, "rank", "{number}", "severity", "{severity}")'
+    return series

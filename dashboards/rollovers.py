@@ -9,6 +9,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards.colours import (
+    ALERT_TEXTS,
     BAD,
     GOOD,
     MEANT,
@@ -16,14 +17,26 @@ from dashboards.colours import (
     NOTE,
     PROBLEM_TEXTS,
     RANK_TEXTS,
-    RANKS,
     UNKNOWN,
     WARN,
     WELL,
 )
 from dashboards.frame import KEPT, TO_RUNBOOK, TO_TENANT, Row, accounts, dashboard, integrations
 from dashboards.panels import MOMENT, SECONDS, Column, Panel, bars, lines, link, number, query, rows
-from dashboards.queries import CHOSEN, JOB, alerts, count, modes, named, or_words, problems, rank, score
+from dashboards.queries import (
+    CHOSEN,
+    JOB,
+    alerts,
+    count,
+    modes,
+    named,
+    or_words,
+    problems,
+    rank,
+    ranked,
+    score,
+    words_alone,
+)
 
 UID = "kimono-rollovers"
 TO_EXPORTER = link("Can the picture be trusted?", f"/d/kimono-exporter?{KEPT}")
@@ -68,57 +81,44 @@ def build() -> Dashboard:
         "Rollovers",
         "Who is in a rollover, who is next, who is late or stuck? The numbers count tenants.",
         [
-            Row(4, strip()),
-            Row(9, [(17, wrong()), (7, firing())]),
-            Row(10, [(24, under_way())]),
-            Row(10, [(18, coming()), (3, opening()), (3, closing())]),
-            Row(8, [(24, failing())]),
-            Row(8, [(12, in_rollover_over_time()), (12, wrong_over_time())]),
+            Row(4, alarming()),
+            Row(3, explaining()),
+            Row(7, [(24, wrong())]),
+            Row(8, [(10, firing()), (14, wrong_over_time())]),
+            Row(8, [(24, under_way())]),
+            Row(10, [(24, coming())]),
+            Row(8, [(6, opening()), (6, closing()), (12, in_rollover_over_time())]),
+            Row(6, [(24, failing())]),
         ],
         variables=[accounts(), integrations()],
         since="now-7d",
     )
 
 
-def strip() -> list[tuple[int, Panel]]:
-    """The numbers at the top: what is so, what comes, what is wrong, and whether that can be believed."""
+def alarming() -> list[tuple[int, Panel]]:
+    """The numbers that should be 0, and whether they can be believed."""
+    not_started = "The window is open, and syncing goes on. Call the district before its system is emptied."
+    stuck = "Rollover mode is on, and no window explains it: end it, or move it."
+    failing_ones = "The hub can't change a status. The last table has its reasons."
     return [
-        (
-            4,
-            number(
-                "In a rollover",
-                "Rollover mode is on: they collect nothing, as planned. Their windows are in the table below.",
-                count(IN_ROLLOVER),
-                steps=[(None, "transparent"), (1, MEANT)],
-            ),
-        ),
-        (
-            4,
-            number(
-                "Begin within 7 days",
-                "Tell those who should know, and look that nothing is in the way: stalled ingestions, mass changes.",
-                count(f"group by (job, tenant_id) ({_between(START, 0, 7)})"),
-            ),
-        ),
-        (
-            3,
-            _with(
-                "Not started",
-                "The window is open, and syncing goes on. Call the district before its system is emptied.",
-                "rollover_not_started",
-            ),
-        ),
-        (
-            3,
-            _with("Stuck", "Rollover mode is on, and no window explains it: end it, or move it.", "rollover_stuck"),
-        ),
-        (
-            3,
-            _with("Failing", "The hub can't change a status. The last table has its reasons.", "rollover_failing"),
-        ),
-        (3, _not_judged()),
-        (4, _picture_age()),
+        (6, _with("Not started", not_started, "rollover_not_started")),
+        (6, _with("Stuck", stuck, "rollover_stuck")),
+        (6, _with("Failing", failing_ones, "rollover_failing")),
+        (6, _picture_age()),
     ]
+
+
+def explaining() -> list[tuple[int, Panel]]:
+    """What is so, what comes, and who can't be judged."""
+    within = "Tell those who should know, and look that nothing is in the way: stalled ingestions, mass changes."
+    in_one = number(
+        "In a rollover",
+        "Rollover mode is on: they collect nothing, as planned. Their windows are in the table below.",
+        count(IN_ROLLOVER),
+        steps=[(None, "transparent"), (1, MEANT)],
+    )
+    begin = number("Begin within 7 days", within, count(f"group by (job, tenant_id) ({_between(START, 0, 7)})"))
+    return [(8, in_one), (8, begin), (8, _not_judged())]
 
 
 def _with(title: str, description: str, name: str) -> Panel:
@@ -141,9 +141,9 @@ def _picture_age() -> Panel:
     seen = f'kimono_collector_last_success_timestamp_seconds{{{JOB},collector="rollovers"}}'
     return number(
         "Picture age",
-        "The rollovers of 95 of 100 tenants of the whole fleet were read at most so long ago: a quarter of an hour is "
+        "The rollovers of 9 of 10 tenants of the whole fleet were read at most so long ago: a quarter of an hour is "
         "usual. If it is far more, and not for a few that are not judged, look at Kimono / Exporter first.",
-        f"quantile(0.95, time() - max by (job, tenant_id) ({seen}))",
+        f"quantile(0.9, time() - max by (job, tenant_id) ({seen}))",
         unit=SECONDS,
         steps=[(None, GOOD), (HOUR / 2, WARN), (2 * HOUR, BAD)],
         decimals=0,
@@ -170,7 +170,7 @@ def _labels(names: str, series: str, of: str) -> str:
 
 def _none(series: str, words: str) -> str:
     """If there are none: a row that says so. Grafana leaves a table of several queries blank."""
-    return f'label_replace(vector(0) unless on () group({series}), "rollover_name", "{words}", "", "")'
+    return words_alone(series, "rollover_name", words)
 
 
 def wrong() -> Panel:
@@ -187,8 +187,8 @@ def wrong() -> Panel:
         ],
         [
             Column("Value #A", "Severity", width=105, texts=RANK_TEXTS, coloured=True),
-            Column("tenant_name", "Tenant", goes_to=TO_TENANT),
-            Column("account_name", "Account", width=150),
+            Column("tenant_name", "Tenant", goes_to=TO_TENANT, wrapped=True),
+            Column("account_name", "Account", wrapped=True),
             Column("problem", "What is wrong", width=180, texts=PROBLEM_TEXTS),
             Column("Value #B", "Since", unit=MOMENT, width=155),
             Column("Value #C", "For", unit=SECONDS, width=95),
@@ -204,19 +204,13 @@ def firing() -> Panel:
     return rows(
         "Alerts that are firing",
         "How many of each. Click a name for its runbook: what it means, and what to do.",
-        [f"count by (alertname, severity) ({alerts(ALERTS)})"],
+        [f"count by (alertname, rank) ({ranked(alerts(ALERTS))})"],
         [
-            Column(
-                "severity",
-                "Severity",
-                width=80,
-                texts={name: (name, colour) for name, colour in RANKS.values()},
-                coloured=True,
-            ),
+            Column("rank", "Severity", width=95, texts=ALERT_TEXTS, coloured=True),
             Column("alertname", "Alert", goes_to=TO_RUNBOOK),
-            Column("Value #A", "Count", width=80),
+            Column("Value #A", "Count", width=85),
         ],
-        sort=[("Count", True)],
+        sort=[("Severity", False), ("Count", True)],
         nothing="No such alert is firing",
     )
 
@@ -248,11 +242,11 @@ def under_way() -> Panel:
             _none(first, "No tenant is in one"),
         ],
         [
-            Column("tenant_name", "Tenant", goes_to=TO_TENANT),
-            Column("account_name", "Account", width=170),
-            Column("rollover_name", "Rollover", width=190, nothing="No window"),
-            Column("rollover_type", "Type", width=90),
-            Column("status", "Status", width=95, texts=STATUSES),
+            Column("tenant_name", "Tenant", goes_to=TO_TENANT, wrapped=True),
+            Column("account_name", "Account", wrapped=True),
+            Column("rollover_name", "Rollover", width=140, nothing="No window", wrapped=True),
+            Column("rollover_type", "Type", width=85),
+            Column("status", "Status", width=85, texts=STATUSES),
             Column("Value #A", "In it since", unit=MOMENT, width=155),
             Column("Value #C", "Window ends", unit=MOMENT, width=155),
             Column(
@@ -286,9 +280,9 @@ def coming() -> Panel:
             _none(first, "No rollover is planned"),
         ],
         [
-            Column("tenant_name", "Tenant", goes_to=TO_TENANT),
-            Column("account_name", "Account", width=150),
-            Column("rollover_name", "Rollover", width=190),
+            Column("tenant_name", "Tenant", goes_to=TO_TENANT, wrapped=True),
+            Column("account_name", "Account", wrapped=True),
+            Column("rollover_name", "Rollover", width=160, wrapped=True),
             Column("Value #B", "Begins", unit=MOMENT, width=155),
             Column("Value #A", "Begins in", unit=SECONDS, width=110),
             Column("Value #C", "Lasts", unit=SECONDS, width=95),
@@ -337,12 +331,12 @@ def failing() -> Panel:
             _none(worst, "None has failed"),
         ],
         [
-            Column("tenant_name", "Tenant", goes_to=TO_TENANT),
-            Column("account_name", "Account", width=180),
-            Column("rollover_name", "Rollover"),
+            Column("tenant_name", "Tenant", goes_to=TO_TENANT, wrapped=True),
+            Column("account_name", "Account", wrapped=True),
+            Column("rollover_name", "Rollover", wrapped=True),
             Column("status", "Status", width=100, texts=STATUSES),
             Column("Value #B", "Failures", width=105),
-            Column("reason", "Reason", width=210),
+            Column("reason", "Reason", width=190),
             Column("Value #C", "Begins in", unit=SECONDS, width=100),
             Column("tenant_id", "tenant_id", hidden=True),
         ],
@@ -356,8 +350,8 @@ def in_rollover_over_time() -> Panel:
     flag = "rollover_mode_enabled"
     return lines(
         "Tenants in a rollover",
-        "Many in summer is as it should be. A line that does not come down when school starts: see who is stuck.",
-        [query(f"count by (flag) ({IN_ROLLOVER})", "{{flag}}")],
+        "Of the whole fleet, whatever account is chosen. Does it not come down when school starts? See who is stuck.",
+        [query(f'sum by (flag) (kimono:tenants_paused:count{{{JOB},flag="{flag}"}})', "{{flag}}")],
         colours={flag: MODES[flag]},
         nothing="No tenant was in a rollover",
         decimals=0,

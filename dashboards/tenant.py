@@ -9,6 +9,7 @@ from grafana_foundation_sdk.builders.dashboard import AnnotationQuery, Dashboard
 from grafana_foundation_sdk.models.common import BigValueTextMode, GraphDrawStyle
 
 from dashboards.colours import (
+    ALERT_TEXTS,
     AUTH_STATES,
     BAD,
     GOOD,
@@ -19,7 +20,6 @@ from dashboards.colours import (
     PROBLEM_TEXTS,
     PROBLEMS,
     RANK_TEXTS,
-    RANKS,
     REASONS,
     UNFINISHED,
     UNKNOWN,
@@ -45,7 +45,7 @@ from dashboards.panels import (
     rows,
     states,
 )
-from dashboards.queries import JOB, NAMES, TENANT, alerts, or_words, problems, rank, score
+from dashboards.queries import JOB, NAMES, TENANT, alerts, or_words, problems, rank, ranked, score
 
 UID = "kimono-tenant"
 TO_FLEET = link(
@@ -246,7 +246,7 @@ def wrong() -> Panel:
     return rows(
         "What is wrong, and since when",
         "Begin with the worst. What began at the same time is mostly one story.",
-        [or_words(rank(TENANT), "problem", WELL), f"{since} * 1000", f"time() - {since}"],
+        [or_words(rank(TENANT), "problem", WELL, TENANT), f"{since} * 1000", f"time() - {since}"],
         [
             Column("Value #A", "Severity", width=105, texts=RANK_TEXTS, coloured=True),
             Column("problem", "What is wrong", texts=PROBLEM_TEXTS),
@@ -266,15 +266,9 @@ def firing() -> Panel:
     return rows(
         "Alerts that are firing",
         "For this tenant, and for the whole fleet. Click a name for its runbook: what it means, and what to do.",
-        [f"count by (alertname, severity, about) ({about})"],
+        [f"count by (alertname, rank, about) ({ranked(about)})"],
         [
-            Column(
-                "severity",
-                "Severity",
-                width=105,
-                texts={name: (name, colour) for name, colour in RANKS.values()},
-                coloured=True,
-            ),
+            Column("rank", "Severity", width=105, texts=ALERT_TEXTS, coloured=True),
             Column("alertname", "Alert", goes_to=TO_RUNBOOK),
             Column("about", "About", width=110),
         ],
@@ -374,7 +368,7 @@ def problems_over_time() -> Panel:
     return states(
         "Problems",
         "What came first is most likely the cause. The colour is how loud it was.",
-        [query(or_words(f"max by (problem) ({rank(TENANT)})", "problem", WELL), "{{problem}}")],
+        [query(or_words(f"max by (problem) ({rank(TENANT)})", "problem", WELL, TENANT), "{{problem}}")],
         RANK_TEXTS,
         names={one.name: one.text for one in PROBLEMS},
     )

@@ -41,6 +41,14 @@ class Firing:
         return self.labels.get("severity", "")
 
 
+@dataclass(frozen=True)
+class Took:
+    """How long evaluations of a rule group took, in seconds."""
+
+    mean: float
+    worst: float
+
+
 @dataclass
 class Evaluated:
     """What the engine said: what fired, which rules failed and how, and figures about its work."""
@@ -48,6 +56,7 @@ class Evaluated:
     firings: list[Firing] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     figures: dict[str, int] = field(default_factory=dict)
+    groups: dict[str, Took] = field(default_factory=dict)
 
 
 def build(folder: Path) -> Path:
@@ -89,20 +98,24 @@ def _note(line: Mapping[str, Any], evaluated: Evaluated) -> None:
         evaluated.firings.append(Firing(line["alert"], line["labels"], line["from"], until))
     elif "error" in line:
         evaluated.errors.append(f"{line['rule']}: {line['error']}")
+    elif "group" in line:
+        evaluated.groups[line["group"]] = Took(line["mean"], line["worst"])
     else:
         evaluated.figures.update(line)
 
 
 @contextmanager
-def started(built: Path, rules: Path, interval: str, data: Path | None = None) -> Iterator[Engine]:
+def started(built: Path, rules: Path, interval: str, data: Path | None = None, *, copies: int = 1) -> Iterator[Engine]:
     """The engine at work on these rules.
 
     It evaluates them every `interval`, or as often as they say; with `data`, an empty folder, its database stays.
+    Each tenant of the recording stands for so many `copies`.
     """
     with tempfile.TemporaryDirectory(prefix="backtest-") as folder:
         database = data or Path(folder) / "data"
         output = Path(folder) / "output"
         command = [str(built), "-rules", str(rules), "-data", str(database), "-interval", interval]
+        command += ["-copies", str(copies), f"-keep={'false' if data is None else 'true'}"]
         with output.open("w") as out:
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, text=True)
         try:

@@ -78,6 +78,12 @@ EXPECTED: dict[str, Expectation] = {
     # Of the API and of the exporter
     "api_outage": Expectation(("KimonoDiscoveryFailing", "KimonoManyTenantsUnreachable"), 15 * MINUTE, _OUTAGE),
     "part_outage": Expectation(("KimonoManyTenantsUnreachable",), 15 * MINUTE, _OUTAGE),
+    # Six hours is the rule's longer window; it also takes until five tenants and a twentieth of the fleet have run.
+    "fleet_failing": Expectation(
+        ("KimonoFleetIngestionsFailing",),
+        6 * HOUR,
+        {"KimonoIngestionsFailing": "each tenant has a bad end too; it is heard if it outlasts the fleet's alert"},
+    ),
     "discovery_failing": Expectation(("KimonoDiscoveryFailing",), 15 * MINUTE),
     "throttled": Expectation(("KimonoApiThrottled",), 30 * MINUTE, _OUTAGE),
     "slow_api": Expectation(("KimonoPollingBehind",), 30 * MINUTE, _OUTAGE),

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import IO
 
 from bench.backtest.expectations import POLL, ROLLOVER_POLL
 from bench.backtest.stage import Stage
+from exporter.assembly import Exporter
 from exporter.simulator import Incident, Simulator
 from exporter.simulator.fleet import DAY
 from exporter.simulator.storybook import Book
@@ -26,6 +27,18 @@ FLAGS = {
     "collectors.rollovers.interval": f"{ROLLOVER_POLL:g}",
     "api.concurrency": "1",  # replies take no time here, unless the API is slow: then it shows
 }
+# Families of metrics, as text, that a page has beside those of the exporter.
+Beside = Callable[[Exporter], Iterable[bytes]]
+# What is done to the simulator before the book begins.
+Prepare = Callable[[Simulator], None]
+
+
+def _nothing_beside(_: Exporter) -> Iterable[bytes]:
+    return ()
+
+
+def _as_it_is(_: Simulator) -> None:
+    return
 
 
 @dataclass(frozen=True)
@@ -78,31 +91,46 @@ class Page:
         return number
 
 
-def record(book: Book, out: IO[str], *, progress: bool = False) -> Recorded:
-    """Live through the book, write the scrapes to `out`, and tell what really happened."""
-    return run_virtual(_record(book, out, progress=progress))
+def record(
+    book: Book,
+    out: IO[str],
+    *,
+    progress: bool = False,
+    every: float = SCRAPE,
+    beside: Beside = _nothing_beside,
+    prepare: Prepare = _as_it_is,
+) -> Recorded:
+    """Live through the book, write the scrapes to `out`, and tell what really happened.
+
+    The page is scraped every so many seconds; `beside` gives what stands on it beside the exporter's own.
+    """
+    return run_virtual(_record(book, out, progress=progress, every=every, beside=beside, prepare=prepare))
 
 
-async def _record(book: Book, out: IO[str], *, progress: bool) -> Recorded:
+async def _record(
+    book: Book, out: IO[str], *, progress: bool, every: float, beside: Beside, prepare: Prepare
+) -> Recorded:
     clock = virtual_clock(book.starts)
     simulator = Simulator(seed=book.seed, tenants=book.tenants, now=clock.now, stories=())
+    prepare(simulator)
     stage = Stage(simulator, clock, FLAGS)
     stage.plan(book.chapters)
     stage.start()
     page = Page(out)
     names: dict[str, str] = {}
-    begun, scrapes = time.monotonic(), int((book.ends - book.starts) // SCRAPE)
+    begun, scrapes = time.monotonic(), int((book.ends - book.starts) // every)
     for number in range(1, scrapes + 1):
-        await clock.sleep(book.starts + number * SCRAPE - clock.now())
+        await clock.sleep(book.starts + number * every - clock.now())
         if stage.exporter is None or not stage.reachable:
             page.missed(clock.now())
         else:
-            page.scraped(list(stage.exporter.page(openmetrics=False, process=False)), clock.now())
+            own = stage.exporter.page(openmetrics=False, process=False)
+            page.scraped([*own, *beside(stage.exporter)], clock.now())
         await stage.go_on()
         if clock.now() % DAY == 0:
             names |= {row.id: row.name for row in simulator.tenants()}
             if progress:
-                _tell(f"day {number * SCRAPE / DAY:.0f}, after {time.monotonic() - begun:.0f} s")
+                _tell(f"day {number * every / DAY:.0f}, after {time.monotonic() - begun:.0f} s")
     await stage.stop()
     return Recorded(stage.ledger(), names | {row.id: row.name for row in simulator.tenants()})
 

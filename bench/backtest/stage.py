@@ -20,6 +20,8 @@ from tests.contract.harness import SimulatedTransport
 
 # What a request takes while the API is slow, in seconds; it would time out after 30.
 SLOW = 28.0
+# The share of runs that a broken hub spoils.
+SPOILT = 0.9
 FLEET = ""
 
 End = Callable[[], None]
@@ -137,6 +139,20 @@ class Stage:
         ends = [self.unreachable(row.id) for row in self.simulator.tenants()[::3]]
         return lambda: _all(ends)
 
+    def fleet_failing(self, _: str) -> End:
+        """The hub spoils nine of ten runs; when it is mended, it runs again what ended badly."""
+        self._spoil(SPOILT)
+        return self._mend
+
+    def _spoil(self, share: float) -> None:
+        for row in self.simulator.tenants():
+            self.simulator.life(row.id).spoilt = share
+
+    def _mend(self) -> None:
+        self._spoil(0.0)
+        for row in self.simulator.tenants():
+            self.simulator.life(row.id).run_again(self.clock.now())
+
     def discovery(self, _: str) -> End:
         """The list of tenants is broken, and nothing else."""
         return self.fault(Fault("html", endpoint="/tenants"))
@@ -203,6 +219,7 @@ HAPPENINGS: dict[str, Callable[[Stage, str], End | None]] = {
     "credentials_rejected": Stage.rejected,
     "api_outage": Stage.api_outage,
     "part_outage": Stage.part_outage,
+    "fleet_failing": Stage.fleet_failing,
     "discovery_failing": Stage.discovery,
     "throttled": Stage.throttled,
     "busy_api": Stage.busy_api,

@@ -84,6 +84,8 @@ class Life:
         # What stories turn on: runs end badly; schedules are forgotten.
         self.failing = False
         self.forgetful = False
+        # The share of runs that the hub itself spoils, of any type. That is the hub's incident and not the tenant's.
+        self.spoilt = 0.0
         self._ledger = ledger
         self._open: dict[str, Incident] = {}
         self._events: list[tuple[float, int, Event]] = []
@@ -189,7 +191,9 @@ class Life:
             ingestion.has_pending_task = True
             self.at(at + _APPROVAL_CHECK, partial(self._end_of_run, ingestion))
             return
-        if ingestion.type == "collection":
+        if self.spoilt and self.rng.random() < self.spoilt:
+            self.finish(ingestion, self.rng.choice(("failed", "failed", "timeout")), at)
+        elif ingestion.type == "collection":
             self._end_of_collection(ingestion, at)
         else:
             self.finish(ingestion, "success", at)
@@ -208,6 +212,13 @@ class Life:
         if self.rng.random() < 0.25:
             kind = self.rng.choice(OTHER_TYPES)
             self.at(at + self.rng.uniform(1, 5) * HOUR, partial(self.run_if_idle, kind))
+
+    def run_again(self, at: float) -> None:
+        """Collect, if the newest end is a bad one and no collection is under way."""
+        ended = [one for one in self.ingestions.values() if one.ended_at is not None]
+        newest = max(ended, key=lambda one: one.ended_at or 0.0, default=None)
+        if newest is not None and newest.state != "success" and not self.collecting():
+            self.run("collection", at)
 
     def run_if_idle(self, kind: str, at: float) -> None:
         """Start a run unless another is under way, or the tenant is paused."""

@@ -156,8 +156,11 @@ def test_bad_ends_that_the_next_run_makes_good_wake_nobody() -> None:
 
 
 def test_the_trouble_of_one_job_is_not_that_of_another() -> None:
-    well = replica(exporter(TENANTS) | ends(0, range(0)), job="elsewhere")
-    told(fleet(0.9, range(BEGIN, FOR_EVER)) | well, {BEGIN + HOUR: [BURNS, SMOULDERS]})
+    """Over there one tenant tries again and again."""
+    trouble = range(BEGIN, FOR_EVER)
+    elsewhere = replica(exporter(TENANTS) | ends(0.9, trouble), job="elsewhere")
+    elsewhere |= tenants(1, trouble, job="elsewhere")
+    told(fleet(0.9, trouble) | elsewhere, {BEGIN + HOUR: [BURNS, SMOULDERS]})
 
 
 # When nothing runs
@@ -180,7 +183,7 @@ def test_when_the_runs_of_the_night_are_over_so_is_the_alert() -> None:
 
 def test_between_the_full_hours_nothing_ends_and_the_alert_stays() -> None:
     def waves(minute: int) -> float:
-        return minute // HOUR * 20 + min(minute % HOUR, 20)
+        return minute // HOUR * 8 + min(minute % HOUR, 8)
 
     series = tenants(FAILING, range(BEGIN, FOR_EVER))
     counts = {

@@ -259,6 +259,13 @@ def test_tries_without_end_are_told_after_six_hours() -> None:
     check(failed(DUE) | {RUNNING: always(1)}, {12 * HOUR + 24: [], 12 * HOUR + 36: [FAILING]})
 
 
+def test_a_try_that_was_held_has_its_six_hours_anew() -> None:
+    released = 14 * HOUR
+    hold = {flag("synchronization_suspended"): steps((0, 0), (DUE + 60, 1), (released, 0))}
+    expected = {12 * HOUR + 36: [], released + 6 * HOUR + 18: [], released + 6 * HOUR + 30: [FAILING]}
+    check(failed(DUE) | hold | {RUNNING: always(1)}, expected)
+
+
 def test_a_good_collection_mends_the_other_types() -> None:
     page = healthy() | {LAST_FAILURE.replace("collection", "mirror"): steps((60, 3000.0))}
     check(page, {96: [FAILING], DUE + 24: [FAILING], DUE + 60: []})
@@ -318,6 +325,16 @@ def test_a_tenant_that_was_stale_before_anybody_watched_is_told_of_from_what_its
 
 def test_a_schedule_that_is_due_once_a_week_is_not_stale() -> None:
     check(silent() | {LAST_DUE: always(DUE * 60)}, {STALE_FROM + DAY: []})
+
+
+def test_a_weekly_schedule_that_is_moved_to_an_hour_that_has_passed_is_not_stale() -> None:
+    edit = 5 * DAY + 10 * HOUR
+    moved = silent() | {
+        SCHEDULE: steps((0, 1), (edit, None)),
+        SCHEDULE.replace('"6"', '"9"'): steps((edit, 1)),
+        LAST_DUE: lambda minute: DUE * 60.0 if minute < edit else (5 * DAY + 9 * HOUR) * 60.0,
+    }
+    check(moved, {STALE_FROM + DAY: []})
 
 
 def test_a_tenant_without_schedules_is_not_stale() -> None:

@@ -15,8 +15,12 @@
 //	X <time>          a scrape failed
 //
 // Output, one JSON object a line: {"alert", "labels", "from", "to"} for each time that an alert fired ("to" is
-// null if it still does), {"rule", "error", "at"} the first time that a rule could not be evaluated, and at last {"scrapes",
-// "samples", "series", "evaluations"}.
+// null if it still does), {"rule", "error", "at"} the first time that a rule could not be evaluated, and at last
+// {"group", "evaluations", "mean", "worst"}, in seconds, for each rule group, and {"scrapes", "samples", "series",
+// "evaluations"}.
+//
+// With -copies each tenant stands for so many: its series are appended under as many ids and names. The exporter's
+// own series and the fleet's histogram stay as they are.
 package main
 
 import (
@@ -51,15 +55,29 @@ const (
 	longestLine    = 1 << 20
 	keptForever    = 10 * 365 * 24 * time.Hour
 	engineSamples  = 50_000_000 // Prometheus' own default
+	tenantLabel    = "tenant_id"
+	tenantCount    = "kimono_tenants"
 )
 
-// series is one line of the page.
+// What differs between the copies of a tenant, and what stands before their number.
+var copied = map[string]string{
+	tenantLabel: "-", "account_id": "-", "cloud_id": "-",
+	"tenant_name": " ", "account_name": " ", "cloud_name": " ",
+}
+
+// series is one line of the page, under one name or several.
 type series struct {
-	labels  labels.Labels
-	ref     storage.SeriesRef
+	names   []name
 	value   float64
+	times   float64 // what counts tenants counts their copies
 	present bool
 	stale   bool // its newest sample is a value: when it vanishes, a marker is due
+}
+
+// name is what the database knows a series by.
+type name struct {
+	labels labels.Labels
+	ref    storage.SeriesRef
 }
 
 // firing is one alert that fires now.
@@ -76,6 +94,7 @@ type replay struct {
 	series      []*series
 	up          *series
 	target      labels.Labels
+	copies      int
 	firing      map[*rules.AlertingRule]map[string]*firing
 	broken      map[string]bool
 	out         *json.Encoder
@@ -88,8 +107,11 @@ type replay struct {
 // group is a rule group and the moment of its next evaluation.
 type group struct {
 	*rules.Group
-	every time.Duration
-	next  time.Time
+	every       time.Duration
+	next        time.Time
+	evaluations int
+	took        time.Duration
+	worst       time.Duration
 }
 
 func main() {
@@ -98,15 +120,25 @@ func main() {
 	job := flag.String("job", "kimono", "the label job of all series")
 	instance := flag.String("instance", "localhost:10120", "the label instance of all series")
 	interval := flag.Duration("interval", 0, "evaluate groups so often; 0 for as often as the rules say")
+	copies := flag.Int("copies", 1, "how many tenants each tenant of the recording stands for")
+	keep := flag.Bool("keep", false, "leave a whole database behind, which a Prometheus can be started on")
 	flag.Parse()
 	debug.SetGCPercent(garbagePercent)
-	if err := run(*ruleFile, *data, *job, *instance, *interval, os.Stdin, os.Stdout); err != nil {
+	r := &replay{
+		ctx:    context.Background(),
+		target: labels.FromStrings("instance", *instance, "job", *job),
+		copies: *copies,
+		firing: map[*rules.AlertingRule]map[string]*firing{},
+		broken: map[string]bool{},
+	}
+	r.up = &series{names: []name{{labels: r.named("up")}}}
+	if err := r.run(*ruleFile, *data, *interval, *keep, os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(ruleFile, data, job, instance string, interval time.Duration, in io.Reader, out io.Writer) error {
+func (r *replay) run(ruleFile, data string, interval time.Duration, keep bool, in io.Reader, out io.Writer) (err error) {
 	options := tsdb.DefaultOptions()
 	options.WALSegmentSize = -1 // nobody will restart us
 	options.MinBlockDuration = blockDuration.Milliseconds()
@@ -114,22 +146,12 @@ func run(ruleFile, data, job, instance string, interval time.Duration, in io.Rea
 	options.RetentionDuration = keptForever.Milliseconds()
 	options.IsolationDisabled = true // one writer, who waits for the readers
 	options.NoLockfile = true
-	db, err := tsdb.Open(data, log.NewNopLogger(), nil, options, nil)
-	if err != nil {
+	if r.db, err = tsdb.Open(data, log.NewNopLogger(), nil, options, nil); err != nil {
 		return err
 	}
-	db.DisableCompactions() // they come when our clock says so
-	target := labels.FromStrings("instance", instance, "job", job)
+	r.db.DisableCompactions() // they come when our clock says so
 	buffered := bufio.NewWriter(out)
-	r := &replay{
-		ctx:    context.Background(),
-		db:     db,
-		target: target,
-		up:     &series{labels: labels.FromStrings(labels.MetricName, "up", "instance", instance, "job", job)},
-		firing: map[*rules.AlertingRule]map[string]*firing{},
-		broken: map[string]bool{},
-		out:    json.NewEncoder(buffered),
-	}
+	r.out = json.NewEncoder(buffered)
 	if err := r.load(ruleFile, interval); err != nil {
 		return err
 	}
@@ -140,7 +162,14 @@ func run(ruleFile, data, job, instance string, interval time.Duration, in io.Rea
 	if err := buffered.Flush(); err != nil {
 		return err
 	}
-	return db.Close()
+	if keep {
+		// Without a write-ahead log what is in memory would be lost.
+		head := r.db.Head()
+		if err := r.db.CompactHead(tsdb.NewRangeHead(head, head.MinTime(), head.MaxTime())); err != nil {
+			return err
+		}
+	}
+	return r.db.Close()
 }
 
 func (r *replay) load(ruleFile string, interval time.Duration) error {
@@ -166,6 +195,12 @@ func (r *replay) load(ruleFile string, interval time.Duration) error {
 		every := each.Interval()
 		if interval > 0 {
 			every = interval
+		}
+		for _, rule := range each.Rules() {
+			// Nothing is to be restored. Until that is said, an alerting rule leaves no ALERTS behind.
+			if alerting, ok := rule.(*rules.AlertingRule); ok {
+				alerting.SetRestored(true)
+			}
 		}
 		r.groups = append(r.groups, &group{Group: each, every: every})
 	}
@@ -218,10 +253,40 @@ func (r *replay) define(text string) error {
 	if err != nil {
 		return err
 	}
+	one := &series{names: []name{{labels: r.scraped(metric)}}, times: 1}
+	if metric.Has(tenantLabel) {
+		for number := 2; number <= r.copies; number++ {
+			one.names = append(one.names, name{labels: r.scraped(another(metric, number))})
+		}
+	}
+	if metric.Get(labels.MetricName) == tenantCount {
+		one.times = float64(r.copies)
+	}
+	r.series = append(r.series, one)
+	return nil
+}
+
+// named is a series that a scrape leaves.
+func (r *replay) named(metric string) labels.Labels {
+	return r.scraped(labels.FromStrings(labels.MetricName, metric))
+}
+
+// scraped adds the labels that a scrape adds.
+func (r *replay) scraped(metric labels.Labels) labels.Labels {
 	builder := labels.NewBuilder(metric)
 	r.target.Range(func(label labels.Label) { builder.Set(label.Name, label.Value) })
-	r.series = append(r.series, &series{labels: builder.Labels(labels.EmptyLabels())})
-	return nil
+	return builder.Labels(labels.EmptyLabels())
+}
+
+// another is the same of a copy of the tenant.
+func another(metric labels.Labels, number int) labels.Labels {
+	builder := labels.NewBuilder(metric)
+	for label, before := range copied {
+		if text := metric.Get(label); text != "" {
+			builder.Set(label, text+before+strconv.Itoa(number))
+		}
+	}
+	return builder.Labels(labels.EmptyLabels())
 }
 
 // scrape evaluates what was due before this moment, and then appends what is on the page.
@@ -240,7 +305,7 @@ func (r *replay) scrape(at time.Time, ok bool) error {
 		var err error
 		switch {
 		case ok && one.present:
-			err = r.append(appender, one, at, one.value)
+			err = r.append(appender, one, at, one.value*one.times)
 			one.stale = true
 		case one.stale:
 			err = r.append(appender, one, at, math.Float64frombits(value.StaleNaN))
@@ -257,9 +322,14 @@ func (r *replay) scrape(at time.Time, ok bool) error {
 }
 
 func (r *replay) append(appender storage.Appender, one *series, at time.Time, v float64) (err error) {
-	r.samples++
-	one.ref, err = appender.Append(one.ref, one.labels, at.UnixMilli(), v)
-	return err
+	for i := range one.names {
+		each := &one.names[i]
+		if each.ref, err = appender.Append(each.ref, each.labels, at.UnixMilli(), v); err != nil {
+			return err
+		}
+	}
+	r.samples += len(one.names)
+	return nil
 }
 
 func (r *replay) compact(at time.Time) error {
@@ -294,8 +364,15 @@ func (r *replay) evaluateUntil(at time.Time) {
 }
 
 func (r *replay) evaluate(due *group) {
-	r.evaluations++
+	begun := time.Now()
 	due.Eval(r.ctx, due.next)
+	took := time.Since(begun)
+	r.evaluations++
+	due.evaluations++
+	due.took += took
+	if took > due.worst {
+		due.worst = took
+	}
 	for _, rule := range due.Rules() {
 		name := rule.Name()
 		if err := rule.LastError(); err != nil && !r.broken[name] {
@@ -339,8 +416,20 @@ func (r *replay) finish() {
 			r.fired(one, nil)
 		}
 	}
+	for _, each := range r.groups {
+		if each.evaluations > 0 {
+			mean := each.took.Seconds() / float64(each.evaluations)
+			r.write(map[string]interface{}{
+				"group": each.Name(), "evaluations": each.evaluations, "mean": mean, "worst": each.worst.Seconds(),
+			})
+		}
+	}
+	kept := 0
+	for _, one := range r.series {
+		kept += len(one.names)
+	}
 	r.write(map[string]interface{}{
-		"scrapes": r.scrapes, "samples": r.samples, "series": len(r.series), "evaluations": r.evaluations,
+		"scrapes": r.scrapes, "samples": r.samples, "series": kept, "evaluations": r.evaluations,
 	})
 }
 

@@ -1,0 +1,66 @@
+"""How do days of a simulated fleet get into a Prometheus database?
+
+As the backtest does it: the real exporter polls the simulator in virtual time, and Prometheus' own library takes the
+scrapes and evaluates the rules. A large fleet is a smaller one of which each tenant stands for several.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.backtest import engine
+from bench.backtest.recording import record
+from bench.dashboards.process import process
+from exporter.simulator import Simulator
+from exporter.simulator.fleet import DAY
+from exporter.simulator.storybook import read
+
+HERE = Path(__file__).parent
+RULES = HERE.parent.parent / "alerts" / "kimono.rules.yaml"
+STORIES = HERE / "stories.yaml"
+# Rollovers further ahead than a story plans them: the tenant's place, and how many days after the end its window opens.
+PLANNED = {17: 1.5, 19: 10, 21: 20, 23: 45}
+
+
+@dataclass(frozen=True)
+class Size:
+    """A fleet: how many tenants are simulated, for how many each stands, for how many days.
+
+    `scrape` and `rules`: seconds between two scrapes, and between two evaluations of the rules.
+    """
+
+    name: str
+    simulated: int
+    copies: int
+    days: float
+    scrape: int
+    rules: int
+
+    @property
+    def tenants(self) -> int:
+        """How many Prometheus knows."""
+        return self.simulated * self.copies
+
+
+SMALL = Size("small", simulated=25, copies=1, days=3.375, scrape=60, rules=240)
+# An evaluation takes seconds here: every minute would take two hours.
+LARGE = Size("large", simulated=250, copies=40, days=1.25, scrape=60, rules=240)
+
+
+def fill(size: Size, folder: Path, *, progress: bool = False) -> engine.Evaluated:
+    """Fill a database in an empty folder, and tell what the rules said. NoEngineError if that can't be done."""
+    book = read(STORIES)
+    book = replace(book, starts=book.ends - size.days * DAY, tenants=size.simulated)
+
+    def prepare(simulator: Simulator) -> None:
+        for place, days in PLANNED.items():
+            opens = book.ends + days * DAY
+            simulator.world.life(simulator.tenants()[place].id).plan_rollover(opens, opens + 14 * DAY)
+
+    with tempfile.TemporaryDirectory(prefix="dashboards-") as built:
+        rules = engine.started(engine.build(Path(built)), RULES, f"{size.rules}s", folder, copies=size.copies)
+        with rules as running:
+            record(book, running.input, progress=progress, every=size.scrape, beside=process, prepare=prepare)
+            return running.finish()

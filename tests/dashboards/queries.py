@@ -1,0 +1,119 @@
+"""What must every query of a dashboard keep to?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any, TypeVar
+
+import promql_parser as promql
+
+from tests.dashboards.parts import RANGE, RATE_INTERVAL, Asked, Board, columns
+from tests.dashboards.results import METRICS, RATES, Follower, Result
+
+Node = TypeVar("Node", bound=promql.Expr)
+
+CHOSEN_JOB = ("job", promql.MatchOp.Re, "$job")
+CHOSEN_TENANT = ("tenant_id", promql.MatchOp.Equal, "$tenant")
+# Rows of tenants that are there only while something is up.
+SPARSE = {
+    "ALERTS",
+    "ALERTS_FOR_STATE",
+    "kimono:tenant_problem:timestamp_seconds",
+    "kimono:tenant_problem:rank",
+    "kimono:tenant_mode:timestamp_seconds",
+}
+
+
+def each_query_can_be_read(board: Board) -> Iterator[str]:
+    for one in board.asked:
+        if one.error:
+            yield f"{one.where}: {one.error}"
+            continue
+        try:
+            one.expr  # noqa: B018 - parses
+        except ValueError as error:
+            yield f"{one.where}: {error}"
+
+
+def each_series_and_label_exists(board: Board) -> Iterator[str]:
+    for one in board.asked:
+        follower, result = followed(one)
+        yield from (f"{one.where}: {what}" for what in follower.unknown)
+        for name in named(one.called) - result.labels:
+            yield f"{one.where}: {one.called} names {name}, which the result does not have"
+
+
+def each_selector_has_the_chosen_job(board: Board) -> Iterator[str]:
+    """But for what has no job, as thresholds, and the variable that offers the jobs."""
+    for one in board.asked:
+        for selector in nodes(one, promql.VectorSelector):
+            if one.where != "$job" and "job" in METRICS[selector.name].labels and CHOSEN_JOB not in matchers(selector):
+                yield f'{one.where}: {selector.name} has no job=~"$job"'
+
+
+def nothing_is_counted_twice(board: Board) -> Iterator[str]:
+    """With two replicas, too. Rows may have an instance if they show it; a variable offers each value once anyway."""
+    for one in board.asked:
+        yield from (f"{one.where}: {what}" for what in followed(one)[0].counted_twice)
+    rows = [(one, columns(panel).keys()) for panel in board.panels for one in board.of(panel)]
+    for one, shown in (*rows, *((each, set()) for each in board.of_annotations)):
+        if "instance" in followed(one)[1].labels - named(one.called) - shown:
+            yield f"{one.where}: a row for each instance, and nothing that says so"
+
+
+def counters_are_asked_for_rates_alone(board: Board) -> Iterator[str]:
+    for one in board.asked:
+        yield from (f"{one.where}: {what}" for what in followed(one)[0].misused)
+
+
+def rates_are_over_what_one_step_shows(board: Board) -> Iterator[str]:
+    """Or, where one number stands for all that is shown, over all of it: the time range."""
+    for one in board.asked:
+        allowed = {RATE_INTERVAL, RANGE} if one.instant else {RATE_INTERVAL}
+        for call in nodes(one, promql.Call):
+            if call.func.name in RATES:
+                yield from (f"{one.where}: {arg}" for arg in call.args if arg.range not in allowed)
+
+
+def nothing_is_plotted_for_all_tenants(board: Board) -> Iterator[str]:
+    """At 10,000 that is slow. One tenant's series may be, and those that are few; and what is asked `@` one moment."""
+    for one in board.asked:
+        for selector in () if one.instant else nodes(one, promql.VectorSelector):
+            many = "tenant_id" in METRICS[selector.name].labels and selector.name not in SPARSE
+            if many and not selector.at and CHOSEN_TENANT not in matchers(selector):
+                yield f"{one.where}: {selector.name}"
+
+
+@cache
+def followed(one: Asked) -> tuple[Follower, Result]:
+    follower = Follower(METRICS)
+    return follower, follower.result(one.expr)
+
+
+def nodes(one: Asked, kind: type[Node]) -> list[Node]:
+    """All parts of a query that are of this kind."""
+    found: list[Any] = []
+    promql.walk(one.expr, lambda node: found.append(node) or True)
+    return [node for node in found if isinstance(node, kind)]
+
+
+def matchers(selector: promql.VectorSelector) -> list[tuple[str, promql.MatchOp, str]]:
+    return [(one.name, one.op, one.value) for one in selector.matchers.matchers]
+
+
+def named(text: str) -> set[str]:
+    """The labels that a legend or title names: {{label}}."""
+    return set(re.findall(r"{{\s*(\w+)\s*}}", text))
+
+
+QUERY_RULES: tuple[Callable[[Board], Iterator[str]], ...] = (
+    each_query_can_be_read,
+    each_series_and_label_exists,
+    each_selector_has_the_chosen_job,
+    nothing_is_counted_twice,
+    counters_are_asked_for_rates_alone,
+    rates_are_over_what_one_step_shows,
+    nothing_is_plotted_for_all_tenants,
+)

@@ -1,0 +1,122 @@
+"""Is what is committed what the code makes, and does it fit together in a Grafana?"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from promql_parser import parse_duration
+
+from dashboards import __main__ as program
+from dashboards.configmap import configmap
+from tests.dashboards.parts import BOARDS, FOLDER, parsed
+
+ROOT = FOLDER.parent
+GRAFANA = ROOT / "deploy" / "grafana"
+PROVISIONING = GRAFANA / "provisioning"
+CONFIGMAPS = list(yaml.safe_load_all((GRAFANA / "kubernetes-configmap.yaml").read_text(encoding="utf-8")))
+# `kubectl apply` keeps a copy of what it applied in an annotation, and annotations may have so many bytes in all.
+MOST_OF_ANNOTATIONS = 256 * 1024
+
+
+def test_what_is_committed_is_what_the_code_makes() -> None:
+    made = dict(program.files())
+    assert {path.stem for path in made} == {*BOARDS, "kubernetes-configmap"}
+    for path, text in made.items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name}: make dashboards"
+
+
+def test_the_check_passes() -> None:
+    command = [sys.executable, "-m", "dashboards", "--check"]
+    assert subprocess.run(command, cwd=ROOT, check=False, timeout=60).returncode == 0
+
+
+def test_the_check_sees_what_is_stale_and_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(program, "HERE", tmp_path / "dashboards")
+    monkeypatch.setattr(program, "CONFIGMAP", tmp_path / "deploy" / "configmap.yaml")
+    monkeypatch.setattr(sys, "argv", ["dashboards", "--check"])
+    assert program.main() == 1
+    assert not list(tmp_path.iterdir())
+    assert capsys.readouterr().err.count("make dashboards") == len(BOARDS) + 1
+    monkeypatch.setattr(sys, "argv", ["dashboards"])
+    assert program.main() == 0
+    monkeypatch.setattr(sys, "argv", ["dashboards", "--check"])
+    assert program.main() == 0
+    stale = tmp_path / "dashboards" / "kimono-fleet.json"
+    stale.write_text(stale.read_text() + "\n")
+    assert program.main() == 1
+    assert "dashboards/kimono-fleet.json is not in step" in capsys.readouterr().err
+
+
+# Kubernetes.
+
+
+def test_there_is_a_configmap_for_each_dashboard_and_the_sidecar_finds_it() -> None:
+    assert sorted(one["metadata"]["name"] for one in CONFIGMAPS) == sorted(BOARDS)
+    for one in CONFIGMAPS:
+        assert (one["apiVersion"], one["kind"]) == ("v1", "ConfigMap")
+        assert one["metadata"]["labels"] == {"grafana_dashboard": "1"}
+        assert one["metadata"]["annotations"] == {"grafana_folder": "Kimono"}
+
+
+@pytest.mark.parametrize("uid", BOARDS)
+def test_a_configmap_holds_the_text_of_its_dashboard(uid: str) -> None:
+    (found,) = (one for one in CONFIGMAPS if one["metadata"]["name"] == uid)
+    assert found["data"] == {f"{uid}.json": (FOLDER / f"{uid}.json").read_text(encoding="utf-8")}
+
+
+@pytest.mark.parametrize("uid", BOARDS)
+def test_kubernetes_takes_a_configmap_of_that_size(uid: str) -> None:
+    (found,) = (one for one in CONFIGMAPS if one["metadata"]["name"] == uid)
+    assert len(json.dumps(found)) < MOST_OF_ANNOTATIONS
+
+
+def test_a_text_of_any_kind_comes_back_as_it_was() -> None:
+    text = '{"a": "  · {{label}} ${x}: #\\n", "b": "' + "long " * 100 + '"}\n'
+    made = list(yaml.safe_load_all(configmap({"kimono-x.json": text})))
+    assert [one["data"] for one in made] == [{"kimono-x.json": text}]
+
+
+# Files.
+
+
+def provisioned(kind: str) -> dict[str, list[dict]]:
+    (path,) = (PROVISIONING / kind).glob("*.yaml")
+    made = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert made.pop("apiVersion") == 1
+    return made
+
+
+def test_grafana_finds_the_dashboards_and_lets_nobody_edit_them() -> None:
+    (provider,) = provisioned("dashboards")["providers"]
+    assert (provider["type"], provider["folder"], provider["allowUiUpdates"]) == ("file", "Kimono", False)
+    assert provider["options"]["foldersFromFilesStructure"] is False
+    assert provider["folder"] == CONFIGMAPS[0]["metadata"]["annotations"]["grafana_folder"]
+    page = (ROOT / "docs" / "dashboards.md").read_text(encoding="utf-8")
+    assert provider["options"]["path"] in page
+
+
+def test_grafana_finds_a_prometheus_and_knows_how_often_it_scrapes() -> None:
+    (source,) = provisioned("datasources")["datasources"]
+    assert source["type"] == "prometheus"
+    assert "isDefault" not in source  # two defaults, and Grafana does not start
+    example = yaml.safe_load((ROOT / "deploy" / "prometheus.example.yaml").read_text(encoding="utf-8"))
+    scraped = {parse_duration(job["scrape_interval"]) for job in example["scrape_configs"]}
+    assert {parse_duration(source["jsonData"]["timeInterval"])} == scraped
+
+
+def test_the_page_tells_of_every_dashboard_and_file() -> None:
+    page = (ROOT / "docs" / "dashboards.md").read_text(encoding="utf-8")
+    for board in BOARDS.values():
+        assert board.plain["title"] in page
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page):
+        assert (ROOT / "docs" / target).exists(), target
+    for query in re.findall(r"```promql\n(.*?)```", page, re.DOTALL):
+        assert parsed(query)
