@@ -23,6 +23,8 @@ SLOW = 28.0
 # The share of runs that a broken hub spoils.
 SPOILT = 0.9
 FLEET = ""
+# Stories that turn schedules off.
+TURNED_OFF = ("dormant", "holiday")
 
 End = Callable[[], None]
 
@@ -44,13 +46,15 @@ class Stage:
         self._incidents: list[Incident] = []
         self._open: dict[int, tuple[Incident, End]] = {}
 
-        self._note_what_is_off()
-
     def _note_what_is_off(self) -> None:
-        """Some tenants have schedules, and have never had one that is on."""
+        """Some tenants have schedules, and have never had one that is on. One that a story turned off is not such.
+
+        To look at a life is to let it live until now, so stories that begin in the past must have been told before.
+        """
         for tenant_id in self._ids:
-            life = self.simulator.world.life(tenant_id)
-            if life.schedules and not any(one.enabled for one in life.schedules):
+            life = self.simulator.life(tenant_id)
+            turned_off = any(one.kind in TURNED_OFF for one in self.simulator.world.stories(tenant_id))
+            if life.schedules and not turned_off and not any(one.enabled for one in life.schedules):
                 self._incidents.append(Incident("schedules_off", tenant_id, self.clock.now(), None))
 
     # The exporter
@@ -82,6 +86,7 @@ class Stage:
             else:
                 raise BookError(f"no story of the kind {chapter.kind!r}: there are {', '.join([*TOLD, *HAPPENINGS])}")
         self.happenings.sort(key=lambda one: one.begins)
+        self._note_what_is_off()
 
     def _tenant(self, chapter: Chapter) -> str:
         if chapter.tenant is None or not 0 <= chapter.tenant < len(self._ids):
