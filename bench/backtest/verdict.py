@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from bench.backtest.engine import Firing
-from bench.backtest.expectations import BLINDING, EXPECTED, HOUR, POLL, STANDING
+from bench.backtest.expectations import BLINDING, EXPECTED, HOUR, OWN_BLINDING, POLL, STANDING
 from exporter.simulator import Incident
 
 # An alert may be this late to begin after its incident is over: the exporter has to see the end, Prometheus has to
@@ -68,10 +68,11 @@ def judge(
     blind = [incident for incident in wrong if incident.kind in BLINDING]
     for incident in wrong:
         verdict.outcomes.append(_outcome(incident, heard, blind, ends))
-    standing = [incident for incident in incidents if incident.kind in STANDING]
-    seen = [replace(incident, until=_seen_to_end(incident, blind)) for incident in wrong]
+    unseen = [incident for incident in wrong if incident.kind in (*BLINDING, *OWN_BLINDING)]
+    real = [incident for incident in incidents if incident.kind in EXPECTED or incident.kind in STANDING]
+    seen = [replace(incident, until=_seen_to_end(incident, unseen)) for incident in real]
     for firing in heard:
-        _place(firing, [one for one in (*seen, *standing) if _concerns(one, firing)], verdict)
+        _place(firing, [one for one in seen if _concerns(one, firing)], verdict)
     return verdict
 
 
@@ -102,12 +103,13 @@ def _should_be_known(incident: Incident, blind: Sequence[Incident]) -> float:
     return moment
 
 
-def _seen_to_end(incident: Incident, blind: Sequence[Incident]) -> float | None:
+def _seen_to_end(incident: Incident, unseen: Sequence[Incident]) -> float | None:
     """When its end could be seen. What ended within an outage looks, for a while after that, as it did before."""
-    until = incident.until
-    for one in blind:
-        if incident.tenant_id and until and one.until and one.since <= until < one.until + 2 * POLL:
-            until = one.until + EXPECTED[incident.kind].promised
+    until, threshold = incident.until, EXPECTED.get(incident.kind, EXPECTED["failing"]).promised
+    for one in unseen:
+        concerned = incident.tenant_id and one is not incident and one.tenant_id in ("", incident.tenant_id)
+        if concerned and until and one.until and one.since <= until < one.until + 2 * POLL:
+            until = one.until + threshold
     return until
 
 

@@ -193,6 +193,7 @@ class Life:
             return
         if self.spoilt and self.rng.random() < self.spoilt:
             self.finish(ingestion, self.rng.choice(("failed", "failed", "timeout")), at)
+            self.wrong("spoilt", at)
         elif ingestion.type == "collection":
             self._end_of_collection(ingestion, at)
         else:
@@ -209,6 +210,7 @@ class Life:
             return
         self.finish(ingestion, "success", at)
         self.right("failing", at)
+        self.right("spoilt", at)
         if self.rng.random() < 0.25:
             kind = self.rng.choice(OTHER_TYPES)
             self.at(at + self.rng.uniform(1, 5) * HOUR, partial(self.run_if_idle, kind))

@@ -19,6 +19,9 @@ from tests.contract.served import needed
 
 RULES = Path(__file__).parents[2] / "alerts" / "kimono.rules.yaml"
 
+# The series that the fleet's burn rate is made of, and the group that makes it.
+ENDS, OF_ENDS = "kimono_ingestion_duration_seconds_count", "kimono-fleet"
+
 Value = Callable[[int], float | None]
 Page = Mapping[str, Value]
 Alert = frozenset[tuple[str, str]]  # its labels, with alertname and severity
@@ -256,16 +259,25 @@ def _firing(one: Alert) -> str:
 
 
 def _promtool(test: dict[str, Any], step: int) -> None:
-    content = {
-        "rule_files": [str(RULES)],
-        "evaluation_interval": f"{step}m",
-        "group_eval_order": [group["name"] for group in groups()],
-        "tests": [test],
-    }
+    with_ends = any(ENDS in one["series"] for one in test["input_series"])
     with tempfile.TemporaryDirectory() as folder:
+        content = {
+            "rule_files": [str(RULES if with_ends else _without_ends(Path(folder)))],
+            "evaluation_interval": f"{step}m",
+            "group_eval_order": [group["name"] for group in groups() if with_ends or group["name"] != OF_ENDS],
+            "tests": [test],
+        }
         path = Path(folder, "test.yaml")
         path.write_text(yaml.safe_dump(content), encoding="utf-8")
         result = subprocess.run(
             [needed("promtool"), "test", "rules", str(path)], capture_output=True, text=True, check=False, timeout=300
         )
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def _without_ends(folder: Path) -> Path:
+    """The rules without the group that says nothing where no ingestion ends: it takes a quarter of promtool's time."""
+    before, after = RULES.read_text(encoding="utf-8").split(f"  - name: {OF_ENDS}\n")
+    path = folder / "rules.yaml"
+    path.write_text(before + after[after.index("  - name: ") :], encoding="utf-8")
+    return path

@@ -337,6 +337,13 @@ def test_a_weekly_schedule_that_is_moved_to_an_hour_that_has_passed_is_not_stale
     check(moved, {STALE_FROM + DAY: []})
 
 
+def test_a_schedule_that_has_not_been_due_yet_is_not_stale() -> None:
+    following = LAST_DUE.replace("last_due", "next_due")
+    waiting = silent() | {LAST_DUE: never, LAST_EXECUTED: never}
+    check(waiting | {following: always(30 * DAY * 60)}, {STALE_FROM + DAY: []})
+    check(waiting, {STALE_FROM + DAY: [STALE]})
+
+
 def test_a_tenant_without_schedules_is_not_stale() -> None:
     none = dict.fromkeys((SCHEDULE, ENABLED, LAST_DUE, LAST_EXECUTED), never)
     check(silent() | none, {STALE_FROM + DAY: []})

@@ -31,6 +31,20 @@ def test_what_ended_within_an_outage_may_be_told_of_again_when_it_is_over() -> N
     assert verdict(wrong, firing("KimonoIngestionsFailing", last + 16 * MINUTE)).false
 
 
+def test_what_ended_while_its_tenant_could_not_be_read_may_be_told_of_again_when_it_can() -> None:
+    wrong = [Incident("failing", WHO, 0, 10 * HOUR), Incident("unreachable", WHO, 9 * HOUR, 11 * HOUR)]
+    again = firing("KimonoIngestionsFailing", 11 * HOUR + FAILING.promised)
+    assert not verdict(wrong, again).false
+    assert verdict([wrong[0], Incident("unreachable", "t2", 9 * HOUR, 11 * HOUR)], again).false
+
+
+def test_a_tenants_share_in_the_fleets_trouble_may_be_told_of_until_its_next_good_run() -> None:
+    spoilt = Incident("spoilt", WHO, 0, 10 * HOUR)
+    assert not verdict([spoilt], firing("KimonoIngestionsFailing", 9 * HOUR)).false
+    assert not verdict([spoilt]).missed()
+    assert verdict([spoilt], firing("KimonoIngestionsFailing", 11 * HOUR)).false
+
+
 def test_a_tenant_whose_schedules_have_always_been_off_may_be_told_of_and_need_not_be() -> None:
     off = Incident("schedules_off", WHO, 0)
     told = verdict([off], firing("KimonoSyncStale", 50 * HOUR))
