@@ -20,7 +20,20 @@ from dashboards.colours import (
 )
 from dashboards.frame import KEPT, TO_RUNBOOK, TO_TENANT, Row, accounts, dashboard, integrations
 from dashboards.panels import MOMENT, SECONDS, Column, Panel, lines, link, number, query, rows, states
-from dashboards.queries import CHOSEN, JOB, NAMES, alerts, count, modes, or_words, problems, rank, ranked, score
+from dashboards.queries import (
+    CHOSEN,
+    JOB,
+    NAMES,
+    alerts,
+    count,
+    modes,
+    or_words,
+    problems,
+    rank,
+    ranked,
+    score,
+    words_alone,
+)
 
 UID = "kimono-fleet"
 TO_EXPORTER = link("Can the picture be trusted?", f"/d/kimono-exporter?{KEPT}")
@@ -174,10 +187,11 @@ def timeline() -> Panel:
     """The twenty that are worst at the end of the range, over the range."""
     at_the_end = f"topk(20, max by (job, tenant_id) ({score(at='@ end()')}))"
     worst_of_each = f"max by (job, tenant_id, {NAMES}) ({rank()}) and on (job, tenant_id) {at_the_end}"
+    quiet = words_alone(rank(at="@ end()"), "tenant_name", WELL)
     return states(
         "The twenty worst, over time",
         "When did it begin, and for all at once? A line has the colour of the worst that is wrong with the tenant.",
-        [query(or_words(worst_of_each, "tenant_name", WELL), "{{tenant_name}}")],
+        [query(f"{worst_of_each} or {quiet}", "{{tenant_name}}")],
         RANK_TEXTS,
         nothing="nothing",
     )

@@ -20,8 +20,9 @@ from exporter.simulator.storybook import read
 HERE = Path(__file__).parent
 RULES = HERE.parent.parent / "alerts" / "kimono.rules.yaml"
 STORIES = HERE / "stories.yaml"
-# Rollovers further ahead than a story plans them: the tenant's place, and how many days after the end its window opens.
-PLANNED = {17: 1.5, 19: 10, 21: 20, 23: 45}
+# Rollovers as they should be, of which no story knows: the tenant's place, and how many days after the end its window
+# opens and closes.
+PLANNED = {10: (-11, 0.5), 15: (-10, 1.5), 16: (-9, 4), 17: (1.5, 15), 19: (10, 24), 21: (20, 34), 23: (45, 59)}
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,9 @@ def fill(size: Size, folder: Path, *, progress: bool = False) -> engine.Evaluate
     book = replace(book, starts=book.ends - size.days * DAY, tenants=size.simulated)
 
     def prepare(simulator: Simulator) -> None:
-        for place, days in PLANNED.items():
-            opens = book.ends + days * DAY
-            simulator.world.life(simulator.tenants()[place].id).plan_rollover(opens, opens + 14 * DAY)
+        for place, (opens, closes) in PLANNED.items():
+            life = simulator.world.life(simulator.tenants()[place].id)
+            life.plan_rollover(book.ends + opens * DAY, book.ends + closes * DAY)
 
     with tempfile.TemporaryDirectory(prefix="dashboards-") as built:
         rules = engine.started(engine.build(Path(built)), RULES, f"{size.rules}s", folder, copies=size.copies)
