@@ -188,13 +188,15 @@ def timeline() -> Panel:
     at_the_end = f"topk(20, max by (job, tenant_id) ({score(at='@ end()')}))"
     worst_of_each = f"max by (job, tenant_id, {NAMES}) ({rank()}) and on (job, tenant_id) {at_the_end}"
     quiet = words_alone(rank(at="@ end()"), "tenant_name", WELL)
-    return states(
+    panel = states(
         "The twenty worst, over time",
         "When did it begin, and for all at once? A line has the colour of the worst that is wrong with the tenant.",
         [query(f"{worst_of_each} or {quiet}", "{{tenant_name}}")],
         RANK_TEXTS,
         nothing="nothing",
     )
+    # A fleet of 10,000 has thousands of problems to look through at each step.
+    return panel.interval("5m")
 
 
 def outcomes() -> Panel:
