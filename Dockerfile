@@ -6,9 +6,9 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=igno
 # Requirements first: they change less often than the code, and their layer is kept.
 COPY requirements.txt requirements-build.txt ./
 RUN python -m venv --without-pip /opt/kimono-exporter
-RUN pip --python /opt/kimono-exporter install --require-hashes -r requirements.txt
+RUN pip --python /opt/kimono-exporter install --no-deps --require-hashes -r requirements.txt
 # What builds the package stays in this stage.
-RUN pip install --require-hashes -r requirements-build.txt
+RUN pip install --no-deps --require-hashes -r requirements-build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY exporter ./exporter
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist .

@@ -6,6 +6,9 @@ ARGS ?=
 
 RULES := $(wildcard alerts/*.rules.yaml)
 PIP := .venv/bin/python -m pip --quiet --disable-pip-version-check --no-input
+# The files name everything there is to install. Left to look for more, pip takes `coverage[toml]` for another package
+# than the pinned `coverage`, finds a newer version of it, and has no hash for that.
+PIP_LOCKED := $(PIP) install --no-deps --require-hashes
 # pip says a lot when something goes wrong: it stays in a file, and one line says what to do.
 INSTALL_LOG := .venv/install.log
 
@@ -83,13 +86,13 @@ clean: ## remove .venv and everything else that can be made again
 # What it takes to run. The package itself is linked, not copied: an edit needs no new installation.
 .venv/.run: requirements.txt requirements-build.txt pyproject.toml | .venv/bin/python
 	@echo "Installing what the exporter needs (requirements.txt)"
-	@$(PIP) install --require-hashes -r requirements-build.txt -r requirements.txt >$(INSTALL_LOG) 2>&1 || $(call not_installed,requirements.txt)
+	@$(PIP_LOCKED) -r requirements-build.txt -r requirements.txt >$(INSTALL_LOG) 2>&1 || $(call not_installed,requirements.txt)
 	@$(PIP) install --no-deps --no-build-isolation --editable . >$(INSTALL_LOG) 2>&1 || $(call not_installed,the exporter itself)
 	@touch $@
 
 .venv/.dev: requirements-dev.txt .venv/.run
 	@echo "Installing what checks and tests need (requirements-dev.txt)"
-	@$(PIP) install --require-hashes -r requirements-dev.txt >$(INSTALL_LOG) 2>&1 || $(call not_installed,requirements-dev.txt)
+	@$(PIP_LOCKED) -r requirements-dev.txt >$(INSTALL_LOG) 2>&1 || $(call not_installed,requirements-dev.txt)
 	@touch $@
 
 define not_installed
