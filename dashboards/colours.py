@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 BAD, WARN, NOTE, MEANT, GOOD, UNKNOWN = "red", "orange", "yellow", "blue", "green", "#8e8e8e"
+# Known, and nothing to look at: to be told from a gap, in which nothing is known.
+FAINT = "rgba(142, 142, 142, 0.2)"
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from grafana_foundation_sdk.models.dashboard import FieldColorModeId
 
 from dashboards.colours import ALERT_TEXTS, BAD, GOOD, MEANT, NOTE, REASONS, UNKNOWN, WARN
 from dashboards.frame import TO_RUNBOOK, TO_TENANT, Row, dashboard, instances, shaded
-from dashboards.panels import MOMENT, SECONDS, Column, Panel, fixed, lines, number, query, rows, states
-from dashboards.queries import JOB, alerts, named, ranked
+from dashboards.panels import MOMENT, SECONDS, Column, Panel, Property, fixed, lines, number, query, rows, states
+from dashboards.queries import ANY_JOB, JOB, alerts, named, ranked
 
 UID = "kimono-exporter"
 CHOSEN = f'{JOB},instance=~"$instance"'
@@ -25,6 +25,10 @@ REQUESTS = f"rate(kimono_exporter_api_requests_total{{{CHOSEN}}}[$__rate_interva
 REFUSALS = f'rate(kimono_exporter_api_requests_total{{{CHOSEN},code="429"}}[$__rate_interval])'
 # Seconds waited in a second: how many requests stand in line.
 WAITING = f"rate(kimono_exporter_rate_limit_wait_seconds_total{{{CHOSEN}}}[$__rate_interval])"
+LIMIT = f"kimono_exporter_rate_limit_requests_per_second{{{CHOSEN}}}"
+ALLOWED = f"kimono_exporter_rate_limit_allowed_requests_per_second{{{CHOSEN}}}"
+# Each exporter has a budget of its own.
+USED = f"sum by (job, instance) ({REQUESTS}) / on (job, instance) {LIMIT}"
 BUCKETS = f"rate(kimono_exporter_api_request_duration_seconds_bucket{{{CHOSEN}}}[$__rate_interval])"
 SEEN = f"max by (job, tenant_id, collector) (kimono_collector_last_success_timestamp_seconds{{{CHOSEN}}})"
 FAILURES = f"kimono_tenant_failure_info{{{CHOSEN}}}"
@@ -33,7 +37,7 @@ FAILING = f"group by (job, tenant_id, collector) ({FAILURES})"
 ABOUT_US = (
     "KimonoExporterDown|KimonoDiscoveryFailing|KimonoPollingBehind|KimonoApiThrottled|KimonoManyTenantsUnreachable"
 )
-OURS = f'{JOB},alertname=~"{ABOUT_US}"'
+OURS = f'{ANY_JOB},alertname=~"{ABOUT_US}"'
 
 # Neither good nor bad: colours that mean no state, the same for a collector and for what it asks.
 COLLECTORS = {
@@ -88,8 +92,8 @@ def build() -> Dashboard:
             Row(6, [(17, exporters()), (7, discovered())]),
             Row(8, [(12, by_code()), (12, by_endpoint())], "What is asked of the API"),
             Row(8, [(12, latency()), (12, latency_by_endpoint())]),
-            Row(8, [(8, refused()), (8, waiting()), (8, retries())]),
-            Row(8, [(8, tokens()), (8, invalid()), (8, given_up())]),
+            Row(8, [(8, budget()), (8, waiting()), (8, refused())]),
+            Row(8, [(6, retries()), (6, tokens()), (6, invalid()), (6, given_up())]),
             Row(8, [(8, memory()), (8, processor()), (8, event_loop())], "The processes, each by itself"),
             Row(8, [(8, files()), (8, running()), (8, scraped())]),
         ],
@@ -108,7 +112,7 @@ def watching() -> list[tuple[int, Panel]]:
 
 def holding_back() -> list[tuple[int, Panel]]:
     """Who can't be read, and what makes the rest late."""
-    return [(6, _cannot_be_read()), (6, _poll_lag()), (6, _refused()), (6, _waiting())]
+    return [(6, _cannot_be_read()), (6, _poll_lag()), (6, _refused()), (6, _budget_used())]
 
 
 def _exporters_up() -> Panel:
@@ -195,14 +199,15 @@ def _refused() -> Panel:
     return panel.interval("20m")
 
 
-def _waiting() -> Panel:
+def _budget_used() -> Panel:
     panel = number(
-        "Waiting",
-        "How many requests stand in line for the budget, on average, with the exporter where it is worst. As many as "
-        "api.concurrency: all of api.rate_limit is used. That is bad only if the poll lag grows.",
-        f"max({WAITING}) and on () {BUILD}",
-        steps=[(None, GOOD), (1, NOTE)],
-        decimals=1,
+        "Budget used",
+        "Share of api.rate_limit that was lately sent, by the exporter where it is most. All of it is bad only if the "
+        "poll lag grows: then raise api.rate_limit if the vendor allows it, or lengthen intervals.",
+        f"max({USED})",
+        unit="percentunit",
+        steps=[(None, GOOD), (0.9, NOTE)],
+        decimals=0,
         nothing="No data",
     )
     return panel.interval("20m")
@@ -291,7 +296,7 @@ def freshness() -> Panel:
             f"count by (collector) ({FAILING}) or 0 * {lag}",
         ],
         [
-            Column("collector", "Collector", width=100),
+            Column("collector", "Collector"),
             Column("Value #A", "Half", unit=SECONDS, width=80, steps=old, coloured=True),
             Column("Value #B", "95 %", unit=SECONDS, width=85, steps=old, coloured=True),
             Column(
@@ -443,6 +448,22 @@ def refused() -> Panel:
     return panel.axis_soft_max(0.1)
 
 
+def budget() -> Panel:
+    """How much of the budget is used, and how much of it may be."""
+    may = f"min({ALLOWED} / {LIMIT})"
+    panel = lines(
+        "Budget used",
+        "Share of api.rate_limit that each exporter sends. The yellow line is what may be sent: it falls when the API "
+        "refuses with 429, is 0 while it has asked to wait, and comes back by itself.",
+        [query(USED, "{{instance}}"), query(may, "may be sent", "B")],
+        unit="percentunit",
+        nothing="No request",
+        decimals=0,
+    )
+    panel.override_by_name("may be sent", [fixed(NOTE), Property("custom.fillOpacity", 0)])
+    return panel.axis_soft_max(1)
+
+
 def waiting() -> Panel:
     """Whether the budget is used up."""
     return _each(
@@ -485,7 +506,7 @@ def invalid() -> Panel:
     """What the exporter could not make sense of."""
     fields = f"rate(kimono_exporter_invalid_fields_total{{{CHOSEN}}}[$__rate_interval])"
     panel = lines(
-        "Fields that could not be read, an hour",
+        "Unreadable fields, an hour",
         "What they would say is missing. A new one, or a step up: the API has changed, and the exporter has to follow.",
         [
             query(
@@ -503,7 +524,7 @@ def given_up() -> Panel:
     """What the exporter never got to see."""
     lists = f"rate(kimono_exporter_lists_truncated_total{{{CHOSEN}}}[$__rate_interval])"
     lost = f"rate(kimono_exporter_ingestions_lost_total{{{CHOSEN}}}[$__rate_interval])"
-    return lines(
+    panel = lines(
         "Given up, an hour",
         "Lists that the server never ended: their poll fails, ask the hub. Ingestions that ended unseen: their "
         "outcome is not counted; shorten the interval of ingestions if they are many.",
@@ -516,6 +537,7 @@ def given_up() -> Panel:
         colours={"lists": ("lists without an end", BAD), "ingestions": ("ingestions that ended unseen", NOTE)},
         nothing="Nothing was given up",
     )
+    return panel.axis_soft_max(1)
 
 
 def memory() -> Panel:
@@ -547,7 +569,7 @@ def event_loop() -> Panel:
         "CPU limit.",
         f"max by (job, instance) (kimono_exporter_event_loop_lag_seconds{{{CHOSEN}}})",
         unit=SECONDS,
-    )
+    ).axis_soft_max(0.1)
 
 
 def files() -> Panel:

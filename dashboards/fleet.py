@@ -193,7 +193,8 @@ def timeline() -> Panel:
         "When did it begin, and for all at once? A line has the colour of the worst that is wrong with the tenant.",
         [query(f"{worst_of_each} or {quiet}", "{{tenant_name}}")],
         RANK_TEXTS,
-        nothing="nothing",
+        nothing="nothing, or not watched",
+        room=360,
     )
     # A fleet of 10,000 has thousands of problems to look through at each step.
     return panel.interval("5m")

@@ -18,6 +18,8 @@ from dashboards.colours import UNKNOWN
 SOURCE = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
 # Text in a panel that has nothing to show because nothing is wrong.
 NOTHING = "None"
+# In a number that is not even 0, because nobody is watched.
+UNWATCHED = "Not watched"
 # Duration in seconds, and moments in milliseconds, as Grafana calls these units.
 SECONDS, MOMENT = "s", "dateTimeAsIsoNoDateIfToday"
 
@@ -86,7 +88,7 @@ def number(
     texts: Meanings | None = None,
     decimals: int | None = None,
     goes_to: dict[str, Any] | None = None,
-    nothing: str = NOTHING,
+    nothing: str = UNWATCHED,
 ) -> stat.Panel:
     """One number, as it is now. Its background has the colour of the step that it has reached."""
     panel: stat.Panel = _common(stat.Panel(), title, description, unit)
@@ -135,6 +137,7 @@ class Column:
             "mappings": [one.to_json() for one in meanings(self.texts)] if self.texts else None,
             "thresholds": thresholds(self.steps).build().to_json() if self.steps else None,
             "custom.cellOptions": self._cell(),
+            "custom.align": "left" if self.texts and not self.unit else None,  # words, whatever stands for them
             "links": [self.goes_to] if self.goes_to else None,
             "custom.hidden": True if self.hidden else None,
             "noValue": self.nothing,
@@ -201,7 +204,7 @@ def lines(
     bars = style == common.GraphDrawStyle.BARS
     panel: timeseries.Panel = _common(timeseries.Panel(), title, description, unit)
     panel.targets(list(targets)).min(0).no_value(nothing)
-    panel.line_width(0 if bars else 1).fill_opacity(80 if bars else 40 if stacked else 10)
+    panel.line_width(0 if bars or stacked else 1).fill_opacity(80 if bars or stacked else 10)
     panel.draw_style(style).show_points(common.VisibilityMode.AUTO).point_size(5)
     if interval:
         panel.interval(interval)
@@ -247,14 +250,20 @@ def states(
     *,
     nothing: str = NOTHING,
     names: Mapping[str, str] | None = None,
+    room: int = 0,
 ) -> statetimeline.Panel:
-    """What was so, and when: a line each, at most 20 to a page. `names` maps series' names to texts."""
+    """What was so, and when: a line each, at most 20 to a page. `names` maps series' names to texts.
+
+    `room` is that of the names, in pixels: Grafana cuts the beginning of long ones if it is left to choose.
+    """
     panel: statetimeline.Panel = _common(statetimeline.Panel(), title, description, "none")
     panel.targets(list(targets)).mappings(meanings(texts)).no_value(nothing)
     panel.show_value(common.VisibilityMode.NEVER).merge_values(merge_values=True).row_height(0.8).line_width(0)
     panel.fill_opacity(85).per_page(20).legend(_legend()).tooltip(_tooltip())
     # By thresholds Grafana would show those in place of the meanings.
     panel.color_scheme(builders.FieldColor().mode(models.FieldColorModeId.FIXED).fixed_color(UNKNOWN))
+    if room:
+        panel.axis_width(room)
     for name, text in (names or {}).items():
         panel.override_by_name(name, [Property("displayName", text)])
     return panel

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 NAMES = "tenant_name, account_name, integration"
 JOB = 'job=~"$job"'
+# Of alerts: that there is no exporter at all is told without a job.
+ANY_JOB = 'job=~"$job|"'
 # On series that carry a tenant's names.
 CHOSEN = f'{JOB},account_name=~"$account",integration=~"$integration"'
 # On the dashboard of one tenant.
@@ -67,7 +69,7 @@ def words_alone(series: str, label: str, words: str, where: str = CHOSEN) -> str
     return f'label_replace({watched(where)} unless on () group({series}), "{label}", "{words}", "", "")'
 
 
-def alerts(where: str = JOB) -> str:
+def alerts(where: str = ANY_JOB) -> str:
     """The alerts of these rules that are firing."""
     return f'ALERTS{{alertname=~"Kimono.+",alertstate="firing",{where}}}'
 

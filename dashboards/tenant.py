@@ -12,6 +12,7 @@ from dashboards.colours import (
     ALERT_TEXTS,
     AUTH_STATES,
     BAD,
+    FAINT,
     GOOD,
     MEANT,
     MODES,
@@ -45,7 +46,7 @@ from dashboards.panels import (
     rows,
     states,
 )
-from dashboards.queries import JOB, NAMES, TENANT, alerts, or_words, problems, rank, ranked, score
+from dashboards.queries import ANY_JOB, NAMES, TENANT, alerts, or_words, problems, rank, ranked, score
 
 UID = "kimono-tenant"
 TO_FLEET = link(
@@ -56,6 +57,8 @@ TO_ROLLOVERS = link(
 )
 TO_EXPORTER = link("Can the picture be trusted?", f"/d/kimono-exporter?{KEPT}")
 
+# A row of a table that would have none: Grafana leaves one of several queries blank.
+NONE = "None, or not read"
 FINAL = "|".join(OUTCOMES)
 ONE_SCHEDULE = "job, tenant_id, schedule_id"
 ONE_ROLLOVER = "job, tenant_id, rollover_id"
@@ -260,7 +263,7 @@ def wrong() -> Panel:
 
 def firing() -> Panel:
     """Whom somebody was told of: its own alerts, and those about everything."""
-    concerned = alerts(f'{JOB},tenant_id=~"${{tenant:regex}}|"')
+    concerned = alerts(f'{ANY_JOB},tenant_id=~"${{tenant:regex}}|"')
     about = f'label_replace({concerned}, "about", "the fleet", "tenant_id", "")'
     about = f'label_replace({about}, "about", "this tenant", "tenant_id", ".+")'
     return rows(
@@ -295,7 +298,7 @@ NIGHTS = {
     3: ("Late", NOTE),
     2: ("Paused or changed", "light-blue"),
     1: ("To come, or not read", UNKNOWN),
-    0: ("Nothing was due", "rgba(142, 142, 142, 0.3)"),
+    0: ("Nothing was due", FAINT),
 }
 
 
@@ -380,11 +383,11 @@ def flags() -> Panel:
         "Modes",
         "What paused it. A gap is a time at which it could not be read.",
         [query(f"max by (flag) (kimono_tenant_state{{{TENANT}}})", "{{flag}}")],
-        {"1": ("On", UNKNOWN), "0": ("Off", "transparent")},
+        {"1": ("On", UNKNOWN), "0": ("Off", FAINT)},
         nothing="Not known",
     )
     for flag, (text, colour) in MODES.items():
-        texts = meanings({"1": ("On", colour), "0": ("Off", "transparent")})
+        texts = meanings({"1": ("On", colour), "0": ("Off", FAINT)})
         panel.override_by_name(
             flag, [Property("displayName", text), Property("mappings", [one.to_json() for one in texts])]
         )
@@ -437,7 +440,7 @@ def schedules() -> Panel:
         "Hours and days are UTC's, so that local times move with the clocks. Started says nothing about how it ended. "
         "Due before it was last started: it ran.",
         [
-            f"group by (schedule_id, schedule_type, hour, days) (kimono_schedule_info{{{TENANT}}})",
+            or_words(_written(), "schedule_type", NONE, TENANT),
             _schedule("kimono_schedule_enabled"),
             f"{executed} * 1000",
             f"time() - {executed}",
@@ -446,9 +449,9 @@ def schedules() -> Panel:
             f"{following} - time()",
         ],
         [
-            Column("schedule_type", "Type", width=110),
+            Column("schedule_type", "Type"),
             Column("hour", "Hour (UTC)", width=95),
-            Column("days", "Days", texts={"": ("every day", "text")}),
+            Column("days", "Days"),
             Column("Value #B", "On", width=60, texts={"1": ("yes", GOOD), "0": ("no", UNKNOWN)}, coloured=True),
             Column("Value #C", "Last started", unit=MOMENT, width=155),
             Column("Value #D", "Ago", unit=SECONDS, width=90),
@@ -458,8 +461,13 @@ def schedules() -> Panel:
         ],
         dropped=["schedule_id", "Value #A"],
         sort=[("Type", False)],
-        nothing="No schedule, or not read",
     )
+
+
+def _written() -> str:
+    """The schedules. A label that is empty is none, and would be no column."""
+    info = f"group by (schedule_id, schedule_type, hour, days) (kimono_schedule_info{{{TENANT}}})"
+    return f'label_replace({info}, "days", "every day", "days", "")'
 
 
 def _schedule(family: str) -> str:
@@ -468,6 +476,7 @@ def _schedule(family: str) -> str:
 
 def rollovers() -> Panel:
     """Its windows, and what came of them."""
+    planned = f"group by (rollover_id, rollover_name, rollover_type) (kimono_rollover_info{{{TENANT}}})"
     start = _rollover("kimono_rollover_start_timestamp_seconds")
     end = _rollover("kimono_rollover_end_timestamp_seconds")
     return rows(
@@ -475,7 +484,7 @@ def rollovers() -> Panel:
         "Within a window it is paused, as planned. Begun and still upcoming, or over and still in rollover: ask the "
         "hub. Times in minus are past.",
         [
-            f"group by (rollover_id, rollover_name, rollover_type) (kimono_rollover_info{{{TENANT}}})",
+            or_words(planned, "rollover_name", NONE, TENANT),
             f"group by (rollover_id, status) (kimono_rollover_status{{{TENANT}}})",
             f"{start} * 1000",
             f"{start} - time()",
@@ -497,7 +506,6 @@ def rollovers() -> Panel:
         ],
         dropped=["rollover_id", "Value #A", "Value #B", "Value #H"],
         sort=[("Start", True)],
-        nothing="No rollover, or not read",
     )
 
 

@@ -50,6 +50,8 @@ class Exporter:
         )
         self.poller = Poller(self.client, self.store, self.telemetry, clock)
         self.telemetry.report_lag(self.poller.lags)
+        budget = self.client.budget
+        self.telemetry.report_budget(lambda: budget.full_rate, lambda: budget.allowed)
         self._settings = settings
         self._configure()
 

@@ -35,6 +35,8 @@ _LATENCIES = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _EOF = b"# EOF\n"
 
 Lags = Callable[[], dict[str, float]]
+# Requests a second.
+Rate = Callable[[], float]
 
 
 REQUESTS = Family(
@@ -52,6 +54,14 @@ DURATIONS = Family(
 RETRIES = Family("kimono_exporter_api_retries_total", "counter", "Calls tried again, by what went wrong.", ("reason",))
 TOKENS = Family("kimono_exporter_token_requests_total", "counter", "Tokens asked for, by outcome.", ("outcome",))
 WAITED = Family("kimono_exporter_rate_limit_wait_seconds_total", "counter", "Time that requests waited for the budget.")
+RATE_LIMIT = Family(
+    "kimono_exporter_rate_limit_requests_per_second", "gauge", "The budget as it is set: the most requests a second."
+)
+ALLOWED = Family(
+    "kimono_exporter_rate_limit_allowed_requests_per_second",
+    "gauge",
+    "Requests a second that may be sent now: fewer than the budget after a 429, 0 while the API has asked to wait.",
+)
 POLLS = Family(
     "kimono_exporter_polls_total",
     "counter",
@@ -84,7 +94,10 @@ LOOP_LAG = Family(
 BUILD = Family(
     "kimono_exporter_build_info", "gauge", "The exporter's own version; always 1.", ("version", "python_version")
 )
-FAMILIES = (BUILD, REQUESTS, DURATIONS, RETRIES, TOKENS, WAITED, POLLS, LAG, INVALID, TRUNCATED, LOOP_LAG)
+FAMILIES = (
+    *(BUILD, REQUESTS, DURATIONS, RETRIES, TOKENS, WAITED, RATE_LIMIT, ALLOWED),
+    *(POLLS, LAG, INVALID, TRUNCATED, LOOP_LAG),
+)
 
 
 class Telemetry:
@@ -100,6 +113,8 @@ class Telemetry:
         self._retries = _counter(RETRIES, registry)
         self._tokens = _counter(TOKENS, registry)
         self._waited = _counter(WAITED, registry)
+        self._rate_limit = Gauge(RATE_LIMIT.name, RATE_LIMIT.help, registry=registry)
+        self._allowed = Gauge(ALLOWED.name, ALLOWED.help, registry=registry)
         self._polls = _counter(POLLS, registry)
         self._invalid = _counter(INVALID, registry)
         self._truncated = _counter(TRUNCATED, registry)
@@ -114,6 +129,11 @@ class Telemetry:
     def report_lag(self, lags: Lags) -> None:
         """From now on, show these seconds by collector as `kimono_exporter_poll_lag_seconds`."""
         self.registry.register(_PollLag(lags))
+
+    def report_budget(self, limit: Rate, allowed: Rate) -> None:
+        """From now on, show these as the requests a second that are set, and those that may be sent now."""
+        self._rate_limit.set_function(limit)
+        self._allowed.set_function(allowed)
 
     def page(self, *, openmetrics: bool, process: bool = True) -> bytes:
         """The exporter's own part of the page, without OpenMetrics' closing line.

@@ -17,6 +17,7 @@ def after_everything() -> Telemetry:
     """Telemetry that has seen each kind of event, some of them twice."""
     telemetry = Telemetry()
     telemetry.report_lag(lambda: {"state": 1.5, "ingestions": 0.0})
+    telemetry.report_budget(lambda: 20.0, lambda: 2.5)
     telemetry.request("/ingestions/{id}", "200", 0.2)
     telemetry.request("/ingestions/{id}", "200", 40.0)
     telemetry.request("/ingestions/{id}", "timeout", 30.0)
@@ -51,6 +52,8 @@ def test_each_event_is_counted_under_its_labels() -> None:
         ("kimono_exporter_api_retries_total", "throttled"): 1,
         ("kimono_exporter_token_requests_total", "success"): 1,
         ("kimono_exporter_rate_limit_wait_seconds_total",): 0.75,
+        ("kimono_exporter_rate_limit_requests_per_second",): 20,
+        ("kimono_exporter_rate_limit_allowed_requests_per_second",): 2.5,
         ("kimono_exporter_lists_truncated_total", "/tenants"): 1,
         ("kimono_exporter_invalid_fields_total", "/tenant/schedules", "metadata.created"): 1,
         ("kimono_exporter_polls_total", "state", "success"): 1,
@@ -102,6 +105,15 @@ def test_the_lag_of_polls_is_asked_for_at_each_page() -> None:
     assert values(telemetry)[("kimono_exporter_poll_lag_seconds", "state")] == 1
     lags["state"] = 7.0
     assert values(telemetry)[("kimono_exporter_poll_lag_seconds", "state")] == 7
+
+
+def test_the_budget_is_asked_for_at_each_page() -> None:
+    telemetry, rates = Telemetry(), {"limit": 20.0, "allowed": 20.0}
+    telemetry.report_budget(lambda: rates["limit"], lambda: rates["allowed"])
+    rates |= {"limit": 50.0, "allowed": 0.0}
+    seen = values(telemetry)
+    assert seen[("kimono_exporter_rate_limit_requests_per_second",)] == 50
+    assert seen[("kimono_exporter_rate_limit_allowed_requests_per_second",)] == 0
 
 
 def test_the_loop_lag_is_the_longest_of_the_last_minute() -> None:

@@ -33,7 +33,7 @@ class Budget:
 
     @property
     def rate(self) -> float:
-        """Requests a second that may go out now."""
+        """Requests a second at which they go out, but for a hold."""
         return self.full_rate * self._share
 
     @property
@@ -44,6 +44,11 @@ class Budget:
     def hold(self) -> float:
         """Seconds until anything may go out at all."""
         return max(0.0, self._held_until - self._clock.monotonic())
+
+    @property
+    def allowed(self) -> float:
+        """Requests a second that may go out now: none while the server has asked to wait."""
+        return 0.0 if self.hold else self.rate
 
     async def take(self) -> float:
         """Wait for a place; gives the seconds waited."""

@@ -96,13 +96,14 @@ def test_retry_after_holds_everything_back_those_already_waiting_too() -> None:
         await asyncio.sleep(0.5)
         budget.throttled(30)
         assert budget.hold == 30
+        assert budget.allowed == 0
         new = asyncio.create_task(take_at(budget))
         moments = sorted([await task for task in [*waiting, new]])
         assert moments[0] == 0
         assert moments[1] >= 30.5
         assert all(later - earlier >= 1 - TINY for earlier, later in pairwise(moments))
         assert budget.hold == 0
-        assert budget.rate == 1
+        assert budget.rate == budget.allowed == 1
 
     run_virtual(scenario())
 
@@ -130,7 +131,7 @@ def test_a_bare_429_halves_the_rate_which_recovers_slowly() -> None:
     async def scenario() -> None:
         budget = Budget(20, virtual_clock())
         budget.throttled(None)
-        assert budget.rate == 10
+        assert budget.rate == budget.allowed == 10
         moments = await leave(budget, 11)
         assert most_in_a_second(moments) <= 11
         await asyncio.sleep(75 - now())

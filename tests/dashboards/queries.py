@@ -15,6 +15,8 @@ from tests.dashboards.results import METRICS, RATES, Follower, Result
 Node = TypeVar("Node", bound=promql.Expr)
 
 CHOSEN_JOB = ("job", promql.MatchOp.Re, "$job")
+# An alert that there is no exporter has no job.
+ANY_JOB = ("job", promql.MatchOp.Re, "$job|")
 CHOSEN_TENANT = ("tenant_id", promql.MatchOp.Equal, "$tenant")
 # Rows of tenants that are there only while something is up.
 SPARSE = {
@@ -49,7 +51,10 @@ def each_selector_has_the_chosen_job(board: Board) -> Iterator[str]:
     """But for what has no job, as thresholds, and the variable that offers the jobs."""
     for one in board.asked:
         for selector in nodes(one, promql.VectorSelector):
-            if one.where != "$job" and "job" in METRICS[selector.name].labels and CHOSEN_JOB not in matchers(selector):
+            if one.where == "$job" or "job" not in METRICS[selector.name].labels:
+                continue
+            allowed = [CHOSEN_JOB, ANY_JOB] if selector.name.startswith("ALERTS") else [CHOSEN_JOB]
+            if not any(each in allowed for each in matchers(selector)):
                 yield f'{one.where}: {selector.name} has no job=~"$job"'
 
 

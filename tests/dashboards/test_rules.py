@@ -83,6 +83,12 @@ def test_an_alert_leads_to_a_dashboard_that_shows_it(rule: dict[str, Any]) -> No
     assert any(_selects(each, rule["alert"]) for each in selected)
 
 
+@pytest.mark.parametrize("uid", ["kimono-exporter", "kimono-fleet", "kimono-tenant"])
+def test_that_there_is_no_exporter_at_all_is_shown_though_it_has_no_job(uid: str) -> None:
+    selected = [matchers(each) for one in BOARDS[uid].asked for each in nodes(one, promql.VectorSelector)]
+    assert any(_selects(each, "KimonoExporterDown") and queries.ANY_JOB in each for each in selected)
+
+
 def _selects(asked: list[tuple[str, promql.MatchOp, str]], alert: str) -> bool:
     patterns = [value for name, how, value in asked if name == "alertname" and how == promql.MatchOp.Re]
     return bool(patterns) and all(re.fullmatch(pattern, alert) for pattern in patterns)
@@ -162,6 +168,7 @@ BREAKS: list[tuple[Rule, Change]] = [
     ),
     (queries.each_selector_has_the_chosen_job, asks("max(kimono_up)")),
     (queries.each_selector_has_the_chosen_job, asks('max(kimono_up{job="$job"})')),
+    (queries.each_selector_has_the_chosen_job, asks('max(kimono_up{job=~"$job|"})')),
     (
         queries.each_selector_has_the_chosen_job,
         puts("label_values(kimono:tenant:info, account_name)", *("templating", "list", 2), *("query", "query")),
