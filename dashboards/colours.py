@@ -49,8 +49,13 @@ RANKS = {3: ("critical", BAD), 2: ("warning", WARN), 1: ("info", MEANT)}
 
 # What a table or timeline says if no tenant, or not this one, has a problem.
 WELL = "Nothing is wrong"
+# What they, and numbers that are not even 0, say where nobody watches.
+UNWATCHED = "Not watched"
 # The problems and the ranks of a table, with what it says of none.
-PROBLEM_TEXTS = {one.name: (one.text, one.colour) for one in PROBLEMS} | {WELL: (WELL, GOOD)}
+PROBLEM_TEXTS = {one.name: (one.text, one.colour) for one in PROBLEMS} | {
+    WELL: (WELL, GOOD),
+    UNWATCHED: (UNWATCHED, UNKNOWN),
+}
 RANK_TEXTS = {str(rank): RANKS[rank] for rank in sorted(RANKS, reverse=True)} | {"0": ("nothing", GOOD)}
 
 # The label `rank` of alerts, as `queries.ranked` makes it.

@@ -515,7 +515,7 @@ def invalid() -> Panel:
         ],
         style=GraphDrawStyle.BARS,
         interval="15m",
-        nothing="Every field could be read",
+        nothing="None",
     )
     return _in_shades(panel, NOTE)
 
@@ -535,7 +535,7 @@ def given_up() -> Panel:
         style=GraphDrawStyle.BARS,
         interval="15m",
         colours={"lists": ("lists without an end", BAD), "ingestions": ("ingestions that ended unseen", NOTE)},
-        nothing="Nothing was given up",
+        nothing="None",
     )
     return panel.axis_soft_max(1)
 

@@ -27,6 +27,7 @@ from dashboards.queries import (
     alerts,
     count,
     modes,
+    or_unwatched,
     or_words,
     problems,
     rank,
@@ -117,7 +118,7 @@ def worst() -> Panel:
         "What is wrong, the worst first",
         "The 50 worst problems. Alerts may wait a while before they tell. Click a tenant to see what happened.",
         [
-            or_words(f"{rank()} and {chosen}", "problem", WELL),
+            or_unwatched(or_words(f"{rank()} and {chosen}", "problem", WELL), "problem"),
             f"{problems()} * 1000 and {chosen}",
             f"time() - {problems()} and {chosen}",
         ],
@@ -131,7 +132,7 @@ def worst() -> Panel:
             ),
             Column("tenant_name", "Tenant", goes_to=TO_TENANT, wrapped=True),
             Column("account_name", "Account", wrapped=True),
-            Column("integration", "Integration", width=135),
+            Column("integration", "Integration", width=150),
             Column("problem", "What is wrong", width=190, texts=PROBLEM_TEXTS),
             Column("Value #B", "Since", unit=MOMENT, width=155),
             Column("Value #C", "For", unit=SECONDS, width=90),
@@ -166,7 +167,7 @@ def over_time() -> Panel:
         [query(f"count by (problem) ({problems()})", "{{problem}}")],
         stacked=True,
         colours={one.name: (one.text, one.colour) for one in PROBLEMS},
-        nothing="Nothing was wrong",
+        nothing="Nothing, or not watched",
         decimals=0,
     )
 
@@ -178,7 +179,7 @@ def paused() -> Panel:
         "They collect nothing, and raise no alert about syncing. Many in rollover in summer is as it should be.",
         [query(f"count by (flag) ({modes(*MODES)})", "{{flag}}")],
         colours=MODES,
-        nothing="No tenant is paused",
+        nothing="None, or not watched",
         decimals=0,
     )
 
@@ -194,7 +195,7 @@ def timeline() -> Panel:
         [query(f"{worst_of_each} or {quiet}", "{{tenant_name}}")],
         RANK_TEXTS,
         nothing="nothing, or not watched",
-        room=360,
+        room=400,
     )
     # A fleet of 10,000 has thousands of problems to look through at each step.
     return panel.interval("5m")

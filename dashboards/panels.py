@@ -13,13 +13,11 @@ from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from dashboards.colours import UNKNOWN
+from dashboards.colours import UNKNOWN, UNWATCHED
 
 SOURCE = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
 # Text in a panel that has nothing to show because nothing is wrong.
 NOTHING = "None"
-# In a number that is not even 0, because nobody is watched.
-UNWATCHED = "Not watched"
 # Duration in seconds, and moments in milliseconds, as Grafana calls these units.
 SECONDS, MOMENT = "s", "dateTimeAsIsoNoDateIfToday"
 
@@ -134,7 +132,7 @@ class Column:
         given = {
             "unit": self.unit or None,
             "custom.width": self.width or None,
-            "mappings": [one.to_json() for one in meanings(self.texts)] if self.texts else None,
+            "mappings": [one.to_json() for one in self._mappings()],
             "thresholds": thresholds(self.steps).build().to_json() if self.steps else None,
             "custom.cellOptions": self._cell(),
             "custom.align": "left" if self.texts and not self.unit else None,  # words, whatever stands for them
@@ -142,7 +140,13 @@ class Column:
             "custom.hidden": True if self.hidden else None,
             "noValue": self.nothing,
         }
-        return [Property(name, value) for name, value in given.items() if value is not None]
+        return [Property(name, value) for name, value in given.items() if value not in (None, [])]
+
+    def _mappings(self) -> list[models.ValueMapping]:
+        if not self.texts:
+            return []
+        # A word that stands for a number needs one for no number, too.
+        return [*meanings(self.texts), *([_no_value(self.nothing)] if self.coloured else [])]
 
     def _cell(self) -> dict[str, Any] | None:
         if self.coloured:

@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+from dashboards.colours import UNWATCHED
+
 NAMES = "tenant_name, account_name, integration"
 JOB = 'job=~"$job"'
 # Of alerts: that there is no exporter at all is told without a job.
@@ -62,6 +64,11 @@ def score(where: str = CHOSEN, at: str = "") -> str:
 def or_words(series: str, label: str, words: str, where: str = CHOSEN) -> str:
     """The series; if there are none, one of the value 0 that has the words in its label: a panel that is not empty."""
     return f"{series} or {words_alone(series, label, words, where)}"
+
+
+def or_unwatched(series: str, label: str) -> str:
+    """The series; if there are none, one without a number that says so in its label: a table that is not blank."""
+    return f'{series} or on () label_replace(vector(NaN), "{label}", "{UNWATCHED}", "", "")'
 
 
 def words_alone(series: str, label: str, words: str, where: str = CHOSEN) -> str:

@@ -30,6 +30,7 @@ from dashboards.queries import (
     count,
     modes,
     named,
+    or_unwatched,
     or_words,
     problems,
     rank,
@@ -181,7 +182,7 @@ def wrong() -> Panel:
         "Each has a runbook, beside. Late and stuck ones hurt on the first day of school: call the district. "
         "Click a tenant to see what happened.",
         [
-            or_words(f"({rank(where=WRONG_NOW)} and {worst})", "problem", WELL),
+            or_unwatched(or_words(f"({rank(where=WRONG_NOW)} and {worst})", "problem", WELL), "problem"),
             f"{problems(*WRONG)} * 1000 and {worst}",
             f"time() - {problems(*WRONG)} and {worst}",
         ],
@@ -353,7 +354,7 @@ def in_rollover_over_time() -> Panel:
         "Of the whole fleet, whatever account is chosen. Does it not come down when school starts? See who is stuck.",
         [query(f'sum by (flag) (kimono:tenants_paused:count{{{JOB},flag="{flag}"}})', "{{flag}}")],
         colours={flag: MODES[flag]},
-        nothing="No tenant was in a rollover",
+        nothing="None, or not watched",
         decimals=0,
     )
 
@@ -366,6 +367,6 @@ def wrong_over_time() -> Panel:
         [query(f"count by (problem) ({problems(*WRONG)})", "{{problem}}")],
         stacked=True,
         colours=WRONG_TEXTS,
-        nothing="All went as planned",
+        nothing="Nothing, or not watched",
         decimals=0,
     )

@@ -46,7 +46,7 @@ from dashboards.panels import (
     rows,
     states,
 )
-from dashboards.queries import ANY_JOB, NAMES, TENANT, alerts, or_words, problems, rank, ranked, score
+from dashboards.queries import ANY_JOB, NAMES, TENANT, alerts, or_unwatched, or_words, problems, rank, ranked, score
 
 UID = "kimono-tenant"
 TO_FLEET = link(
@@ -249,7 +249,11 @@ def wrong() -> Panel:
     return rows(
         "What is wrong, and since when",
         "Begin with the worst. What began at the same time is mostly one story.",
-        [or_words(rank(TENANT), "problem", WELL, TENANT), f"{since} * 1000", f"time() - {since}"],
+        [
+            or_unwatched(or_words(rank(TENANT), "problem", WELL, TENANT), "problem"),
+            f"{since} * 1000",
+            f"time() - {since}",
+        ],
         [
             Column("Value #A", "Severity", width=105, texts=RANK_TEXTS, coloured=True),
             Column("problem", "What is wrong", texts=PROBLEM_TEXTS),

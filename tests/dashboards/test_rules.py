@@ -197,13 +197,14 @@ BREAKS: list[tuple[Rule, Change]] = [
     (looks.it_is_fresh_and_not_for_editing, puts("5m", "refresh")),
     (looks.it_is_fresh_and_not_for_editing, puts("", "timezone")),
     (looks.it_is_fresh_and_not_for_editing, puts(True, "editable")),  # noqa: FBT003 - a value of the JSON
-    (looks.it_is_fresh_and_not_for_editing, puts("42", "schemaVersion")),
     (looks.it_leads_to_the_others, puts(False, "links", 0, "keepTime")),  # noqa: FBT003 - likewise
     (looks.it_lets_choose_the_source_and_the_jobs, puts("loki", "templating", "list", 0, "query")),
     (looks.it_lets_choose_the_source_and_the_jobs, puts(".*", "templating", "list", 1, "allValue")),
     (looks.it_lets_choose_the_source_and_the_jobs, puts(None, "templating", "list", 0)),
     (looks.variables_ask_again_when_time_changes, puts(1, "templating", "list", 1, "refresh")),
     (looks.variables_ask_again_when_time_changes, puts("", "templating", "list", 1, "label")),
+    (looks.old_grafanas_take_it, puts("39", "schemaVersion")),
+    (looks.old_grafanas_take_it, puts(42, "schemaVersion")),
     (looks.old_grafanas_take_it, puts("inControlsMenu", "links", 0, "placement")),
     (looks.old_grafanas_take_it, puts("inControlsMenu", "annotations", "list", 0, "placement")),
     (looks.old_grafanas_take_it, puts("piechart", "panels", NUMBER, "type")),
