@@ -27,7 +27,7 @@ from dashboards.queries import (
     alerts,
     count,
     modes,
-    or_unwatched,
+    or_said,
     or_words,
     problems,
     rank,
@@ -118,7 +118,7 @@ def worst() -> Panel:
         "What is wrong, the worst first",
         "The 50 worst problems. Alerts may wait a while before they tell. Click a tenant to see what happened.",
         [
-            or_unwatched(or_words(f"{rank()} and {chosen}", "problem", WELL), "problem"),
+            or_said(or_words(f"{rank()} and {chosen}", "problem", WELL), "problem"),
             f"{problems()} * 1000 and {chosen}",
             f"time() - {problems()} and {chosen}",
         ],

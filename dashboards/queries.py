@@ -66,9 +66,9 @@ def or_words(series: str, label: str, words: str, where: str = CHOSEN) -> str:
     return f"{series} or {words_alone(series, label, words, where)}"
 
 
-def or_unwatched(series: str, label: str) -> str:
-    """The series; if there are none, one without a number that says so in its label: a table that is not blank."""
-    return f'{series} or on () label_replace(vector(NaN), "{label}", "{UNWATCHED}", "", "")'
+def or_said(series: str, label: str, words: str = UNWATCHED) -> str:
+    """The series; if there are none, one without a number that has the words in its label: no panel is blank."""
+    return f'{series} or on () label_replace(vector(NaN), "{label}", "{words}", "", "")'
 
 
 def words_alone(series: str, label: str, words: str, where: str = CHOSEN) -> str:

@@ -30,7 +30,7 @@ from dashboards.queries import (
     count,
     modes,
     named,
-    or_unwatched,
+    or_said,
     or_words,
     problems,
     rank,
@@ -182,7 +182,7 @@ def wrong() -> Panel:
         "Each has a runbook, beside. Late and stuck ones hurt on the first day of school: call the district. "
         "Click a tenant to see what happened.",
         [
-            or_unwatched(or_words(f"({rank(where=WRONG_NOW)} and {worst})", "problem", WELL), "problem"),
+            or_said(or_words(f"({rank(where=WRONG_NOW)} and {worst})", "problem", WELL), "problem"),
             f"{problems(*WRONG)} * 1000 and {worst}",
             f"time() - {problems(*WRONG)} and {worst}",
         ],

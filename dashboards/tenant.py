@@ -46,7 +46,7 @@ from dashboards.panels import (
     rows,
     states,
 )
-from dashboards.queries import ANY_JOB, NAMES, TENANT, alerts, or_unwatched, or_words, problems, rank, ranked, score
+from dashboards.queries import ANY_JOB, NAMES, TENANT, alerts, or_said, or_words, problems, rank, ranked, score
 
 UID = "kimono-tenant"
 TO_FLEET = link(
@@ -217,7 +217,9 @@ def _words(title: str, description: str, expr: str, label: str, texts: Meanings,
     """The values that a label has now, as words in their colours."""
     # Two steps, so that the background is coloured: by what the label says, and grey for what nobody knows yet.
     panel = number(title, description, expr, steps=[(None, UNKNOWN), (1, UNKNOWN)], nothing=nothing)
-    panel.targets([instant(expr).legend_format(f"{{{{{label}}}}}")]).text_mode(BigValueTextMode.NAME)
+    panel.targets([instant(or_said(expr, label, nothing)).legend_format(f"{{{{{label}}}}}")]).text_mode(
+        BigValueTextMode.NAME
+    )
     for value, (text, colour) in texts.items():
         panel.override_by_name(value, [Property("displayName", text), fixed(colour)])
     return panel
@@ -226,10 +228,12 @@ def _words(title: str, description: str, expr: str, label: str, texts: Meanings,
 def identity() -> table.Panel:
     """Who it is, and the ways back."""
     shown = f"{NAMES}, integration_version, cloud_name"
+    who = f"group by ({shown}, tenant_id) (kimono_tenant_info{{{TENANT}}})"
     return rows(
         "Who it is",
         "Click the account for its other tenants, the product's name for its rollovers.",
-        [f"group by ({shown}, tenant_id) (kimono_tenant_info{{{TENANT}}})"],
+        # A label that is empty is none, and would be no column to click.
+        [f'label_replace({who}, "integration", "no product", "integration", "")'],
         [
             Column("tenant_name", "Tenant", wrapped=True),
             Column("account_name", "Account", goes_to=TO_FLEET, wrapped=True),
@@ -250,7 +254,7 @@ def wrong() -> Panel:
         "What is wrong, and since when",
         "Begin with the worst. What began at the same time is mostly one story.",
         [
-            or_unwatched(or_words(rank(TENANT), "problem", WELL, TENANT), "problem"),
+            or_said(or_words(rank(TENANT), "problem", WELL, TENANT), "problem"),
             f"{since} * 1000",
             f"time() - {since}",
         ],
