@@ -22,6 +22,7 @@ PROVISIONING = GRAFANA / "provisioning"
 CONFIGMAPS = list(yaml.safe_load_all((GRAFANA / "kubernetes-configmap.yaml").read_text(encoding="utf-8")))
 # `kubectl apply` keeps a copy of what it applied in an annotation, and annotations may have so many bytes in all.
 MOST_OF_ANNOTATIONS = 256 * 1024
+LARGEST_PICTURE = 300_000
 
 
 def test_what_is_committed_is_what_the_code_makes() -> None:
@@ -110,6 +111,16 @@ def test_grafana_finds_a_prometheus_and_knows_how_often_it_scrapes() -> None:
     example = yaml.safe_load((ROOT / "deploy" / "prometheus.example.yaml").read_text(encoding="utf-8"))
     scraped = {parse_duration(job["scrape_interval"]) for job in example["scrape_configs"]}
     assert {parse_duration(source["jsonData"]["timeInterval"])} == scraped
+
+
+@pytest.mark.parametrize("uid", BOARDS)
+def test_there_is_a_picture_of_each_that_is_quick_to_load(uid: str) -> None:
+    pages = {"docs/dashboards.md": f"](images/{uid}.png)", "README.md": f"](docs/images/{uid}.png)"}
+    for page, shown in pages.items():
+        assert shown in (ROOT / page).read_text(encoding="utf-8"), page
+    picture = ROOT / "docs" / "images" / f"{uid}.png"
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert picture.stat().st_size < LARGEST_PICTURE
 
 
 def test_the_page_tells_of_every_dashboard_and_file() -> None:
