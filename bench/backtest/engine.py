@@ -105,17 +105,19 @@ def _note(line: Mapping[str, Any], evaluated: Evaluated) -> None:
 
 
 @contextmanager
-def started(built: Path, rules: Path, interval: str, data: Path | None = None, *, copies: int = 1) -> Iterator[Engine]:
+def started(
+    built: Path, rules: Path, interval: str, data: Path | None = None, *, copies: int = 1, replicas: int = 1
+) -> Iterator[Engine]:
     """The engine at work on these rules.
 
     It evaluates them every `interval`, or as often as they say; with `data`, an empty folder, its database stays.
-    Each tenant of the recording stands for so many `copies`.
+    Each tenant of the recording stands for so many `copies`, and its exporter for so many `replicas`.
     """
     with tempfile.TemporaryDirectory(prefix="backtest-") as folder:
         database = data or Path(folder) / "data"
         output = Path(folder) / "output"
         command = [str(built), "-rules", str(rules), "-data", str(database), "-interval", interval]
-        command += ["-copies", str(copies), f"-keep={'false' if data is None else 'true'}"]
+        command += ["-copies", str(copies), "-replicas", str(replicas), f"-keep={'false' if data is None else 'true'}"]
         with output.open("w") as out:
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, text=True)
         try:

@@ -132,14 +132,17 @@ def _answered(prometheus: Prometheus, question: Question, choices: Sequence[dict
 
 
 def _asked(prometheus: Prometheus, question: Question, expr: str, end: float, scrape: int) -> Answer:
+    return _answer(question, expr, *_timed(lambda: series(prometheus, question, expr, end, scrape)))
+
+
+def series(prometheus: Prometheus, question: Question, expr: str, end: float, scrape: int) -> list[Any]:
+    """The series that Prometheus gives for a question written as `expr`. RefusedError if it gives none."""
+    if question.instant:
+        return prometheus.instant(expr, end)
     step = question.steps(scrape)
     # Grafana moves both ends of a range back to a whole step.
     since, until = ((end - ago) // step * step for ago in (question.span, 0))
-
-    def look() -> list[Any]:
-        return prometheus.instant(expr, end) if question.instant else prometheus.range(expr, since, until, step)
-
-    return _answer(question, expr, *_timed(look))
+    return prometheus.range(expr, since, until, step)
 
 
 def _answer(question: Question, expr: str, seconds: float, found: list[Any], error: str) -> Answer:

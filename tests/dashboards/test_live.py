@@ -1,17 +1,22 @@
-"""Does every query of every dashboard give data on a real Prometheus? On the small fleet; bench/ has the large one."""
+"""Does every query of every dashboard give data on a real Prometheus? And do two replicas double a number?
+
+On the small fleet; bench/ has the large one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from math import isclose, isnan
 from pathlib import Path
 
 import pytest
 
 from bench.backtest import engine
 from bench.dashboards import prometheus
-from bench.dashboards.asking import Answer, ask
-from bench.dashboards.filling import SMALL, fill
+from bench.dashboards.asking import Answer, ask, series
+from bench.dashboards.filling import SMALL, fill, fill_from, write_scrapes
 from bench.dashboards.prometheus import Prometheus
 from bench.dashboards.questions import DAY, Dashboard, Question, Variable, read, rounded
 from bench.dashboards.report import bad
@@ -21,7 +26,31 @@ from tests.contract.served import needed
 BOARDS = {path.stem: read(path) for path in sorted((Path(__file__).parents[2] / "dashboards").glob("*.json"))}
 FLEET = Question("kimono-fleet", "Made up", "A", "", instant=True, span=DAY)
 
-# The database is filled once, by one worker.
+# Half a day is enough for eleven of the thirteen problems.
+ONE_EXPORTER = replace(SMALL, days=0.5)
+TWO_EXPORTERS = replace(ONE_EXPORTER, replicas=2)
+INSTANCES = ("localhost:10120", "localhost:10120-2")
+# A tenant with more than one problem, and one whose rollover is a problem: together they have nearly all there is.
+TROUBLED = (
+    "topk(1, count by (tenant_id) (kimono:tenant_problem:timestamp_seconds))",
+    'topk(1, kimono:tenant_problem:timestamp_seconds{problem="rollover_failing"})',
+)
+# Panels of the Exporter's dashboard that add up what each replica does by itself.
+ADDED_UP = {
+    "Exporters",
+    "Polls a minute, by outcome",
+    "Requests a second, by answer",
+    "Requests a second, by endpoint",
+    "Calls tried again, an hour",
+    "Tokens asked for, an hour",
+}
+# Where more is added up, the last digits come out otherwise. No more than those: moments must be the same.
+NOISE = 1e-12
+
+# Values by moment, by the series' labels.
+Found = dict[frozenset[tuple[str, str]], dict[float, float]]
+
+# The databases are filled once, by one worker.
 pytestmark = pytest.mark.xdist_group("live dashboards")
 
 
@@ -140,11 +169,15 @@ def test_a_slow_query_is_bad() -> None:
 
 # A large fleet is a small one several times.
 
+SCRAPED = 1792054800
 
-def test_a_tenant_stands_for_as_many_as_are_asked_for(tmp_path: Path) -> None:
+
+@contextmanager
+def told(folder: Path, *, copies: int = 1, replicas: int = 1) -> Iterator[tuple[Live, int]]:
+    """A short page that was scraped twice and then could not be, and how many series it has become."""
     needed("prometheus")
     needed("go")
-    rules, data = tmp_path / "rules.yaml", tmp_path / "data"
+    rules, data = folder / "rules.yaml", folder / "data"
     rules.write_text("groups: []")
     page = {
         "kimono_tenants": 2,
@@ -152,21 +185,194 @@ def test_a_tenant_stands_for_as_many_as_are_asked_for(tmp_path: Path) -> None:
         'kimono_tenant_state{tenant_id="b",flag="setup_mode_enabled"}': 0,
         "kimono_up": 1,
     }
-    with engine.started(engine.build(tmp_path), rules, "60s", data, copies=3) as running:
-        for number, (series, value) in enumerate(page.items()):
-            running.input.write(f"S {number} {series}\nV {number} {value}\n")
-        running.input.write("T 1792054740\nT 1792054800\n")
-        assert running.finish().figures["series"] == 8
+    built = engine.build(folder)
+    with engine.started(built, rules, "60s", data, copies=copies, replicas=replicas) as running:
+        for number, (name, value) in enumerate(page.items()):
+            running.input.write(f"S {number} {name}\nV {number} {value}\n")
+        running.input.write(f"T {SCRAPED - 60}\nT {SCRAPED}\nX {SCRAPED + 60}\n")
+        kept = running.finish().figures["series"]
     with prometheus.started(data) as started:
-        assert started.end == 1792054800
-        one = Live(started)
+        assert started.end == SCRAPED + 60
+        started.end = SCRAPED
+        yield Live(started), kept
+
+
+def test_a_tenant_stands_for_as_many_as_are_asked_for(tmp_path: Path) -> None:
+    with told(tmp_path, copies=3) as (one, kept):
+        assert kept == 8
         assert one.labels("kimono_tenants == 6", "job") == {"kimono"}
         assert one.labels("kimono_tenant_info", "tenant_id") == {"a", "a-2", "a-3"}
         assert one.labels("kimono_tenant_info", "tenant_name") == {"A", "A 2", "A 3"}
         assert one.labels("kimono_tenant_info", "account_name") == {"Oak", "Oak 2", "Oak 3"}
         assert one.labels("kimono_tenant_info", "account_id") == {""}
         assert one.labels("kimono_tenant_state == 0", "tenant_id") == {"b", "b-2", "b-3"}
-        assert len(started.instant("kimono_up == 1", started.end)) == 1
+        assert len(one.prometheus.instant("kimono_up == 1", one.prometheus.end)) == 1
+
+
+def test_an_exporter_stands_for_as_many_as_are_asked_for(tmp_path: Path) -> None:
+    with told(tmp_path, copies=3, replicas=2) as (one, kept):
+        assert kept == 2 * 8
+        for expr in ("up == 1", "kimono_up == 1", "kimono_tenants == 6", 'kimono_tenant_info{tenant_id="a-3"}'):
+            assert one.labels(expr, "instance") == set(INSTANCES)
+            assert one.labels(expr, "job") == {"kimono"}
+        one.prometheus.end += 60
+        assert one.labels("up == 0", "instance") == set(INSTANCES)
+        assert not one.labels("kimono_up", "instance")
+
+
+# Two replicas, scraped under one job, never double a number.
+
+
+@dataclass(frozen=True)
+class Replicas:
+    """The same half day, as one exporter told it and as two did."""
+
+    one: Prometheus
+    two: Prometheus
+    fired: tuple[list[engine.Firing], list[engine.Firing]]
+
+    def compared(self, board: Dashboard) -> Iterator[tuple[Question, Found, str]]:
+        """Each question, what one exporter makes of it, and in words what two get wrong; about one tenant, for two."""
+        everything = {one.name: one.everything for one in board.variables if one.everything}
+        tenants = [one["metric"]["tenant_id"] for expr in TROUBLED for one in self.one.instant(expr, self.one.end)]
+        assert len(set(tenants)) == 2
+        for tenant in tenants if board.uid == "kimono-tenant" else [""]:
+            for question in [each for one in board.questions for each in also_earlier(one)]:
+                expr = question.written({**board.fixed, **everything, "tenant": tenant}, SMALL.scrape)
+                one, two = found(self.one, question, expr), found(self.two, question, expr)
+                wrong = difference(with_two(question, one), two)
+                yield question, one, wrong and f"{question.panel}, {question.ref}: {wrong}\n    {expr}"
+
+    def wrong(self, board: Dashboard, *questions: Question) -> list[str]:
+        """What is wrong, if this is all that the dashboard asks."""
+        return [wrong for _, _, wrong in self.compared(replace(board, questions=questions)) if wrong]
+
+
+def also_earlier(question: Question) -> Iterator[Question]:
+    """The question; and one about the end alone every five minutes too, because 0 at the end doubled is 0 as well."""
+    yield question
+    if question.instant:
+        yield replace(question, instant=False, interval=max(question.interval, 300))
+
+
+def found(on: Prometheus, question: Question, expr: str) -> Found:
+    """What a Prometheus gives at the end of its database."""
+    return {
+        frozenset(one["metric"].items()): {at: float(text) for at, text in one.get("values") or [one["value"]]}
+        for one in series(on, question, expr, on.end, SMALL.scrape)
+    }
+
+
+def with_two(question: Question, one: Found) -> Found:
+    """What two replicas should make of this: the same, but where the Exporter's dashboard has them side by side."""
+    if question.dashboard != "kimono-exporter":
+        return one
+    if question.panel in ADDED_UP:
+        return {labels: {at: 2 * value for at, value in values.items()} for labels, values in one.items()}
+    first, second = (("instance", name) for name in INSTANCES)
+    return one | {labels - {first} | {second}: values for labels, values in one.items() if first in labels}
+
+
+def difference(one: Found, two: Found) -> str:
+    """The first series and moment that are not the same in both; nothing if all are."""
+    for labels in sorted(one.keys() | two.keys(), key=sorted):
+        first, second = one.get(labels, {}), two.get(labels, {})
+        for at in sorted(first.keys() | second.keys()):
+            if not same(first.get(at), second.get(at)):
+                return f"{dict(sorted(labels))} is {first.get(at)} and {second.get(at)}"
+    return ""
+
+
+def same(one: float | None, two: float | None) -> bool:
+    """Whether these are one number, or none."""
+    if one is None or two is None:
+        return one is two
+    return isclose(one, two, rel_tol=NOISE, abs_tol=NOISE) or (isnan(one) and isnan(two))
+
+
+@pytest.fixture(scope="module")
+def replicas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replicas]:
+    needed("prometheus")
+    needed("go")
+    recording = tmp_path_factory.mktemp("recording") / "scrapes"
+    with recording.open("w") as out:
+        write_scrapes(ONE_EXPORTER, out)
+    folders = [tmp_path_factory.mktemp(name) for name in ("one", "two")]
+    sizes = (ONE_EXPORTER, TWO_EXPORTERS)
+    said = [fill_from(recording, size, folder) for size, folder in zip(sizes, folders, strict=True)]
+    assert not said[0].errors + said[1].errors
+    assert said[1].figures["samples"] == 2 * said[0].figures["samples"]
+    with prometheus.started(folders[0]) as one, prometheus.started(folders[1]) as two:
+        assert one.end == two.end
+        yield Replicas(one, two, (said[0].firings, said[1].firings))
+
+
+@pytest.mark.parametrize("uid", BOARDS)
+def test_two_replicas_double_no_number(replicas: Replicas, uid: str) -> None:
+    compared = list(replicas.compared(BOARDS[uid]))
+    wrong = [text for _, _, text in compared if text]
+    assert not wrong, "\n".join(wrong)
+    telling = [question for question, one, _ in compared if any(any(values.values()) for values in one.values())]
+    assert 3 * len(telling) > 2 * len(compared), "too much is empty or 0"
+
+
+def test_two_replicas_change_nothing_that_rules_record(replicas: Replicas) -> None:
+    recorded = replace(FLEET, expr='{__name__=~"kimono:.+|ALERTS|ALERTS_FOR_STATE"}', instant=False)
+    ((_, one, wrong),) = replicas.compared(replace(BOARDS["kimono-fleet"], questions=(recorded,)))
+    assert not wrong
+    assert len({dict(labels)["__name__"] for labels in one}) > 40
+
+
+def test_two_replicas_raise_each_alert_once(replicas: Replicas) -> None:
+    one, two = (
+        sorted((each.alert, sorted(each.labels.items()), each.since, each.until) for each in fired)
+        for fired in replicas.fired
+    )
+    assert one == two
+    assert len(one) >= 10
+
+
+def test_what_the_exporters_dashboard_adds_up_is_on_it() -> None:
+    assert {question.panel for question in BOARDS["kimono-exporter"].questions} >= ADDED_UP
+
+
+def test_a_number_that_is_doubled_is_noticed(replicas: Replicas) -> None:
+    board, once = BOARDS["kimono-fleet"], replace(FLEET, expr='max(kimono_tenants{job=~"$job"})')
+    twice, beside = (replace(FLEET, expr=f'{each}(kimono_tenants{{job=~"$job"}})') for each in ("sum", ""))
+    for instant in (True, False):
+        once, twice, beside = (replace(one, instant=instant) for one in (once, twice, beside))
+        assert not replicas.wrong(board, once)
+        assert "{} is 25.0 and 50.0" in replicas.wrong(board, twice)[0]
+        assert "is None and 25.0" in replicas.wrong(board, beside)[0]
+
+
+@pytest.mark.parametrize("uid", BOARDS)
+def test_a_sum_in_the_place_of_a_max_is_noticed(replicas: Replicas, uid: str) -> None:
+    summed = [
+        replace(one, expr=one.expr.replace("max by (", "sum by ("))
+        for one in BOARDS[uid].questions
+        if "max by (" in one.expr
+    ]
+    assert replicas.wrong(BOARDS[uid], *summed)
+
+
+@pytest.mark.parametrize(
+    ("two", "wrong"),
+    [
+        ({"a": {60.0: 0.3, 120.0: float("nan")}, "b": {60.0: 1.0}}, ""),
+        ({"a": {60.0: 0.1 + 0.2, 120.0: float("nan")}, "b": {60.0: 1.0}}, ""),
+        ({"a": {60.0: 0.3001, 120.0: float("nan")}, "b": {60.0: 1.0}}, "{'name': 'a'} is 0.3 and 0.3001"),
+        ({"a": {60.0: 0.3, 120.0: 0.0}, "b": {60.0: 1.0}}, "{'name': 'a'} is nan and 0.0"),
+        ({"a": {60.0: 0.3}, "b": {60.0: 1.0}}, "{'name': 'a'} is nan and None"),
+        ({"a": {60.0: 0.3, 120.0: float("nan")}}, "{'name': 'b'} is 1.0 and None"),
+        ({"a": {60.0: 0.3, 120.0: float("nan")}, "b": {60.0: 1.0}, "c": {60.0: 0.0}}, "{'name': 'c'} is None and 0.0"),
+    ],
+    ids=["alike", "another last digit", "a value", "a number", "a moment", "a series less", "a series more"],
+)
+def test_a_difference_is_told(two: dict[str, dict[float, float]], wrong: str) -> None:
+    one = {"a": {60.0: 0.3, 120.0: float("nan")}, "b": {60.0: 1.0}}
+    first, second = ({frozenset({("name", name)}): values for name, values in each.items()} for each in (one, two))
+    assert difference(first, second) == wrong
 
 
 # Intervals are Grafana's.

@@ -20,7 +20,8 @@
 // "evaluations"}.
 //
 // With -copies each tenant stands for so many: its series are appended under as many ids and names. The exporter's
-// own series and the fleet's histogram stay as they are.
+// own series and the fleet's histogram stay as they are. With -replicas so many exporters are scraped at the same
+// moment and have the same page, `up` included: they differ in the label instance.
 package main
 
 import (
@@ -93,7 +94,7 @@ type replay struct {
 	groups      []*group
 	series      []*series
 	up          *series
-	target      labels.Labels
+	targets     []labels.Labels // one for each replica
 	copies      int
 	firing      map[*rules.AlertingRule]map[string]*firing
 	broken      map[string]bool
@@ -118,20 +119,21 @@ func main() {
 	ruleFile := flag.String("rules", "", "the rule file")
 	data := flag.String("data", "", "an empty folder for the database")
 	job := flag.String("job", "kimono", "the label job of all series")
-	instance := flag.String("instance", "localhost:10120", "the label instance of all series")
+	instance := flag.String("instance", "localhost:10120", "the label instance of all series; further replicas add a number")
 	interval := flag.Duration("interval", 0, "evaluate groups so often; 0 for as often as the rules say")
 	copies := flag.Int("copies", 1, "how many tenants each tenant of the recording stands for")
+	replicas := flag.Int("replicas", 1, "how many exporters are scraped that have the page of the recording")
 	keep := flag.Bool("keep", false, "leave a whole database behind, which a Prometheus can be started on")
 	flag.Parse()
 	debug.SetGCPercent(garbagePercent)
 	r := &replay{
-		ctx:    context.Background(),
-		target: labels.FromStrings("instance", *instance, "job", *job),
-		copies: *copies,
-		firing: map[*rules.AlertingRule]map[string]*firing{},
-		broken: map[string]bool{},
+		ctx:     context.Background(),
+		targets: targets(*job, *instance, *replicas),
+		copies:  *copies,
+		firing:  map[*rules.AlertingRule]map[string]*firing{},
+		broken:  map[string]bool{},
 	}
-	r.up = &series{names: []name{{labels: r.named("up")}}}
+	r.up = &series{names: r.scraped(labels.FromStrings(labels.MetricName, "up"))}
 	if err := r.run(*ruleFile, *data, *interval, *keep, os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -253,10 +255,10 @@ func (r *replay) define(text string) error {
 	if err != nil {
 		return err
 	}
-	one := &series{names: []name{{labels: r.scraped(metric)}}, times: 1}
+	one := &series{names: r.scraped(metric), times: 1}
 	if metric.Has(tenantLabel) {
 		for number := 2; number <= r.copies; number++ {
-			one.names = append(one.names, name{labels: r.scraped(another(metric, number))})
+			one.names = append(one.names, r.scraped(another(metric, number))...)
 		}
 	}
 	if metric.Get(labels.MetricName) == tenantCount {
@@ -266,16 +268,24 @@ func (r *replay) define(text string) error {
 	return nil
 }
 
-// named is a series that a scrape leaves.
-func (r *replay) named(metric string) labels.Labels {
-	return r.scraped(labels.FromStrings(labels.MetricName, metric))
+// targets are the labels that scrapes of the replicas add.
+func targets(job, instance string, replicas int) []labels.Labels {
+	all := []labels.Labels{labels.FromStrings("instance", instance, "job", job)}
+	for number := 2; number <= replicas; number++ {
+		all = append(all, labels.FromStrings("instance", instance+"-"+strconv.Itoa(number), "job", job))
+	}
+	return all
 }
 
-// scraped adds the labels that a scrape adds.
-func (r *replay) scraped(metric labels.Labels) labels.Labels {
-	builder := labels.NewBuilder(metric)
-	r.target.Range(func(label labels.Label) { builder.Set(label.Name, label.Value) })
-	return builder.Labels(labels.EmptyLabels())
+// scraped are the names under which the database gets to know a series: one for each replica.
+func (r *replay) scraped(metric labels.Labels) []name {
+	names := make([]name, 0, len(r.targets))
+	for _, target := range r.targets {
+		builder := labels.NewBuilder(metric)
+		target.Range(func(label labels.Label) { builder.Set(label.Name, label.Value) })
+		names = append(names, name{labels: builder.Labels(labels.EmptyLabels())})
+	}
+	return names
 }
 
 // another is the same of a copy of the tenant.
