@@ -20,6 +20,7 @@ from dashboards.configmap import configmap
 HERE = Path(__file__).parent
 # Grafana 10.4's. Newer ones bring a dashboard up to their own; what older ones make of a newer one, nobody promises.
 SCHEMA_VERSION = 39
+DATA_LINK = ("title", "url", "targetBlank")
 CONFIGMAP = HERE.parent / "deploy" / "grafana" / "kubernetes-configmap.yaml"
 
 
@@ -54,6 +55,11 @@ def text(made: Dashboard) -> str:
     # Where Grafana 12 puts a control: older ones refuse a value that they don't know, and the default is right.
     for control in (*plain["links"], *plain["annotations"]["list"]):
         control.pop("placement", None)
+    # The builders have no link of a number's own: theirs is a dashboard's, with more than belongs there.
+    for panel in plain["panels"]:
+        defaults = panel.get("fieldConfig", {}).get("defaults", {})
+        if "links" in defaults:
+            defaults["links"] = [{name: one[name] for name in DATA_LINK} for one in defaults["links"]]
     return json.dumps(plain, indent=2, sort_keys=True) + "\n"
 
 

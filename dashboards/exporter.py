@@ -144,6 +144,7 @@ def _cannot_be_read() -> Panel:
         share,
         unit="percentunit",
         steps=[(None, GOOD), (0.0001, WARN), (0.2, BAD)],
+        decimals=1,
         nothing="No data",
     )
 
@@ -194,6 +195,7 @@ def _refused() -> Panel:
         f"{_refused_share()} and on () {BUILD}",
         unit="percentunit",
         steps=[(None, GOOD), (0.01, NOTE), (0.05, WARN)],
+        decimals=1,
         nothing="No data",
     )
     return panel.interval("20m")
@@ -450,7 +452,8 @@ def refused() -> Panel:
 
 def budget() -> Panel:
     """How much of the budget is used, and how much of it may be."""
-    may = f"min({ALLOWED} / {LIMIT})"
+    # On average: it is 0 for some seconds whenever the API asks to wait.
+    may = f"min(avg_over_time({ALLOWED}[$__rate_interval]) / {LIMIT})"
     panel = lines(
         "Budget used",
         "Share of api.rate_limit that each exporter sends. The yellow line is what may be sent: it falls when the API "

@@ -168,6 +168,7 @@ def over_time() -> Panel:
         stacked=True,
         colours={one.name: (one.text, one.colour) for one in PROBLEMS},
         nothing="Nothing, or not watched",
+        unit="none",
         decimals=0,
     )
 
@@ -180,6 +181,7 @@ def paused() -> Panel:
         [query(f"count by (flag) ({modes(*MODES)})", "{{flag}}")],
         colours=MODES,
         nothing="None, or not watched",
+        unit="none",
         decimals=0,
     )
 

@@ -137,7 +137,9 @@ class Column:
             "custom.cellOptions": self._cell(),
             "custom.align": "left" if self.texts and not self.unit else None,  # words, whatever stands for them
             "links": [self.goes_to] if self.goes_to else None,
+            # By the names of Grafana before 12, and from then on.
             "custom.hidden": True if self.hidden else None,
+            "custom.hideFrom.viz": True if self.hidden else None,
             "noValue": self.nothing,
         }
         return [Property(name, value) for name, value in given.items() if value not in (None, [])]

@@ -16,6 +16,8 @@ JOB = 'job=~"$job"'
 ANY_JOB = 'job=~"$job|"'
 # On series that carry a tenant's names.
 CHOSEN = f'{JOB},account_name=~"$account",integration=~"$integration"'
+# What a rank is worth in a score: more seconds than anything has been wrong for.
+A_RANK = 10**10
 # On the dashboard of one tenant.
 TENANT = f'{JOB},tenant_id="$tenant"'
 
@@ -58,7 +60,7 @@ def rank(where: str = CHOSEN, at: str = "") -> str:
 
 def score(where: str = CHOSEN, at: str = "") -> str:
     """What sorts problems, the worst first: by rank, and within a rank by age."""
-    return f"{rank(where, at)} * 1e10 + (time() - {problems(where=where, at=at)})"
+    return f"{rank(where, at)} * {A_RANK} + (time() - {problems(where=where, at=at)})"
 
 
 def or_words(series: str, label: str, words: str, where: str = CHOSEN) -> str:

@@ -355,6 +355,7 @@ def in_rollover_over_time() -> Panel:
         [query(f'sum by (flag) (kimono:tenants_paused:count{{{JOB},flag="{flag}"}})', "{{flag}}")],
         colours={flag: MODES[flag]},
         nothing="None, or not watched",
+        unit="none",
         decimals=0,
     )
 
@@ -368,5 +369,6 @@ def wrong_over_time() -> Panel:
         stacked=True,
         colours=WRONG_TEXTS,
         nothing="Nothing, or not watched",
+        unit="none",
         decimals=0,
     )

@@ -21,9 +21,11 @@ from dashboards.colours import (
     PROBLEM_TEXTS,
     PROBLEMS,
     RANK_TEXTS,
+    RANKS,
     REASONS,
     UNFINISHED,
     UNKNOWN,
+    UNWATCHED,
     WARN,
     WELL,
 )
@@ -35,6 +37,7 @@ from dashboards.panels import (
     Meanings,
     Panel,
     Property,
+    Steps,
     cells,
     fixed,
     instant,
@@ -46,7 +49,7 @@ from dashboards.panels import (
     rows,
     states,
 )
-from dashboards.queries import ANY_JOB, NAMES, TENANT, alerts, or_said, or_words, problems, rank, ranked, score
+from dashboards.queries import A_RANK, ANY_JOB, NAMES, TENANT, alerts, or_said, or_words, problems, rank, ranked, score
 
 UID = "kimono-tenant"
 TO_FLEET = link(
@@ -127,11 +130,14 @@ def worst() -> Panel:
     nothing = f'label_replace(group(kimono:tenant:info{{{TENANT}}}), "problem", "none", "", "")'
     return _words(
         "Worst problem now",
-        "The table below has all of them. Nothing is wrong here, and an alert fires: it may be about to end.",
+        "Red is what wakes somebody. The table below has all of them. Nothing is wrong here, and an alert fires: it "
+        "may be about to end.",
         f"topk(1, {score(TENANT)}) or on () {nothing}",
         "problem",
-        {"none": ("Nothing is wrong", GOOD), **{one.name: (one.text, one.colour) for one in PROBLEMS}},
-        nothing="Not watched",
+        {"none": (WELL, GOOD), **{one.name: (one.text, one.colour) for one in PROBLEMS}},
+        nothing=UNWATCHED,
+        # As loud as in the table.
+        steps=[(None, GOOD), *((number * A_RANK, RANKS[number][1]) for number in sorted(RANKS))],
     )
 
 
@@ -213,15 +219,16 @@ def secret() -> Panel:
     )
 
 
-def _words(title: str, description: str, expr: str, label: str, texts: Meanings, *, nothing: str) -> stat.Panel:
-    """The values that a label has now, as words in their colours."""
-    # Two steps, so that the background is coloured: by what the label says, and grey for what nobody knows yet.
-    panel = number(title, description, expr, steps=[(None, UNKNOWN), (1, UNKNOWN)], nothing=nothing)
-    panel.targets([instant(or_said(expr, label, nothing)).legend_format(f"{{{{{label}}}}}")]).text_mode(
-        BigValueTextMode.NAME
-    )
+def _words(
+    title: str, description: str, expr: str, label: str, texts: Meanings, *, nothing: str, steps: Steps = ()
+) -> stat.Panel:
+    """The values that a label has now, as words: in their colours, or in that of the step that the value reaches."""
+    # Two steps at least, or the background has no colour; grey is for what nobody knows yet.
+    panel = number(title, description, expr, steps=steps or [(None, UNKNOWN), (1, UNKNOWN)], nothing=nothing)
+    asked = instant(or_said(expr, label, nothing)).legend_format(f"{{{{{label}}}}}")
+    panel.targets([asked]).text_mode(BigValueTextMode.NAME)
     for value, (text, colour) in texts.items():
-        panel.override_by_name(value, [Property("displayName", text), fixed(colour)])
+        panel.override_by_name(value, [Property("displayName", text), *([] if steps else [fixed(colour)])])
     return panel
 
 

@@ -21,6 +21,7 @@ BUILT_IN = {"stat", "table", "timeseries", "state-timeline", "status-history", "
 OF_NOW = {"stat", "table", "bargauge"}
 OF_STATES = {"state-timeline", "status-history"}
 MOST_LINES = 20
+DATA_LINK = {"title", "url", "targetBlank"}
 OLDEST_SCHEMA = 39  # that of Grafana 10.4
 ON_TIME_RANGE = 2  # Grafana's number for when a variable asks again
 # A page of its own for each, with time and choices kept.
@@ -92,6 +93,9 @@ def old_grafanas_take_it(board: Board) -> Iterator[str]:
     controls = [plain, *plain["links"], *plain["annotations"]["list"], *board.variables]
     yield from (f"placement of {one.get('name') or one['title']}" for one in controls if "placement" in one)
     yield from (panel["title"] for panel in board.all_panels if panel["type"] not in BUILT_IN)
+    for panel in board.panels:
+        for one in panel["fieldConfig"]["defaults"].get("links", ()):
+            yield from (f"{panel['title']}: {name} of a link" for name in one.keys() - DATA_LINK)
     if not any(one.get("builtIn") == 1 for one in plain["annotations"]["list"]):
         yield "Grafana's own annotations are missing"
 

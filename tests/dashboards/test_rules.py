@@ -208,6 +208,7 @@ BREAKS: list[tuple[Rule, Change]] = [
     (looks.old_grafanas_take_it, puts("inControlsMenu", "links", 0, "placement")),
     (looks.old_grafanas_take_it, puts("inControlsMenu", "annotations", "list", 0, "placement")),
     (looks.old_grafanas_take_it, puts("piechart", "panels", NUMBER, "type")),
+    (looks.old_grafanas_take_it, puts([{"url": "/", "placement": "x"}], *DEFAULTS, "links")),
     (looks.old_grafanas_take_it, puts([], "annotations", "list")),
     (looks.everything_comes_from_the_chosen_source, puts("x", "panels", NUMBER, "datasource", "uid")),
     (looks.everything_comes_from_the_chosen_source, puts("x", "panels", NUMBER, "targets", 0, "datasource", "uid")),
