@@ -167,7 +167,7 @@ def shaded(name: str, expr: str, colour: str, title: str) -> builders.Annotation
         .name(name)
         .datasource(SOURCE)
         .enable(enable=True)
-        .hide(hide=False)
+        .hide(hide=True)  # on, and without a switch: a row of switches would push the first numbers down
         .icon_color(colour)
         .expr(expr)
         .target(target)

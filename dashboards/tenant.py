@@ -78,8 +78,8 @@ def build() -> Dashboard:
         [
             Row(4, first()),
             Row(3, then()),
-            Row(4, [(24, identity())]),
-            Row(7, [(14, wrong()), (10, firing())]),
+            Row(7, [(13, wrong()), (11, firing())]),
+            Row(5, [(24, identity())]),
             Row(6, [(24, nights())], "What happened, and when"),
             Row(7, [(12, problems_over_time()), (12, flags())]),
             Row(7, [(12, running()), (12, ended())]),
@@ -266,7 +266,7 @@ def wrong() -> Panel:
             f"time() - {since}",
         ],
         [
-            Column("Value #A", "Severity", width=105, texts=RANK_TEXTS, coloured=True),
+            Column("Value #A", "Severity", width=90, texts=RANK_TEXTS, coloured=True),
             Column("problem", "What is wrong", texts=PROBLEM_TEXTS),
             Column("Value #B", "Since", unit=MOMENT, width=160),
             Column("Value #C", "For", unit=SECONDS, width=110),
@@ -286,7 +286,7 @@ def firing() -> Panel:
         "For this tenant, and for the whole fleet. Click a name for its runbook: what it means, and what to do.",
         [f"count by (alertname, rank, about) ({ranked(about)})"],
         [
-            Column("rank", "Severity", width=105, texts=ALERT_TEXTS, coloured=True),
+            Column("rank", "Severity", width=90, texts=ALERT_TEXTS, coloured=True),
             Column("alertname", "Alert", goes_to=TO_RUNBOOK),
             Column("about", "About", width=110),
         ],
