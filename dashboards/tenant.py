@@ -266,7 +266,7 @@ def wrong() -> Panel:
             f"time() - {since}",
         ],
         [
-            Column("Value #A", "Severity", width=90, texts=RANK_TEXTS, coloured=True),
+            Column("Value #A", "Severity", width=105, texts=RANK_TEXTS, coloured=True),
             Column("problem", "What is wrong", texts=PROBLEM_TEXTS),
             Column("Value #B", "Since", unit=MOMENT, width=160),
             Column("Value #C", "For", unit=SECONDS, width=110),
@@ -286,7 +286,7 @@ def firing() -> Panel:
         "For this tenant, and for the whole fleet. Click a name for its runbook: what it means, and what to do.",
         [f"count by (alertname, rank, about) ({ranked(about)})"],
         [
-            Column("rank", "Severity", width=90, texts=ALERT_TEXTS, coloured=True),
+            Column("rank", "Severity", width=105, texts=ALERT_TEXTS, coloured=True),
             Column("alertname", "Alert", goes_to=TO_RUNBOOK),
             Column("about", "About", width=110),
         ],
