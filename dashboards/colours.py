@@ -49,12 +49,16 @@ RANKS = {3: ("critical", BAD), 2: ("warning", WARN), 1: ("info", MEANT)}
 
 # What a table or timeline says if no tenant, or not this one, has a problem.
 WELL = "Nothing is wrong"
-# What they, and numbers that are not even 0, say where nobody watches.
-UNWATCHED = "Not watched"
+# What they, and numbers that are not even 0, say where nobody watches, or too many can't be read.
+UNWATCHED = "Not known"
+# The row of a table or timeline while that is so: as a problem of no single tenant.
+MANY = "many_unreachable"
+MANY_TEXT = ("Many can't be read", "semi-dark-purple")
 # The problems and the ranks of a table, with what it says of none.
 PROBLEM_TEXTS = {one.name: (one.text, one.colour) for one in PROBLEMS} | {
     WELL: (WELL, GOOD),
     UNWATCHED: (UNWATCHED, UNKNOWN),
+    MANY: MANY_TEXT,
 }
 RANK_TEXTS = {str(rank): RANKS[rank] for rank in sorted(RANKS, reverse=True)} | {"0": ("nothing", GOOD)}
 
@@ -98,7 +102,7 @@ REASONS = {
 
 # What the hub's access to the product behind an integration is like: kimono_application_auth_state.
 AUTH_STATES = {
-    "error": ("error", BAD),
+    "error": ("error", WARN),
     "updating": ("updating", MEANT),
     "unspecified": ("unspecified", UNKNOWN),
     "confirmed": ("confirmed", GOOD),

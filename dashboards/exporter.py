@@ -12,9 +12,9 @@ from grafana_foundation_sdk.models.common import GraphDrawStyle
 from grafana_foundation_sdk.models.dashboard import FieldColorModeId
 
 from dashboards.colours import ALERT_TEXTS, BAD, GOOD, MEANT, NOTE, REASONS, UNKNOWN, WARN
-from dashboards.frame import TO_RUNBOOK, TO_TENANT, Row, dashboard, instances, shaded
+from dashboards.frame import TO_RUNBOOK, TO_TENANT, Row, dashboard, instances, shaded, shaded_alerts
 from dashboards.panels import MOMENT, SECONDS, Column, Panel, Property, fixed, lines, number, query, rows, states
-from dashboards.queries import ANY_JOB, JOB, alerts, named, ranked
+from dashboards.queries import ANY_JOB, JOB, alerts, named, or_said, ranked
 
 UID = "kimono-exporter"
 CHOSEN = f'{JOB},instance=~"$instance"'
@@ -99,7 +99,7 @@ def build() -> Dashboard:
         ],
         variables=[instances()],
         annotations=[
-            shaded("Alerts about the exporter and the API", alerts(OURS), BAD, "{{alertname}}"),
+            *shaded_alerts(OURS),
             shaded("Restarts", f"group by (job, instance) ({_age()} < 120)", MEANT, "{{instance}} has started"),
         ],
     )
@@ -316,20 +316,23 @@ def freshness() -> Panel:
 
 def unread() -> Panel:
     """The tenants that can't be read now, the longest first; those never read stand above all."""
-    worst = f"topk(50, (time() - {SEEN} or {NEVER} * {FAILING}) and {FAILING})"
-    with_reasons = f"{FAILURES} * on (job, tenant_id, collector) group_left () {worst}"
-    # Two replicas may fail for two reasons: one of them is told.
-    once = f"topk by (job, tenant_id, collector) (1, max by (job, tenant_id, collector, reason) ({with_reasons}))"
+    reasons = f"max by (job, tenant_id, collector, reason) ({FAILURES})"
+    ages = f"(time() - {SEEN} or {NEVER} * {FAILING})"
+    oldest = f"max by (job, tenant_id, reason) ({reasons} * on (job, tenant_id, collector) group_left () {ages})"
+    worst = f"topk by (reason) (15, {oldest})"
     return rows(
         "Tenants that can't be read now, the longest first",
-        "Many with one reason: it is not them. auth: the vendor's tenant list has to bring new credentials. "
-        "bug: a mistake of the exporter; its log has the line. Others pass, or the hub has to say why.",
-        [named(once, JOB)],
+        "The first 15 of each reason. Many with one: it is not them. auth: the vendor's tenant list has to bring new "
+        "credentials. bug: a mistake of the exporter; its log has the line. Others pass, or the hub has to say why.",
+        [
+            named(worst, JOB),
+            f"count by (job, tenant_id, reason) ({reasons}) and on (job, tenant_id, reason) {worst}",
+        ],
         [
             Column("tenant_name", "Tenant", goes_to=TO_TENANT, wrapped=True),
             Column("account_name", "Account", width=280),
-            Column("collector", "Collector", width=120),
             Column("reason", "Reason", width=130, texts=REASON_TEXTS, coloured=True),
+            Column("Value #B", "Collectors", width=110),
             Column("Value #A", "Last success", unit=SECONDS, width=130, texts={str(NEVER): ("never", UNKNOWN)}),
             Column("tenant_id", "tenant_id", hidden=True),
         ],
@@ -370,7 +373,7 @@ def discovered() -> Panel:
     return states(
         "Discovery, by exporter",
         "Red: the list of tenants could not be read. Nothing: the exporter was not scraped.",
-        [query(f"max by (instance) (kimono_up{{{CHOSEN}}})", "{{instance}}")],
+        [query(or_said(f"max by (instance) (kimono_up{{{CHOSEN}}})", "instance", value="-1"), "{{instance}}")],
         DISCOVERY,
         nothing="No exporter was scraped",
     )

@@ -9,6 +9,8 @@ from dashboards.colours import (
     ALERT_TEXTS,
     BAD,
     GOOD,
+    MANY,
+    MANY_TEXT,
     MODES,
     OUTCOMES,
     PROBLEM_TEXTS,
@@ -16,30 +18,35 @@ from dashboards.colours import (
     RANK_TEXTS,
     TYPES,
     WARN,
-    WELL,
 )
 from dashboards.frame import KEPT, TO_RUNBOOK, TO_TENANT, Row, accounts, dashboard, integrations
-from dashboards.panels import MOMENT, SECONDS, Column, Panel, lines, link, number, query, rows, states
+from dashboards.panels import MOMENT, SECONDS, Column, Panel, by_loudness, lines, link, number, query, rows, states
 from dashboards.queries import (
+    ANY_JOB,
+    BLIND,
     CHOSEN,
     JOB,
     NAMES,
     alerts,
     count,
+    loudest,
     modes,
-    or_said,
-    or_words,
+    or_state,
+    or_state_over_time,
     problems,
     rank,
     ranked,
     score,
-    words_alone,
+    unread,
+    watched,
 )
 
 UID = "kimono-fleet"
 TO_EXPORTER = link("Can the picture be trusted?", f"/d/kimono-exporter?{KEPT}")
 TO_ROLLOVERS = link("Who is in or near a rollover?", f"/d/kimono-rollovers?{KEPT}")
 SEEN = f'kimono_collector_last_success_timestamp_seconds{{{JOB},collector="state"}}'
+# About a tenant that is chosen, or about none of them in particular.
+CONCERNED = f'{ANY_JOB},account_name=~"$account|",integration=~"$integration|"'
 FINISHED = f"kimono_ingestion_duration_seconds_count{{{JOB}}}"
 BUCKETS = f"kimono_ingestion_duration_seconds_bucket{{{JOB}}}"
 
@@ -74,16 +81,13 @@ def alarming() -> list[tuple[int, Panel]]:
         steps=[(None, GOOD), (900, WARN), (1800, BAD)],
         decimals=0,
         goes_to=TO_EXPORTER,
-        nothing="never read",
     )
-    unreachable = "The exporter can't read them; what is shown of them is old. If it is many: Kimono / Exporter."
-    mass_change = "The hub holds back a large change until a person approves it. Ask the district, then approve."
     return [
-        (4, _with("Stalled", "Ingestions that don't end. The table below has the tenants.", BAD, "stalled")),
-        (4, _with("Overdue", "A schedule was due, its grace is over, and it has not run.", BAD, "overdue")),
-        (4, _with("Failing", "The newest ingestion ended badly, and no good one has followed.", WARN, "failing")),
-        (4, _with("Unreachable", unreachable, WARN, "unreachable", "credentials_rejected")),
-        (4, _in("Mass change", mass_change, "mass_change_pending")),
+        (4, _with("Stalled", "Ingestions that don't end. The table below has the tenants.", "stalled")),
+        (4, _with("Overdue", "A schedule was due, its grace is over, and it has not run.", "overdue")),
+        (4, _failing()),
+        (4, _unreachable()),
+        (4, _mass_change()),
         (4, age),
     ]
 
@@ -100,9 +104,50 @@ def explaining() -> list[tuple[int, Panel]]:
     ]
 
 
-def _with(title: str, description: str, colour: str, *names: str) -> Panel:
-    found = f"group by (job, tenant_id) ({problems(*names)})"
-    return number(title, description, count(found), steps=[(None, "transparent"), (1, colour)])
+def _with(title: str, description: str, name: str) -> Panel:
+    return number(title, description, count(problems(name)), steps=[(None, "transparent"), (1, BAD)])
+
+
+def _failing() -> Panel:
+    return by_loudness(
+        "Failing",
+        "The newest ingestion ended badly, and no good one has followed. Red: for a day.",
+        _critical("failing"),
+        _others(f"{problems('failing')} unless {rank()} == 3", "failing"),
+    )
+
+
+def _mass_change() -> Panel:
+    waiting = f"{modes('mass_change_pending')} unless on (job, tenant_id) ({_loud('mass_change')})"
+    return by_loudness(
+        "Mass change",
+        "The hub holds back a large change until a person approves it. Ask the district, then approve. Red: for a day.",
+        _critical("mass_change"),
+        _others(waiting, "mass_change"),
+    )
+
+
+def _unreachable() -> Panel:
+    return by_loudness(
+        "Unreachable",
+        "The exporter can't read them, at least in part; what is shown of them is old. Red: it is so many that nothing "
+        "is told of the others either. Look at Kimono / Exporter.",
+        f"count({unread()} and on (job) {BLIND}) > 0",
+        count(f"{unread()} unless on (job) {BLIND}"),
+    )
+
+
+def _loud(name: str) -> str:
+    return f"{problems(name)} and {rank()} == 3"
+
+
+def _critical(name: str) -> str:
+    return f"count({_loud(name)}) > 0"
+
+
+def _others(series: str, name: str) -> str:
+    """How many; none are 0 only where none are critical either: red needs no 0 beside it."""
+    return f"count({series}) or ({watched()} unless on () ({_loud(name)}))"
 
 
 def _in(title: str, description: str, flag: str) -> Panel:
@@ -113,12 +158,13 @@ def _in(title: str, description: str, flag: str) -> Panel:
 
 def worst() -> Panel:
     """What is wrong with whom: by rank, and within a rank the oldest first."""
-    chosen = f"topk(50, {score()})"
+    # Of each kind: at 10,000 tenants one kind that is frequent would leave no room for a worse one.
+    chosen = f"topk by (problem) (10, {score()})"
     return rows(
         "What is wrong, the worst first",
-        "The 50 worst problems. Alerts may wait a while before they tell. Click a tenant to see what happened.",
+        "The 10 worst of each kind. Alerts may wait a while before they tell. Click a tenant to see what happened.",
         [
-            or_said(or_words(f"{rank()} and {chosen}", "problem", WELL), "problem"),
+            or_state(f"{rank()} and {chosen}", "problem"),
             f"{problems()} * 1000 and {chosen}",
             f"time() - {problems()} and {chosen}",
         ],
@@ -147,8 +193,8 @@ def firing() -> Panel:
     """The alerts, by name."""
     return rows(
         "Alerts that are firing",
-        "How many of each. Click a name for its runbook: what it means, and what to do.",
-        [f"count by (alertname, rank) ({ranked(alerts())})"],
+        "How many of each, about these tenants or all. Click a name for its runbook: what it means, and what to do.",
+        [f"count by (alertname, rank) ({ranked(loudest(alerts(CONCERNED)))})"],
         [
             Column("rank", "Severity", width=95, texts=ALERT_TEXTS, coloured=True),
             Column("alertname", "Alert", goes_to=TO_RUNBOOK),
@@ -164,13 +210,20 @@ def over_time() -> Panel:
     return lines(
         "Tenants with a problem",
         "One line high: one tenant. A step of many at once is the hub's or the exporter's trouble, not theirs.",
-        [query(f"count by (problem) ({problems()})", "{{problem}}")],
+        [query(f"count by (problem) ({problems()}) or {_many()}", "{{problem}}")],
         stacked=True,
-        colours={one.name: (one.text, one.colour) for one in PROBLEMS},
-        nothing="Nothing, or not watched",
+        colours={**{one.name: (one.text, one.colour) for one in PROBLEMS}, MANY: MANY_TEXT},
+        nothing="Nothing, or not known",
         unit="none",
         decimals=0,
     )
+
+
+def _many() -> str:
+    """How many can't be read while it is many: of the whole fleet, for then none of them is told of by itself."""
+    tenants = f"max by (job) (kimono_tenants{{{JOB}}})"
+    share = f"kimono:tenants_unreachable:ratio{{{JOB}}} and on (job) {BLIND}"
+    return f'label_replace(sum(({share}) * on (job) {tenants}), "problem", "{MANY}", "", "")'
 
 
 def paused() -> Panel:
@@ -180,7 +233,7 @@ def paused() -> Panel:
         "They collect nothing, and raise no alert about syncing. Many in rollover in summer is as it should be.",
         [query(f"count by (flag) ({modes(*MODES)})", "{{flag}}")],
         colours=MODES,
-        nothing="None, or not watched",
+        nothing="None, or not known",
         unit="none",
         decimals=0,
     )
@@ -188,15 +241,14 @@ def paused() -> Panel:
 
 def timeline() -> Panel:
     """The twenty that are worst at the end of the range, over the range."""
-    at_the_end = f"topk(20, max by (job, tenant_id) ({score(at='@ end()')}))"
+    at_the_end = f"topk(20, max by (job, tenant_id) (topk by (problem) (5, {score(at='@ end()')})))"
     worst_of_each = f"max by (job, tenant_id, {NAMES}) ({rank()}) and on (job, tenant_id) {at_the_end}"
-    quiet = words_alone(rank(at="@ end()"), "tenant_name", WELL)
     panel = states(
         "The twenty worst, over time",
-        "When did it begin, and for all at once? A line has the colour of the worst that is wrong with the tenant.",
-        [query(f"{worst_of_each} or {quiet}", "{{tenant_name}}")],
+        "Five of each kind at most. When did it begin, and for all at once? A line has the colour of the worst that is "
+        "wrong with the tenant.",
+        [query(or_state_over_time(worst_of_each, "tenant_name"), "{{tenant_name}}")],
         RANK_TEXTS,
-        nothing="nothing, or not watched",
         room=400,
     )
     # A fleet of 10,000 has thousands of problems to look through at each step.

@@ -13,7 +13,9 @@ from grafana_foundation_sdk.builders import prometheus
 from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models import dashboard as models
 
+from dashboards.colours import RANKS
 from dashboards.panels import SOURCE, Panel, link
+from dashboards.queries import alerts
 
 TAG = "kimono"
 WIDTH = 24  # columns of Grafana's grid
@@ -157,6 +159,15 @@ def _built_in() -> builders.AnnotationQuery:
         .type("dashboard")
         .built_in(1)
     )
+
+
+def shaded_alerts(where: str) -> list[builders.AnnotationQuery]:
+    """Times at which alerts were firing, in the colours of how loud they are."""
+    asked = {severity: alerts(f'{where},severity="{severity}"') for severity, _ in RANKS.values()}
+    return [
+        shaded(f"Alerts: {severity}", f"group by (alertname) ({asked[severity]})", colour, "{{alertname}}")
+        for severity, colour in RANKS.values()
+    ]
 
 
 def shaded(name: str, expr: str, colour: str, title: str) -> builders.AnnotationQuery:

@@ -13,7 +13,7 @@ from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from dashboards.colours import UNKNOWN, UNWATCHED
+from dashboards.colours import BAD, UNKNOWN, UNWATCHED, WARN
 
 SOURCE = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
 # Text in a panel that has nothing to show because nothing is wrong.
@@ -102,6 +102,14 @@ def number(
     if goes_to:
         panel.data_links([_data_link(goes_to)])
     return panel
+
+
+def by_loudness(title: str, description: str, critical: str, others: str) -> stat.Panel:
+    """How many are critical, in red and only if there are any; and how many others, orange if there are any."""
+    panel = number(title, description, critical, steps=[(None, BAD), (1, BAD)])
+    panel.with_target(instant(others, "B"))
+    steps = thresholds([(None, "transparent"), (1, WARN)]).build().to_json()
+    return panel.override_by_query("B", [Property("thresholds", steps)])
 
 
 def _data_link(goes_to: Mapping[str, Any]) -> builders.DashboardLink:
@@ -200,7 +208,6 @@ def lines(
     interval: str = "",
     colours: Mapping[str, tuple[str, str]] | None = None,
     nothing: str = "No data",
-    at_most: float | None = None,
     decimals: int | None = None,
 ) -> timeseries.Panel:
     """Values over time. `colours` maps a series' name to the text and colour that it is shown with.
@@ -217,8 +224,6 @@ def lines(
     if stacked or bars:
         panel.stacking(common_builders.StackingConfig().mode(common.StackingMode.NORMAL))
     panel.legend(_legend()).tooltip(_tooltip())
-    if at_most is not None:
-        panel.max(at_most)
     if decimals is not None:
         panel.decimals(decimals)
     for name, (text, colour) in (colours or {}).items():
@@ -226,9 +231,9 @@ def lines(
     return panel
 
 
-def bars(title: str, description: str, exprs: Mapping[str, str], *, colour: str, unit: str = "none") -> bargauge.Panel:
+def bars(title: str, description: str, exprs: Mapping[str, str], *, colour: str) -> bargauge.Panel:
     """Numbers as they are now, as bars, one below the other. `exprs` has an expression for each name."""
-    panel: bargauge.Panel = _common(bargauge.Panel(), title, description, unit)
+    panel: bargauge.Panel = _common(bargauge.Panel(), title, description, "none")
     for index, (name, expr) in enumerate(exprs.items()):
         panel.with_target(instant(expr, chr(ord("A") + index)).legend_format(name))
     panel.min(0).no_value("No data").orientation(common.VizOrientation.HORIZONTAL)
@@ -263,7 +268,7 @@ def states(
     `room` is that of the names, in pixels: Grafana cuts the beginning of long ones if it is left to choose.
     """
     panel: statetimeline.Panel = _common(statetimeline.Panel(), title, description, "none")
-    panel.targets(list(targets)).mappings(meanings(texts)).no_value(nothing)
+    panel.targets(list(targets)).mappings(meanings({**texts, "-1": (UNWATCHED, UNKNOWN)})).no_value(nothing)
     panel.show_value(common.VisibilityMode.NEVER).merge_values(merge_values=True).row_height(0.8).line_width(0)
     panel.fill_opacity(85).per_page(20).legend(_legend()).tooltip(_tooltip())
     # By thresholds Grafana would show those in place of the meanings.

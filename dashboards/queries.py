@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from dashboards.colours import UNWATCHED
+from dashboards.colours import MANY, UNWATCHED, WELL
 
 NAMES = "tenant_name, account_name, integration"
 JOB = 'job=~"$job"'
@@ -36,11 +36,19 @@ def modes(*flags: str, where: str = CHOSEN) -> str:
     return f'kimono:tenant_mode:timestamp_seconds{{{where},flag=~"{"|".join(flags)}"}}'
 
 
+# Jobs of whose tenants so many can't be read that no single one is told of: how the others are, nobody knows.
+BLIND = f"kimono:tenants_unreachable:ratio{{{JOB}}} >= scalar(max(kimono:threshold_tenants_unreachable:ratio))"
+
+
 def watched(where: str = CHOSEN) -> str:
-    """0 if anybody is watched: without an exporter nothing is well, and nothing is 0."""
-    # Of the whole fleet one number is enough, and cheap over time.
-    somebody = f"kimono_tenants{{{JOB}}} > 0" if where == CHOSEN else f"kimono:tenant:info{{{where}}}"
-    return f"0 * group({somebody})"
+    """0 if it is known how tenants are: without an exporter, without the rules or in the dark nothing is well or 0."""
+    if where == TENANT:
+        return (
+            f"0 * group(kimono:tenant:info{{{TENANT}}} unless on (job, tenant_id) kimono:picture_old:info{{{TENANT}}})"
+        )
+    # One number of the whole fleet, which is cheap over time; a threshold is there if the rules are.
+    somebody = f"kimono_tenants{{{JOB}}} > 0 and on () kimono:threshold_picture_age:seconds"
+    return f"0 * group({somebody} unless on (job) {BLIND})"
 
 
 def count(series: str) -> str:
@@ -65,22 +73,64 @@ def score(where: str = CHOSEN, at: str = "") -> str:
 
 def or_words(series: str, label: str, words: str, where: str = CHOSEN) -> str:
     """The series; if there are none, one of the value 0 that has the words in its label: a panel that is not empty."""
-    return f"{series} or {words_alone(series, label, words, where)}"
+    return f"{series} or on () {_said(watched(where), label, words)}"
 
 
-def or_said(series: str, label: str, words: str = UNWATCHED) -> str:
-    """The series; if there are none, one without a number that has the words in its label: no panel is blank."""
-    return f'{series} or on () label_replace(vector(NaN), "{label}", "{words}", "", "")'
+def or_said(series: str, label: str, words: str = UNWATCHED, value: str = "NaN") -> str:
+    """The series; if there are none, one without a number that has the words in its label: no panel is blank.
+
+    Timelines draw nothing without a number: theirs is -1.
+    """
+    return f"{series} or on () {_said(f'vector({value})', label, words)}"
 
 
-def words_alone(series: str, label: str, words: str, where: str = CHOSEN) -> str:
-    """A series with the words in its label if the others are none, and somebody is watched."""
-    return f'label_replace({watched(where)} unless on () group({series}), "{label}", "{words}", "", "")'
+def words_alone(series: str, label: str, words: str) -> str:
+    """A series with the words in its label if the others are none; other words if nobody knows."""
+    known = watched()
+    none = _said(f"{known} unless on () group({series})", label, words)
+    return f"{none} or {_said(f'vector(NaN) unless on () ({known} or group({series}))', label, UNWATCHED)}"
+
+
+def many(label: str, where: str = CHOSEN) -> str:
+    """A series as loud as the alert that so many can't be read, with MANY in its label; of one tenant, if it can't."""
+    old = f"kimono:picture_old:info{{{TENANT}}} and on (job) {BLIND}"
+    return _said(f"3 * group({old if where == TENANT else BLIND})", label, MANY)
+
+
+def or_state(worst: str, label: str, where: str = CHOSEN, value: str = "NaN") -> str:
+    """Problems; where there are none, words in their label: many can't be read, all is well, or nobody knows."""
+    return or_said(or_words(f"({worst} or {many(label, where)})", label, WELL, where), label, value=value)
+
+
+def or_state_over_time(some: str, label: str) -> str:
+    """Problems of some tenants; where nobody has any, words as in `or_state`. What the others have is not told."""
+    well = _said(f"{watched()} unless on () group({rank()})", label, WELL)
+    unknown = _said(f"vector(-1) unless on () ({watched()} or group({BLIND}))", label, UNWATCHED)
+    return f"{some} or {many(label)} or {well} or {unknown}"
+
+
+def _said(series: str, label: str, words: str) -> str:
+    return f'label_replace({series}, "{label}", "{words}", "", "")'
+
+
+def unread() -> str:
+    """Tenants that can't be read, at least in part, however many: those of kimono:tenants_unreachable:ratio."""
+    up = f"max by (job, tenant_id) (kimono_tenant_up{{{JOB}}}) == 0"
+    seen = f"max by (job, tenant_id) (kimono_collector_last_success_timestamp_seconds{{{JOB}}})"
+    failing = f"group by (job, tenant_id) (kimono:collector_failing:info{{{JOB}}})"
+    silent = f"group by (job, tenant_id) ({up} unless on (job, tenant_id) {seen} > time() - 600)"
+    return f"({failing} or {silent}) and on (job, tenant_id) kimono:tenant:info{{{CHOSEN}}}"
 
 
 def alerts(where: str = ANY_JOB) -> str:
     """The alerts of these rules that are firing."""
     return f'ALERTS{{alertname=~"Kimono.+",alertstate="firing",{where}}}'
+
+
+def loudest(series: str) -> str:
+    """Without those of which a critical one tells of the same tenant: as Alertmanager has it."""
+    critical = f'{series[:-1]},severity="critical"}}'
+    return f"({series} unless on (alertname, job, tenant_id) {critical} or {critical})"
 
 
 def ranked(series: str) -> str:

@@ -19,7 +19,6 @@ from dashboards.colours import (
     RANK_TEXTS,
     UNKNOWN,
     WARN,
-    WELL,
 )
 from dashboards.frame import KEPT, TO_RUNBOOK, TO_TENANT, Row, accounts, dashboard, integrations
 from dashboards.panels import MOMENT, SECONDS, Column, Panel, bars, lines, link, number, query, rows
@@ -30,8 +29,7 @@ from dashboards.queries import (
     count,
     modes,
     named,
-    or_said,
-    or_words,
+    or_state,
     problems,
     rank,
     ranked,
@@ -149,7 +147,6 @@ def _picture_age() -> Panel:
         steps=[(None, GOOD), (HOUR / 2, WARN), (2 * HOUR, BAD)],
         decimals=0,
         goes_to=TO_EXPORTER,
-        nothing="never",
     )
 
 
@@ -182,7 +179,7 @@ def wrong() -> Panel:
         "Each has a runbook, beside. Late and stuck ones hurt on the first day of school: call the district. "
         "Click a tenant to see what happened.",
         [
-            or_said(or_words(f"({rank(where=WRONG_NOW)} and {worst})", "problem", WELL), "problem"),
+            or_state(f"{rank(where=WRONG_NOW)} and {worst}", "problem"),
             f"{problems(*WRONG)} * 1000 and {worst}",
             f"time() - {problems(*WRONG)} and {worst}",
         ],
@@ -232,8 +229,8 @@ def under_way() -> Panel:
     with_window = f"{first} and on ({ID}) {END}"
     return rows(
         "In a rollover: whose window ends first",
-        "Red: the window is over, and rollover mode is not; end it in the hub, or move the end. No window that ends: "
-        "mostly a person has turned the mode on; ask who. The first 50.",
+        "Orange: the window is over, and rollover mode is not; end it in the hub, or move the end. No window, though "
+        "rollovers are read: mostly a person has turned the mode on; ask who. The first 50.",
         [
             f"{IN_ROLLOVER} * 1000 and on (job, tenant_id) {first}",
             with_window,
@@ -245,7 +242,7 @@ def under_way() -> Panel:
         [
             Column("tenant_name", "Tenant", goes_to=TO_TENANT, wrapped=True),
             Column("account_name", "Account", wrapped=True),
-            Column("rollover_name", "Rollover", width=140, nothing="No window", wrapped=True),
+            Column("rollover_name", "Rollover", width=140, nothing="None, or not read", wrapped=True),
             Column("rollover_type", "Type", width=85),
             Column("status", "Status", width=85, texts=STATUSES),
             Column("Value #A", "In it since", unit=MOMENT, width=155),
@@ -256,7 +253,7 @@ def under_way() -> Panel:
                 unit=SECONDS,
                 width=100,
                 # The hub may be an hour late, as in kimono:threshold_rollover:seconds. Without a window: no colour.
-                steps=[(None, "transparent"), (-60 * DAY, BAD), (-HOUR, NOTE), (0, "transparent")],
+                steps=[(None, "transparent"), (-60 * DAY, WARN), (-HOUR, NOTE), (0, "transparent")],
                 coloured=True,
             ),
             Column("tenant_id", "tenant_id", hidden=True),
@@ -283,7 +280,7 @@ def coming() -> Panel:
         [
             Column("tenant_name", "Tenant", goes_to=TO_TENANT, wrapped=True),
             Column("account_name", "Account", wrapped=True),
-            Column("rollover_name", "Rollover", width=160, wrapped=True),
+            Column("rollover_name", "Rollover", width=215),
             Column("Value #B", "Begins", unit=MOMENT, width=155),
             Column("Value #A", "Begins in", unit=SECONDS, width=110),
             Column("Value #C", "Lasts", unit=SECONDS, width=95),
@@ -354,7 +351,7 @@ def in_rollover_over_time() -> Panel:
         "Of the whole fleet, whatever account is chosen. Does it not come down when school starts? See who is stuck.",
         [query(f'sum by (flag) (kimono:tenants_paused:count{{{JOB},flag="{flag}"}})', "{{flag}}")],
         colours={flag: MODES[flag]},
-        nothing="None, or not watched",
+        nothing="None, or not known",
         unit="none",
         decimals=0,
     )
@@ -368,7 +365,7 @@ def wrong_over_time() -> Panel:
         [query(f"count by (problem) ({problems(*WRONG)})", "{{problem}}")],
         stacked=True,
         colours=WRONG_TEXTS,
-        nothing="Nothing, or not watched",
+        nothing="Nothing, or not known",
         unit="none",
         decimals=0,
     )

@@ -14,6 +14,8 @@ from dashboards.colours import (
     BAD,
     FAINT,
     GOOD,
+    MANY,
+    MANY_TEXT,
     MEANT,
     MODES,
     NOTE,
@@ -29,7 +31,7 @@ from dashboards.colours import (
     WARN,
     WELL,
 )
-from dashboards.frame import KEPT, TO_RUNBOOK, Row, accounts, dashboard, integrations, shaded, tenants
+from dashboards.frame import KEPT, TO_RUNBOOK, Row, accounts, dashboard, integrations, shaded, shaded_alerts, tenants
 from dashboards.panels import (
     MOMENT,
     SECONDS,
@@ -49,7 +51,22 @@ from dashboards.panels import (
     rows,
     states,
 )
-from dashboards.queries import A_RANK, ANY_JOB, NAMES, TENANT, alerts, or_said, or_words, problems, rank, ranked, score
+from dashboards.queries import (
+    A_RANK,
+    ANY_JOB,
+    NAMES,
+    TENANT,
+    alerts,
+    loudest,
+    many,
+    or_said,
+    or_state,
+    or_words,
+    problems,
+    rank,
+    ranked,
+    score,
+)
 
 UID = "kimono-tenant"
 TO_FLEET = link(
@@ -62,6 +79,7 @@ TO_EXPORTER = link("Can the picture be trusted?", f"/d/kimono-exporter?{KEPT}")
 
 # A row of a table that would have none: Grafana leaves one of several queries blank.
 NONE = "None, or not read"
+NO_RUN = "None was under way"
 FINAL = "|".join(OUTCOMES)
 ONE_SCHEDULE = "job, tenant_id, schedule_id"
 ONE_ROLLOVER = "job, tenant_id, rollover_id"
@@ -98,7 +116,7 @@ def regions() -> list[AnnotationQuery]:
     """What explains the rest: shaded in every panel that has time."""
     in_rollover = f'kimono_tenant_state{{{TENANT},flag="rollover_mode_enabled"}}'
     return [
-        shaded("Alerts", f"max by (alertname) ({alerts(TENANT)})", BAD, "{{alertname}}"),
+        *shaded_alerts(TENANT),
         shaded("In rollover", f"max by (job, tenant_id) ({in_rollover}) == 1", MEANT, "In rollover"),
         shaded("Planned rollovers", _open_windows(), "light-blue", "Planned: {{rollover_name}}"),
     ]
@@ -127,16 +145,17 @@ def then() -> list[tuple[int, Panel]]:
 
 def worst() -> Panel:
     """The problem to begin with, in words."""
-    nothing = f'label_replace(group(kimono:tenant:info{{{TENANT}}}), "problem", "none", "", "")'
+    loudest_first = f"topk(1, {score(TENANT)})"
+    # As loud as in the table: whole ranks.
+    others = f"{many('problem', TENANT)} * {A_RANK}"
     return _words(
         "Worst problem now",
         "Red is what wakes somebody. The table below has all of them. Nothing is wrong here, and an alert fires: it "
         "may be about to end.",
-        f"topk(1, {score(TENANT)}) or on () {nothing}",
+        or_words(f"({loudest_first} or on () {others})", "problem", WELL, TENANT),
         "problem",
-        {"none": (WELL, GOOD), **{one.name: (one.text, one.colour) for one in PROBLEMS}},
+        {WELL: (WELL, GOOD), MANY: MANY_TEXT, **{one.name: (one.text, one.colour) for one in PROBLEMS}},
         nothing=UNWATCHED,
-        # As loud as in the table.
         steps=[(None, GOOD), *((number * A_RANK, RANKS[number][1]) for number in sorted(RANKS))],
     )
 
@@ -161,9 +180,8 @@ def readable() -> Panel:
         "Can be read",
         "If not: 'Can it be read?' below says which part fails and why. What is shown of that part is old.",
         f"max(kimono_tenant_up{{{TENANT}}})",
-        texts={"0": ("No", BAD), "1": ("Yes", GOOD)},
-        steps=[(None, BAD), (1, GOOD)],
-        nothing="Not watched",
+        texts={"0": ("No", WARN), "1": ("Yes", GOOD)},
+        steps=[(None, WARN), (1, GOOD)],
     )
 
 
@@ -175,7 +193,7 @@ def picture() -> Panel:
         "The oldest part of what is shown here. Rollovers are read every 15 minutes; more than 30 is too old to trust.",
         f"max(time() - max by (job, tenant_id, collector) ({seen}))",
         unit=SECONDS,
-        steps=[(None, GOOD), (1800, WARN), (2400, BAD)],
+        steps=[(None, GOOD), (1800, WARN)],
         decimals=0,
         goes_to=TO_EXPORTER,
         nothing="Never read",
@@ -261,13 +279,13 @@ def wrong() -> Panel:
         "What is wrong, and since when",
         "Begin with the worst. What began at the same time is mostly one story.",
         [
-            or_said(or_words(rank(TENANT), "problem", WELL, TENANT), "problem"),
+            or_state(rank(TENANT), "problem", TENANT),
             f"{since} * 1000",
             f"time() - {since}",
         ],
         [
             Column("Value #A", "Severity", width=105, texts=RANK_TEXTS, coloured=True),
-            Column("problem", "What is wrong", texts=PROBLEM_TEXTS),
+            Column("problem", "What is wrong", texts=PROBLEM_TEXTS, wrapped=True),
             Column("Value #B", "Since", unit=MOMENT, width=160),
             Column("Value #C", "For", unit=SECONDS, width=110),
         ],
@@ -278,7 +296,7 @@ def wrong() -> Panel:
 
 def firing() -> Panel:
     """Whom somebody was told of: its own alerts, and those about everything."""
-    concerned = alerts(f'{ANY_JOB},tenant_id=~"${{tenant:regex}}|"')
+    concerned = loudest(alerts(f'{ANY_JOB},tenant_id=~"${{tenant:regex}}|"'))
     about = f'label_replace({concerned}, "about", "the fleet", "tenant_id", "")'
     about = f'label_replace({about}, "about", "this tenant", "tenant_id", ".+")'
     return rows(
@@ -320,19 +338,22 @@ NIGHTS = {
 def nights() -> Panel:
     """Whether each schedule ran, each day."""
     legend = "{{schedule_type}} {{hour}}:00 UTC"
+    written = f"group(last_over_time(kimono_schedule_info{{{TENANT}}}[14d]))"
     panel = cells(
         "Did it run? One cell for each day and schedule",
         "Missed: it was due, nothing paused it, and two hours later it had not run; ask the hub. Ended badly, and no "
-        "good run later that day: look at the ingestions below. No end seen: it still runs, or the exporter was away.",
+        "good run later that day: look at the ingestions below. No end seen: it still runs, or the exporter was away. "
+        "Between two dates it shows those days alone: choose a week.",
         [
             query(_night('schedule_type!="mirror"', WHOLE), legend),
             query(_night('schedule_type="mirror"', 'ingestion_type="mirror"'), legend, "B"),
+            query(f"0 * group(kimono:tenant:info{{{TENANT}}}) unless on () {written}", "No schedule, or not read", "C"),
         ],
         {str(value): meaning for value, meaning in NIGHTS.items()},
         interval="1d",
         nothing="No schedule, or not read",
     )
-    # Two weeks, so that there is the same day of the week before. A range within one day would have no cell.
+    # Two weeks up to now, so that there is the same day of the week before. Grafana leaves a range of dates as it is.
     return panel.time_from("14d")
 
 
@@ -386,9 +407,9 @@ def problems_over_time() -> Panel:
     return states(
         "Problems",
         "What came first is most likely the cause. The colour is how loud it was.",
-        [query(or_words(f"max by (problem) ({rank(TENANT)})", "problem", WELL, TENANT), "{{problem}}")],
+        [query(or_state(f"max by (problem) ({rank(TENANT)})", "problem", TENANT, "-1"), "{{problem}}")],
         RANK_TEXTS,
-        names={one.name: one.text for one in PROBLEMS},
+        names={**{one.name: one.text for one in PROBLEMS}, MANY: MANY_TEXT[0]},
     )
 
 
@@ -397,7 +418,7 @@ def flags() -> Panel:
     panel = states(
         "Modes",
         "What paused it. A gap is a time at which it could not be read.",
-        [query(f"max by (flag) (kimono_tenant_state{{{TENANT}}})", "{{flag}}")],
+        [query(or_said(f"max by (flag) (kimono_tenant_state{{{TENANT}}})", "flag", value="-1"), "{{flag}}")],
         {"1": ("On", UNKNOWN), "0": ("Off", FAINT)},
         nothing="Not known",
     )
@@ -411,17 +432,13 @@ def flags() -> Panel:
 
 def running() -> Panel:
     """What was under way, by type."""
+    unfinished = _coded("kimono_ingestions", "state", UNFINISHED, "ingestion_type", f'state!~"{FINAL}"')
     return states(
         "Ingestions under way",
         "A bar for hours, where others are short, is a stall: the hub has to end it.",
-        [
-            query(
-                _coded("kimono_ingestions", "state", UNFINISHED, "ingestion_type", f'state!~"{FINAL}"'),
-                "{{ingestion_type}}",
-            )
-        ],
+        [query(or_words(unfinished, "ingestion_type", NO_RUN, TENANT), "{{ingestion_type}}")],
         _codes({state: (state, colour) for state, colour in UNFINISHED.items()}),
-        nothing="None was under way",
+        nothing=NO_RUN,
     )
 
 
@@ -455,7 +472,7 @@ def schedules() -> Panel:
         "Hours and days are UTC's, so that local times move with the clocks. Started says nothing about how it ended. "
         "Due before it was last started: it ran.",
         [
-            or_words(_written(), "schedule_type", NONE, TENANT),
+            or_said(_written(), "schedule_type", NONE),
             _schedule("kimono_schedule_enabled"),
             f"{executed} * 1000",
             f"time() - {executed}",
@@ -466,7 +483,7 @@ def schedules() -> Panel:
         [
             Column("schedule_type", "Type"),
             Column("hour", "Hour (UTC)", width=95),
-            Column("days", "Days"),
+            Column("days", "Days", wrapped=True),
             Column("Value #B", "On", width=60, texts={"1": ("yes", GOOD), "0": ("no", UNKNOWN)}, coloured=True),
             Column("Value #C", "Last started", unit=MOMENT, width=155),
             Column("Value #D", "Ago", unit=SECONDS, width=90),
@@ -499,7 +516,7 @@ def rollovers() -> Panel:
         "Within a window it is paused, as planned. Begun and still upcoming, or over and still in rollover: ask the "
         "hub. Times in minus are past.",
         [
-            or_words(planned, "rollover_name", NONE, TENANT),
+            or_said(planned, "rollover_name", NONE),
             f"group by (rollover_id, status) (kimono_rollover_status{{{TENANT}}})",
             f"{start} * 1000",
             f"{start} - time()",
@@ -561,10 +578,11 @@ def collectors() -> Panel:
 
 def failures() -> Panel:
     """When each part could not be read, and why."""
+    failing = _coded("kimono_tenant_failure_info", "reason", REASONS, "collector")
     return states(
         "Failures to read it",
         "By part, in the colour of the reason. All parts at once: the credentials, or the hub.",
-        [query(_coded("kimono_tenant_failure_info", "reason", REASONS, "collector"), "{{collector}}")],
+        [query(or_words(failing, "collector", "No failure", TENANT), "{{collector}}")],
         _codes({reason: (reason, colour) for reason, colour in REASONS.items()}),
         nothing="None",
     )
@@ -608,10 +626,11 @@ def _yes(title: str, description: str, what: str) -> Panel:
 
 def access_over_time() -> Panel:
     """Since when it has been so."""
+    access_states = _coded("kimono_application_auth_state", "state", AUTH_STATES, "auth_type")
     return states(
         "Access to the product, over time",
         "Since when? Compare with the age of the credentials, and with the product's own changes.",
-        [query(_coded("kimono_application_auth_state", "state", AUTH_STATES, "auth_type"), "{{auth_type}}")],
+        [query(or_words(access_states, "auth_type", "No product", TENANT), "{{auth_type}}")],
         _codes(AUTH_STATES),
         nothing="No product, or not read",
     )
@@ -629,5 +648,7 @@ def _coded(family: str, label: str, values: Iterable[str], by: str, where: str =
 
 
 def _codes(texts: Mapping[str, tuple[str, str]]) -> Meanings:
-    """What the values of `_coded` mean."""
-    return {str(code): text for code, text in enumerate([*texts.values(), ("other", UNKNOWN)], 1)}
+    """What the values of `_coded` mean; 0 is none of them."""
+    return {"0": ("none", FAINT)} | {
+        str(code): text for code, text in enumerate([*texts.values(), ("other", UNKNOWN)], 1)
+    }
