@@ -249,6 +249,7 @@ def timeline() -> Panel:
         "wrong with the tenant.",
         [query(or_state_over_time(worst_of_each, "tenant_name"), "{{tenant_name}}")],
         RANK_TEXTS,
+        names={MANY: MANY_TEXT[0]},
         room=400,
     )
     # A fleet of 10,000 has thousands of problems to look through at each step.

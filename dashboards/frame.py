@@ -162,11 +162,12 @@ def _built_in() -> builders.AnnotationQuery:
 
 
 def shaded_alerts(where: str) -> list[builders.AnnotationQuery]:
-    """Times at which alerts were firing, in the colours of how loud they are."""
-    asked = {severity: alerts(f'{where},severity="{severity}"') for severity, _ in RANKS.values()}
+    """Times at which somebody was told, in the colours of how loudly. (What is `info` is told to nobody.)"""
+    firing = {severity: alerts(f'{where},severity="{severity}"') for severity in ("critical", "warning")}
+    colours = dict(RANKS.values())
     return [
-        shaded(f"Alerts: {severity}", f"group by (alertname) ({asked[severity]})", colour, "{{alertname}}")
-        for severity, colour in RANKS.values()
+        shaded(f"Alerts: {severity}", f"group by (alertname) ({series})", colours[severity], "{{alertname}}")
+        for severity, series in firing.items()
     ]
 
 

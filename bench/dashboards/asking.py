@@ -121,7 +121,7 @@ def _answered(prometheus: Prometheus, question: Question, choices: Sequence[dict
         return _answer(question, question.expr, 0.0, [], str(error))
     moments = [prometheus.end]
     if question.instant and len(exprs) == 1:
-        moments += [prometheus.end - hours * HOUR for hours in range(1, 25)]
+        moments += [prometheus.end - halves * HOUR / 2 for halves in range(1, 49)]
     slowest = 0.0
     for expr, end in product(exprs, moments):
         answer = _asked(prometheus, question, expr, end, scrape)

@@ -9,7 +9,7 @@ from itertools import product
 
 from promql_parser import MatchOp, VectorSelector
 
-from dashboards.colours import MODES, OUTCOMES, PROBLEMS, REASONS
+from dashboards.colours import BAD, GOOD, MODES, NOTE, OUTCOMES, PROBLEMS, REASONS, WARN
 from tests.alerts.stories import rules
 from tests.dashboards import parts
 from tests.dashboards.parts import Asked, Board, Plain, columns, dropped, strings
@@ -19,6 +19,10 @@ WIDTH = 24
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 BUILT_IN = {"stat", "table", "timeseries", "state-timeline", "status-history", "bargauge", "row"}
 OF_NOW = {"stat", "table", "bargauge"}
+OF_TIME = {"timeseries", "state-timeline", "status-history"}
+TENANT_BOARD = "kimono-tenant"
+# From what is well to what wakes somebody.
+LOUDER = [GOOD, NOTE, WARN, BAD]
 OF_STATES = {"state-timeline", "status-history"}
 MOST_LINES = 20
 DATA_LINK = {"title", "url", "targetBlank"}
@@ -266,6 +270,42 @@ def _wrong(url: str, board: Board) -> Iterator[str]:
         yield "the time is lost"
 
 
+def tenants_lead_to_their_dashboard(board: Board) -> Iterator[str]:
+    """But for the one of the tenant itself, which leads to its account's."""
+    goal = "/d/kimono-fleet?var-account=" if board.stem == TENANT_BOARD else f"/d/{TENANT_BOARD}?var-tenant="
+    named_in = "account_name" if board.stem == TENANT_BOARD else "tenant_name"
+    for panel in board.panels:
+        if panel["type"] == "table" and (title := columns(panel).get(named_in)):
+            urls = [url for one in _overrides(panel, title) if one["id"] == "links" for url in strings(one)]
+            if not any(url.startswith(goal) for url in urls):
+                yield f"{panel['title']}: {title} leads nowhere"
+
+
+def _overrides(panel: Plain, name: str) -> list[Plain]:
+    return [
+        each
+        for one in panel["fieldConfig"]["overrides"]
+        if one["matcher"]["options"] == name
+        for each in one["properties"]
+    ]
+
+
+def lines_have_a_legend(board: Board) -> Iterator[str]:
+    for panel in board.panels:
+        if panel["type"] in OF_TIME and panel["options"].get("legend", {}).get("showLegend") is not True:
+            yield panel["title"]
+
+
+def more_is_worse(board: Board) -> Iterator[str]:
+    """Green is below and red above, or, of what must be there at all, nothing is bad and one is good."""
+    for panel in board.panels:
+        if panel["type"] in OF_NOW:
+            steps = [one["color"] for one in panel["fieldConfig"]["defaults"].get("thresholds", {}).get("steps", ())]
+            loud = [LOUDER.index(colour) for colour in steps if colour in LOUDER]
+            if loud != sorted(loud) and not (len(steps) == 2 and steps[1] == GOOD):
+                yield f"{panel['title']}: {', '.join(steps)}"
+
+
 LOOKS: tuple[Callable[[Board], Iterator[str]], ...] = (
     its_name_is_its_uid_and_it_is_of_the_family,
     it_is_fresh_and_not_for_editing,
@@ -282,4 +322,7 @@ LOOKS: tuple[Callable[[Board], Iterator[str]], ...] = (
     states_have_fixed_colours,
     tables_show_what_is_asked_for,
     links_lead_somewhere,
+    tenants_lead_to_their_dashboard,
+    lines_have_a_legend,
+    more_is_worse,
 )

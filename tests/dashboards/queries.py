@@ -18,6 +18,10 @@ CHOSEN_JOB = ("job", promql.MatchOp.Re, "$job")
 # An alert that there is no exporter has no job.
 ANY_JOB = ("job", promql.MatchOp.Re, "$job|")
 CHOSEN_TENANT = ("tenant_id", promql.MatchOp.Equal, "$tenant")
+PICKING = {"topk", "bottomk"}
+MOST_ROWS, MOST_LINES = 50, 20
+# Variables that what is chosen is chosen from.
+CHOICES = {"$job", "$account", "$integration"}
 # Rows of tenants that are there only while something is up.
 SPARSE = {
     "ALERTS",
@@ -91,6 +95,35 @@ def nothing_is_plotted_for_all_tenants(board: Board) -> Iterator[str]:
                 yield f"{one.where}: {selector.name}"
 
 
+def few_are_shown_at_once(board: Board) -> Iterator[str]:
+    """A table has room for 50, or so many of each kind, and a plot for 20."""
+    for one in board.asked:
+        for call in nodes(one, promql.AggregateExpr):
+            if str(call.op) in PICKING and not call.param.val <= (MOST_ROWS if one.instant else MOST_LINES):
+                yield f"{one.where}: {call.op} of {call.param.val:g}"
+
+
+def what_is_chosen_counts(board: Board) -> Iterator[str]:
+    """Where account and integration can be chosen, whatever carries them is of those, or of the one tenant."""
+    if not {"account", "integration"} <= board.names:
+        return
+    for one in board.asked:
+        if one.where in CHOICES:
+            continue
+        for selector in nodes(one, promql.VectorSelector):
+            asked = {name: value for name, how, value in matchers(selector) if how == promql.MatchOp.Re}
+            if "account_name" not in METRICS[selector.name].labels or "tenant_id" in _names(selector):
+                continue
+            if asked.get("account_name", "").rstrip("|") != "$account":
+                yield f"{one.where}: {selector.name} of any account"
+            if asked.get("integration", "").rstrip("|") != "$integration":
+                yield f"{one.where}: {selector.name} of any integration"
+
+
+def _names(selector: promql.VectorSelector) -> set[str]:
+    return {name for name, _, _ in matchers(selector)}
+
+
 @cache
 def followed(one: Asked) -> tuple[Follower, Result]:
     follower = Follower(METRICS)
@@ -121,4 +154,6 @@ QUERY_RULES: tuple[Callable[[Board], Iterator[str]], ...] = (
     counters_are_asked_for_rates_alone,
     rates_are_over_what_one_step_shows,
     nothing_is_plotted_for_all_tenants,
+    few_are_shown_at_once,
+    what_is_chosen_counts,
 )

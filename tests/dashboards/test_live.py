@@ -20,7 +20,7 @@ from bench.dashboards.filling import SMALL, fill, fill_from, write_scrapes
 from bench.dashboards.prometheus import Prometheus
 from bench.dashboards.questions import DAY, Dashboard, Question, Variable, read, rounded
 from bench.dashboards.report import bad
-from dashboards.colours import MODES, OUTCOMES, PROBLEMS
+from dashboards.colours import MANY, MODES, OUTCOMES, PROBLEMS, WELL
 from tests.contract.served import needed
 
 BOARDS = {path.stem: read(path) for path in sorted((Path(__file__).parents[2] / "dashboards").glob("*.json"))}
@@ -44,6 +44,8 @@ ADDED_UP = {
     "Calls tried again, an hour",
     "Tokens asked for, an hour",
 }
+# A tenant that had no problem all day but the outage.
+NEVER_WRONG = "topk(1, kimono:tenant:info unless on (tenant_id) last_over_time(kimono:tenant_problem:rank[1d]))"
 # Where more is added up, the last digits come out otherwise. No more than those: moments must be the same.
 NOISE = 1e-12
 
@@ -119,6 +121,72 @@ def test_rollovers_are_of_all_kinds(live: Live) -> None:
 def test_most_tenants_are_well(live: Live) -> None:
     wrong = live.labels("kimono:tenant_problem:timestamp_seconds", "tenant_id")
     assert 2 * len(wrong) < SMALL.tenants
+
+
+# What nobody can know is neither 0 nor well.
+
+
+def over_the_day(live: Live, uid: str, panel: str, ref: str = "A", tenant: str = "") -> Found:
+    """A question as it would have been answered every four minutes of the last day, with All chosen."""
+    board = BOARDS[uid]
+    (asked,) = (one for one in board.questions if (one.panel, one.ref) == (panel, ref))
+    everything = {one.name: one.everything for one in board.variables if one.everything}
+    expr = asked.written({**board.fixed, **everything, "tenant": tenant}, SMALL.scrape)
+    return found(live.prometheus, replace(asked, instant=False, span=DAY, interval=SMALL.rules), expr)
+
+
+def moments(series: Found, **labels: str) -> dict[float, float]:
+    """The values of all series that have these labels, by moment."""
+    chosen = [values for name, values in series.items() if labels.items() <= dict(name).items()]
+    return {at: value for values in chosen for at, value in values.items()}
+
+
+@pytest.fixture(scope="module")
+def dark(live: Live) -> set[float]:
+    """When it was known that many can't be read."""
+    step = SMALL.rules
+    since, until = ((live.prometheus.end - ago) // step * step for ago in (DAY, 0))
+    firing = 'ALERTS{alertname="KimonoManyTenantsUnreachable",alertstate="firing"}'
+    blind = f"{firing} and on (job) kimono:tenants_unreachable:ratio >= 0.2"
+    (one,) = live.prometheus.range(blind, since, until, step)
+    assert len(one["values"]) > 5
+    return {at for at, _ in one["values"]}
+
+
+def test_nothing_is_well_while_many_cannot_be_read(live: Live, dark: set[float]) -> None:
+    (readable,) = (one["metric"]["tenant_id"] for one in live.prometheus.instant(NEVER_WRONG, live.prometheus.end))
+    tables = {"kimono-fleet": "What is wrong, the worst first", "kimono-tenant": "What is wrong, and since when"}
+    tables["kimono-rollovers"] = "What does not go as planned, the oldest first"
+    for uid, panel in tables.items():
+        told = over_the_day(live, uid, panel, tenant=readable)
+        well, many = (moments(told, problem=problem) for problem in (WELL, MANY))
+        assert not well.keys() & dark if uid != "kimono-tenant" else well.keys() - dark
+        assert dark & many.keys()
+    timeline = over_the_day(live, "kimono-fleet", "The twenty worst, over time")
+    assert not moments(timeline, tenant_name=WELL).keys() & dark
+
+
+def test_no_number_is_0_while_many_cannot_be_read(live: Live, dark: set[float]) -> None:
+    for panel in ("Stalled", "Overdue", "Failing", "Unreachable", "Mass change"):
+        told = {ref: moments(over_the_day(live, "kimono-fleet", panel, ref)) for ref in refs("kimono-fleet", panel)}
+        assert not [at for values in told.values() for at in dark if values.get(at) == 0], panel
+    unreachable = moments(over_the_day(live, "kimono-fleet", "Unreachable"))
+    assert all(unreachable[at] >= 0.2 * SMALL.tenants for at in dark)
+    assert max(unreachable.values()) == SMALL.tenants
+
+
+def refs(uid: str, panel: str) -> list[str]:
+    return [one.ref for one in BOARDS[uid].questions if one.panel == panel]
+
+
+def test_without_the_rules_nothing_is_known(tmp_path: Path) -> None:
+    with told(tmp_path) as (one, _):
+        for uid in ("kimono-fleet", "kimono-rollovers"):
+            for question in (each for each in BOARDS[uid].questions if each.instant):
+                everything = {each.name: each.everything for each in BOARDS[uid].variables if each.everything}
+                expr = question.written({**BOARDS[uid].fixed, **everything}, SMALL.scrape)
+                values = [value for each in found(one.prometheus, question, expr).values() for value in each.values()]
+                assert all(map(isnan, values)), f"{uid}, {question.panel}, {question.ref}: {values}"
 
 
 # A wrong query is noticed.

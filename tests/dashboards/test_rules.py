@@ -83,6 +83,11 @@ def test_an_alert_leads_to_a_dashboard_that_shows_it(rule: dict[str, Any]) -> No
     assert any(_selects(each, rule["alert"]) for each in selected)
 
 
+@pytest.mark.parametrize("uid", ["kimono-fleet", "kimono-rollovers", "kimono-tenant"])
+def test_accounts_and_integrations_can_be_chosen_where_tenants_are_shown(uid: str) -> None:
+    assert {"account", "integration"} <= BOARDS[uid].names
+
+
 @pytest.mark.parametrize("uid", ["kimono-exporter", "kimono-fleet", "kimono-tenant"])
 def test_that_there_is_no_exporter_at_all_is_shown_though_it_has_no_job(uid: str) -> None:
     selected = [matchers(each) for one in BOARDS[uid].asked for each in nodes(one, promql.VectorSelector)]
@@ -131,6 +136,7 @@ BROKEN = BOARDS["kimono-fleet"].plain
 PLACES = {panel["type"]: index for index, panel in reversed([*enumerate(BROKEN["panels"])])}
 NUMBER, TABLE, LINES, TIMELINE = (PLACES[kind] for kind in ("stat", "table", "timeseries", "state-timeline"))
 DEFAULTS = ("panels", NUMBER, "fieldConfig", "defaults")
+STEPS = ("thresholds", "steps")
 ORGANISED = next(
     index for index, one in enumerate(BROKEN["panels"][TABLE]["transformations"]) if one["id"] == "organize"
 )
@@ -190,6 +196,11 @@ BREAKS: list[tuple[Rule, Change]] = [
     (queries.rates_are_over_what_one_step_shows, asks(f"max(increase({FINISHED}[$__range]))", instant=False)),
     (queries.nothing_is_plotted_for_all_tenants, asks(f"max({UP})", instant=False)),
     (queries.nothing_is_plotted_for_all_tenants, asks(f"count({INFO})", instant=False)),
+    (queries.few_are_shown_at_once, asks(f"topk(51, {INFO})")),
+    (queries.few_are_shown_at_once, asks(f"topk(21, {INFO})", instant=False)),
+    (queries.what_is_chosen_counts, asks(f"count({INFO})")),
+    (queries.what_is_chosen_counts, asks(f'count(kimono:tenant:info{{{J},account_name=~"$account"}})')),
+    (queries.what_is_chosen_counts, asks(f'count(kimono:tenant:info{{{J},integration=~"$integration"}})')),
     (looks.its_name_is_its_uid_and_it_is_of_the_family, puts("fleet", "uid")),
     (looks.its_name_is_its_uid_and_it_is_of_the_family, puts("Fleet", "title")),
     (looks.its_name_is_its_uid_and_it_is_of_the_family, puts([], "tags")),
@@ -238,6 +249,11 @@ BREAKS: list[tuple[Rule, Change]] = [
     (looks.tables_show_what_is_asked_for, puts("Cloud", *OPTIONS, "renameByName", "cloud")),
     (looks.tables_show_what_is_asked_for, puts(None, *OPTIONS, "renameByName", "Value #A")),
     (looks.tables_show_what_is_asked_for, puts("Rank", "panels", TABLE, "options", "sortBy", 0, "displayName")),
+    (looks.tenants_lead_to_their_dashboard, puts([], "panels", TABLE, "fieldConfig", "overrides")),
+    (looks.lines_have_a_legend, puts(False, "panels", LINES, "options", "legend", "showLegend")),  # noqa: FBT003 - likewise
+    (looks.lines_have_a_legend, puts(None, "panels", TIMELINE, "options", "legend")),
+    (looks.more_is_worse, puts([{"color": "red"}, {"color": "orange"}, {"color": "green"}], *DEFAULTS, *STEPS)),
+    (looks.more_is_worse, puts([{"color": "red"}, {"color": "orange"}], *DEFAULTS, *STEPS)),
     (looks.links_lead_somewhere, links("/d/kimono-nowhere?${__url_time_range}")),
     (looks.links_lead_somewhere, links("/d/kimono-tenant?var-tenants=x&${__url_time_range}")),
     (looks.links_lead_somewhere, links("/d/kimono-tenant?${__url_time_range}&${jobs:queryparam}")),
