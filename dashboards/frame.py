@@ -162,7 +162,7 @@ def _built_in() -> builders.AnnotationQuery:
 
 
 def shaded_alerts(where: str) -> list[builders.AnnotationQuery]:
-    """Times at which somebody was told, in the colours of how loudly. (What is `info` is told to nobody.)"""
+    """Times at which somebody was told, in the colours of how loudly; what is `info` is told to nobody."""
     firing = {severity: alerts(f'{where},severity="{severity}"') for severity in ("critical", "warning")}
     colours = dict(RANKS.values())
     return [
