@@ -72,6 +72,8 @@ CODES = {
 } | {f"/^{reason}$/": colour for reason, colour in REASONS.items()}
 REASON_TEXTS = {reason: (reason, colour) for reason, colour in REASONS.items()}
 OUTCOMES = {"success": ("success", GOOD)} | REASON_TEXTS
+# A row of a table that would have none.
+UNSCRAPED = "No exporter is scraped"
 # Stands for the age of what was never read: above all ages.
 NEVER = 10**10
 DISCOVERY = {"1": ("works", GOOD), "0": ("fails", BAD)}
@@ -136,10 +138,12 @@ def _discovery() -> Panel:
 
 
 def _cannot_be_read() -> Panel:
-    share = f"max(kimono:tenants_unreachable:ratio{{{JOB}}}) or 0 * max(kimono_tenants{{{CHOSEN}}})"
+    failing = f"count(max by (job, tenant_id) (kimono_tenant_up{{{CHOSEN}}}) == 0)"
+    everybody = f"sum(max by (job) (kimono_tenants{{{CHOSEN}}}))"
+    share = f"({failing} or 0 * {everybody}) / ({everybody} > 0)"
     return number(
         "Unreadable",
-        "Share of the tenants that can't be read, if it is more than one. "
+        "Share of the tenants that can't be read now, at least in part. "
         "From a fifth on it is the hub, the network or our credentials; below, see the table for single ones.",
         share,
         unit="percentunit",
@@ -257,7 +261,7 @@ def exporters() -> Panel:
         "Exporters, side by side",
         "Replicas should differ in little but their age. One that is behind alone lacks processor time or network.",
         [
-            f"group by (job, instance, version) ({BUILD})",
+            or_said(f"group by (job, instance, version) ({BUILD})", "instance", UNSCRAPED),
             f"1000 * {_own(f'process_start_time_seconds{{{CHOSEN}}}')}",
             f"max by (job, instance) (kimono_up{{{CHOSEN}}})",
             f"max by (job, instance) (kimono_tenants{{{CHOSEN}}})",
@@ -277,7 +281,6 @@ def exporters() -> Panel:
         ],
         dropped=["job", "Value #A"],
         sort=[("Instance", False)],
-        nothing="No exporter is scraped",
     )
 
 
@@ -289,9 +292,9 @@ def freshness() -> Panel:
     return rows(
         "Time since the last good poll",
         "Half and 95 % of the tenants were read at most so long ago: no more than the collector's interval if all is "
-        "well. If only the oldest is old, it is single tenants: they stand beside this. If all are: the API or us.",
+        "well. If only the oldest is old, it is single tenants: they stand below. If all are: the API or us.",
         [
-            f"quantile by (collector) (0.5, {ages})",
+            or_said(f"quantile by (collector) (0.5, {ages})", "collector", UNSCRAPED),
             f"quantile by (collector) (0.95, {ages})",
             f"max by (collector) ({ages})",
             lag,
@@ -310,7 +313,6 @@ def freshness() -> Panel:
             Column("Value #E", "Failing", width=75),
         ],
         sort=[("95 %", True)],
-        nothing="No exporter is scraped",
     )
 
 
@@ -490,7 +492,7 @@ def retries() -> Panel:
         style=GraphDrawStyle.BARS,
         interval="15m",
         colours=REASON_TEXTS,
-        nothing="No call was tried again",
+        nothing="None yet",
     )
 
 
@@ -504,7 +506,7 @@ def tokens() -> Panel:
         style=GraphDrawStyle.BARS,
         interval="15m",
         colours=OUTCOMES,
-        nothing="No token was asked for",
+        nothing="None yet",
     )
 
 
@@ -521,7 +523,7 @@ def invalid() -> Panel:
         ],
         style=GraphDrawStyle.BARS,
         interval="15m",
-        nothing="None",
+        nothing="None yet",
     )
     return _in_shades(panel, NOTE)
 
@@ -541,7 +543,7 @@ def given_up() -> Panel:
         style=GraphDrawStyle.BARS,
         interval="15m",
         colours={"lists": ("lists without an end", BAD), "ingestions": ("ingestions that ended unseen", NOTE)},
-        nothing="None",
+        nothing="None yet",
     )
     return panel.axis_soft_max(1)
 

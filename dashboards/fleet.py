@@ -33,6 +33,7 @@ from dashboards.queries import (
     modes,
     or_state,
     or_state_over_time,
+    or_words,
     problems,
     rank,
     ranked,
@@ -45,6 +46,7 @@ UID = "kimono-fleet"
 TO_EXPORTER = link("Can the picture be trusted?", f"/d/kimono-exporter?{KEPT}")
 TO_ROLLOVERS = link("Who is in or near a rollover?", f"/d/kimono-rollovers?{KEPT}")
 SEEN = f'kimono_collector_last_success_timestamp_seconds{{{JOB},collector="state"}}'
+NOBODY = "Nobody"
 # About a tenant that is chosen, or about none of them in particular.
 CONCERNED = f'{ANY_JOB},account_name=~"$account|",integration=~"$integration|"'
 FINISHED = f"kimono_ingestion_duration_seconds_count{{{JOB}}}"
@@ -63,6 +65,7 @@ def build() -> Dashboard:
             Row(13, [(24, worst())]),
             Row(9, [(10, firing()), (14, over_time())]),
             Row(16, [(24, timeline())]),
+            Row(9, [(24, who_is_paused())]),
             Row(8, [(8, paused()), (8, outcomes()), (8, durations())]),
         ],
         variables=[accounts(), integrations()],
@@ -226,6 +229,28 @@ def _many() -> str:
     return f'label_replace(sum(({share}) * on (job) {tenants}), "problem", "{MANY}", "", "")'
 
 
+def who_is_paused() -> Panel:
+    """Who is in which mode: what waits for a person first."""
+    first = f"topk by (flag) (20, time() - {modes(*MODES)})"
+    return rows(
+        "Who is paused, and who waits",
+        "The 20 of each mode that have been in it for longest, as far as anybody saw it. A mass change wants a person: "
+        "ask the district, then approve. The others are mostly meant to be so.",
+        [or_words(first, "flag", NOBODY), f"{modes(*MODES)} * 1000 and {first}"],
+        [
+            Column("flag", "Mode", width=170, texts={**MODES, NOBODY: (NOBODY, GOOD)}, coloured=True),
+            Column("tenant_name", "Tenant", goes_to=TO_TENANT, wrapped=True),
+            Column("account_name", "Account", wrapped=True),
+            Column("integration", "Integration", width=150),
+            Column("Value #B", "Seen since", unit=MOMENT, width=155),
+            Column("Value #A", "For", unit=SECONDS, width=90),
+            Column("tenant_id", "tenant_id", hidden=True),
+        ],
+        dropped=["job"],
+        sort=[("Mode", False), ("For", True)],
+    )
+
+
 def paused() -> Panel:
     """How many are in each mode."""
     return lines(
@@ -266,7 +291,7 @@ def outcomes() -> Panel:
         style=GraphDrawStyle.BARS,
         interval="15m",
         colours={state: (state, colour) for state, colour in OUTCOMES.items()},
-        nothing="No ingestion has ended",
+        nothing="None yet",
     )
 
 
@@ -277,10 +302,10 @@ def durations() -> Panel:
     return lines(
         "Time that 95 % of ingestions took",
         "Of the whole fleet, whatever account is chosen. What takes far longer than it used to may be about to stall.",
-        [query(f"histogram_quantile(0.95, {by_type})", "{{ingestion_type}}")],
+        [query(f"histogram_quantile(0.95, {by_type}) >= 0", "{{ingestion_type}}")],
         unit=SECONDS,
         style=GraphDrawStyle.POINTS,
         interval="15m",
         colours={kind: (kind, colour) for kind, colour in TYPES.items()},
-        nothing="No ingestion has ended",
+        nothing="None yet",
     )

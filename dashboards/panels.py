@@ -18,6 +18,8 @@ from dashboards.colours import BAD, UNKNOWN, UNWATCHED, WARN
 SOURCE = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
 # Text in a panel that has nothing to show because nothing is wrong.
 NOTHING = "None"
+# How often the exporter should be scraped at least: deploy/prometheus.example.yaml.
+SCRAPED = "1m"
 # Duration in seconds, and moments in milliseconds, as Grafana calls these units.
 SECONDS, MOMENT = "s", "dateTimeAsIsoNoDateIfToday"
 
@@ -221,6 +223,11 @@ def lines(
     panel.draw_style(style).show_points(common.VisibilityMode.AUTO).point_size(5)
     if interval:
         panel.interval(interval)
+    else:
+        # Said of each query, it is what $__rate_interval is made of: a data source that does not know how often is
+        # scraped would take rates over a minute, and find nothing.
+        for one in targets:
+            one.interval(SCRAPED)
     if stacked or bars:
         panel.stacking(common_builders.StackingConfig().mode(common.StackingMode.NORMAL))
     panel.legend(_legend()).tooltip(_tooltip())

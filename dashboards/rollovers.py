@@ -176,8 +176,8 @@ def wrong() -> Panel:
     worst = f"topk(50, {score(where=WRONG_NOW)})"
     return rows(
         "What does not go as planned, the oldest first",
-        "Each has a runbook, beside. Late and stuck ones hurt on the first day of school: call the district. "
-        "Click a tenant to see what happened.",
+        "Each has a runbook: its alert below leads there. Late and stuck ones hurt on the first day of school: call "
+        "the district. Click a tenant to see what happened.",
         [
             or_state(f"{rank(where=WRONG_NOW)} and {worst}", "problem"),
             f"{problems(*WRONG)} * 1000 and {worst}",
@@ -245,7 +245,7 @@ def under_way() -> Panel:
             Column("rollover_name", "Rollover", width=140, nothing="None, or not read", wrapped=True),
             Column("rollover_type", "Type", width=85),
             Column("status", "Status", width=85, texts=STATUSES),
-            Column("Value #A", "In it since", unit=MOMENT, width=155),
+            Column("Value #A", "Seen in it since", unit=MOMENT, width=155),
             Column("Value #C", "Window ends", unit=MOMENT, width=155),
             Column(
                 "Value #B",

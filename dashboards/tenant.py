@@ -564,7 +564,7 @@ def collectors() -> Panel:
                 "reason",
                 "Fails with",
                 width=140,
-                texts={"none": ("well", GOOD), **{name: (name, colour) for name, colour in REASONS.items()}},
+                texts={"none": ("nothing", GOOD), **{name: (name, colour) for name, colour in REASONS.items()}},
                 coloured=True,
             ),
             Column("Value #B", "Last read", unit=MOMENT, width=170),
