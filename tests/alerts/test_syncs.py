@@ -398,14 +398,14 @@ def test_two_replicas_that_know_different_names_raise_one_alert_under_the_old_na
     scraped(replica(one, "one") | replica(two, "two"), {MISSED + 24: [OVERDUE], MISSED + 32: [OVERDUE]}, step=2)
 
 
-def test_replicas_that_never_agreed_on_a_name_raise_an_alert_without_one() -> None:
+def test_replicas_that_never_agreed_on_a_name_raise_an_alert_under_the_id() -> None:
     one, two = {**exporter(), **missed()}, {**exporter(), **missed(), NAME: never, OTHER_NAME: always(1)}
-    nameless = alert("KimonoSyncOverdue", "critical", tenant_id="t1")
+    nameless = alert("KimonoSyncOverdue", "critical", tenant_id="t1", tenant_name="t1")
     scraped(replica(one, "one") | replica(two, "two"), {MISSED + TICK: [nameless]})
 
 
 def test_a_tenant_without_names_raises_its_alerts() -> None:
-    nameless = alert("KimonoSyncOverdue", "critical", tenant_id="t1")
+    nameless = alert("KimonoSyncOverdue", "critical", tenant_id="t1", tenant_name="t1")
     blank = 'kimono_tenant_info{tenant_name="",account_id="",account_name="",integration="",integration_version=""}'
     check(missed() | {NAME: never, blank: always(1)}, {MISSED + TICK: [nameless]})
 

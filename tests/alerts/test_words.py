@@ -14,6 +14,8 @@ from tests.alerts.stories import (
     DAY,
     DUE,
     HOUR,
+    NAME,
+    NAMES,
     TICK,
     Alert,
     Value,
@@ -21,6 +23,7 @@ from tests.alerts.stories import (
     always,
     exporter,
     healthy,
+    never,
     replica,
     steps,
     worded,
@@ -72,8 +75,8 @@ WORDS = {
         2 * HOUR,
         {
             watching.BLIND: (
-                f"{WHO} has not been readable for 40 minutes and more, at least in part. What is shown of it is "
-                "old, and the other alerts about it keep silent."
+                f"{WHO} has not been readable for 40 minutes, or ever since it has been watched, at least in part. "
+                "What is shown of it is old, and the other alerts about it keep silent."
             )
         },
     ),
@@ -82,8 +85,8 @@ WORDS = {
         2 * HOUR,
         {
             watching.REFUSED: (
-                f"The credentials of {WHO} have been rejected for 40 minutes and more. The tenant list carries new "
-                "ones when there are any: there are none."
+                f"The credentials of {WHO} have been rejected for 40 minutes, or ever since it has been watched. "
+                "The tenant list carries new ones when there are any: there are none."
             )
         },
     ),
@@ -212,13 +215,18 @@ def test_a_fleet_whose_ingestions_fail_says_how_many() -> None:
     worded(hub.fleet(0.9, range(DAY)), HOUR, {hub.BURNS: burns, hub.SMOULDERS: smoulders}, hub.STEP)
 
 
-def test_a_tenant_without_a_name_goes_by_its_id() -> None:
-    page = modes.mode("mass_change_pending") | {next(iter(healthy())): lambda _: None}
-    one = alert("KimonoMassChangePending", "warning", tenant_id="t1")
-    said = (
-        "The hub has held back a large change of t1 (no account, no product) for 2h 0m 0s. "
-        "Nothing flows until a person approves it."
-    )
+@pytest.mark.parametrize(
+    ("name", "names", "who"),
+    [
+        (NAME.replace("Maple LMS", ""), NAMES, "t1 (Maple Ridge, canopy-lms)"),
+        ("kimono_tenant_info", {}, "t1 (no account, no product)"),
+    ],
+    ids=["no name", "no names at all"],
+)
+def test_a_tenant_without_a_name_goes_by_its_id(name: str, names: Mapping[str, str], who: str) -> None:
+    page = modes.mode("mass_change_pending") | {NAME: never, name: always(1)}
+    one = alert("KimonoMassChangePending", "warning", **{**names, "tenant_id": "t1", "tenant_name": "t1"})
+    said = f"The hub has held back a large change of {who} for 2h 0m 0s. Nothing flows until a person approves it."
     worded(replica(exporter() | page), 3 * HOUR, {one: said})
 
 
