@@ -109,12 +109,19 @@ class Histogram:
     _counts: dict[tuple[str, ...], list[int]] = field(default_factory=dict)
     _sums: dict[tuple[str, ...], float] = field(default_factory=dict)
 
+    def show(self, labels: Mapping[str, str]) -> tuple[str, ...]:
+        """Have a series under these labels, of zeros if nothing was observed yet; gives their values."""
+        key = self.family(0, **labels).values
+        if key not in self._counts:
+            self._counts[key] = [0] * (len(self.bounds) + 1)
+            self._sums[key] = 0.0
+        return key
+
     def observe(self, value: float, labels: Mapping[str, str]) -> None:
         """Count one value under these labels."""
-        key = self.family(0, **labels).values
-        counts = self._counts.setdefault(key, [0] * (len(self.bounds) + 1))
-        counts[bisect_left(self.bounds, value)] += 1
-        self._sums[key] = self._sums.get(key, 0.0) + value
+        key = self.show(labels)
+        self._counts[key][bisect_left(self.bounds, value)] += 1
+        self._sums[key] += value
 
     def samples(self) -> Iterator[Sample]:
         """Cumulative buckets, count and sum of each label set."""

@@ -382,8 +382,7 @@ class Poller:
         self._telemetry.polled(collector.name, "success")
         if not job.wanted:
             return
-        if reading.news is not None:
-            collector.take(reading.news)
+        if reading.news is not None and collector.take(reading.news):
             self._show_collector(collector)
         watch.memory[collector.name] = reading.memory
         watch.succeeded[collector.name] = self._clock.now()

@@ -45,8 +45,12 @@ class Collector(ABC, Generic[Api, Facts, Memory]):
     def read(self, tenant_id: str, facts: Facts, memory: Memory | None, now: float) -> Reading[Memory]:
         """Turn facts into rows; `now` in Unix seconds."""
 
-    def take(self, news: object) -> None:
-        """Add a reading's `news` to what `fleet` shows. The poller calls it for each reading that counts."""
+    def take(self, news: object) -> bool:  # noqa: ARG002 - most have no news
+        """Add a reading's `news` to what `fleet` shows, and tell whether that changed it.
+
+        The poller calls it for each reading that counts.
+        """
+        return False
 
     def fleet(self) -> Iterable[Sample]:
         """The rows of `fleet_families` as they are now."""

@@ -60,7 +60,7 @@ _ENDED_KEPT = _HOUR
 # us ask for more and more: the oldest are given up as lost.
 _AWAITED_MOST = 50
 
-# Types times states of one tenant; the reference has six times eight.
+# Types times states of one tenant, and of the durations' zeros; the reference has six times eight.
 _KINDS_MOST = 200
 
 Kind = tuple[str, str]  # type and state of an ingestion
@@ -93,8 +93,12 @@ class Ingestions:
 
 @dataclass(frozen=True)
 class News:
-    """What one visit adds to the fleet's figures: durations in seconds by type and state, and lost ingestions."""
+    """What one visit adds to the fleet's figures: durations in seconds by type and state, and lost ingestions.
 
+    `kinds` are those of its ends, yet to come or not, that the tenant has not had before.
+    """
+
+    kinds: list[Kind]
     durations: list[tuple[Kind, float]]
     lost: int
 
@@ -108,6 +112,7 @@ class IngestionsCollector(Collector[TenantApi, Ingestions, Memory]):
 
     def __init__(self) -> None:
         self._durations = Histogram(DURATION, BUCKETS)
+        self._kinds: set[Kind] = set()
         self._lost = 0
 
     async def fetch(self, api: TenantApi, memory: Memory | None) -> Ingestions:
@@ -129,15 +134,22 @@ class IngestionsCollector(Collector[TenantApi, Ingestions, Memory]):
             for ingestion in ends
             if ingestion.started_at is not None
         ]
-        news = News(durations, facts.lost) if durations or facts.lost else None
+        kinds = [kind for kind in after.finished if kind not in before.finished and kind[1] in FINAL_STATES]
+        news = News(kinds, durations, facts.lost) if kinds or durations or facts.lost else None
         return Reading(list(_rows(tenant_id, facts.listed, after)), after, news)
 
-    def take(self, news: object) -> None:
-        """Add what one visit saw to the fleet's figures."""
-        if isinstance(news, News):
-            self._lost += news.lost
-            for (ingestion_type, state), seconds in news.durations:
-                self._durations.observe(seconds, {"ingestion_type": ingestion_type, "state": state})
+    def take(self, news: object) -> bool:
+        """Add what one visit saw to the fleet's figures. A kind is there before its first end, for `increase()`."""
+        if not isinstance(news, News):
+            return False
+        new = [kind for kind in news.kinds if kind not in self._kinds][: _KINDS_MOST - len(self._kinds)]
+        self._kinds.update(new)
+        for ingestion_type, state in new:
+            self._durations.show({"ingestion_type": ingestion_type, "state": state})
+        for (ingestion_type, state), seconds in news.durations:
+            self._durations.observe(seconds, {"ingestion_type": ingestion_type, "state": state})
+        self._lost += news.lost
+        return bool(new or news.durations or news.lost)
 
     def fleet(self) -> Iterable[Sample]:
         """Durations so far, and the lost ones."""

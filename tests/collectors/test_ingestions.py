@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from exporter.api.errors import AuthError, ServerError
 from exporter.api.models import FINAL_STATES
 from exporter.collectors.ingestions import (
+    BUCKETS,
     DURATION,
     FINISHED,
     INGESTIONS,
@@ -58,12 +59,19 @@ def ends(visited: Visits) -> dict[tuple[str, ...], float]:
     return {kind: count for kind, count in visited.series(FINISHED).items() if count}
 
 
+def lasted(visited: Visits) -> dict[tuple[str, ...], tuple[float, float]]:
+    """How many durations the fleet shows, and their sum, by type and state; without the zeros."""
+    shown = visited.fleet(DURATION)
+    kinds = {key[:-1]: (shown[(*key[:-1], "_count")], shown[(*key[:-1], "_sum")]) for key in shown}
+    return {kind: figures for kind, figures in kinds.items() if figures != (0, 0)}
+
+
 def test_one_that_left_the_list_is_asked_for_by_its_id_and_counted() -> None:
     visited = visits(listing(ingestion("a")), listing(a=ingestion("a", "success")))
     assert visited.asked == ["/ingestions", "/ingestions/a"]
     assert ends(visited) == {("collection", "success"): 1}
-    assert visited.fleet(DURATION) == {("collection", "success", "_count"): 1, ("collection", "success", "_sum"): 660.0}
-    assert visited.news is not None
+    assert lasted(visited) == {("collection", "success"): (1, 660.0)}
+    assert visited.changed
 
 
 def test_an_end_is_asked_for_and_counted_once() -> None:
@@ -91,8 +99,56 @@ def test_the_first_poll_counts_no_end_and_gives_a_zero_for_each_final_state_of_e
     assert visited.series(FINISHED) == {
         (kind, state): 0 for kind in ("collection", "mirror", "") for state in FINAL_STATES
     }
-    assert visited.fleet(DURATION) == {}
+    assert visited.fleet(DURATION) == {
+        (kind, state, suffix): 0
+        for kind in ("collection", "mirror", "")
+        for state in FINAL_STATES
+        for suffix in ("_count", "_sum")
+    }
     assert visited.fleet(LOST) == {(): 0}
+
+
+@pytest.mark.parametrize("state", FINAL_STATES)
+def test_the_first_end_of_a_type_that_was_seen_before_raises_its_durations_from_zero(state: str) -> None:
+    visited = visits(listing(ingestion("a")))
+    buckets = [
+        sample.value for sample in visited.collector.fleet() if sample.suffix == "_bucket" and state in sample.values
+    ]
+    assert buckets == [0] * (len(BUCKETS) + 1)
+    assert visited.fleet(DURATION)["collection", state, "_count"] == 0
+    visited.visit(listing(a=ingestion("a", state)), START + POLL)
+    assert visited.fleet(DURATION)["collection", state, "_count"] == 1
+    assert lasted(visited) == {("collection", state): (1, 660.0)}
+
+
+def test_a_type_that_some_tenant_has_shown_is_no_news_from_the_next_one_and_loses_nothing() -> None:
+    one = visits(listing(ingestion("a")), listing(a=ingestion("a", "success")))
+    other = Visits(one.collector)
+    other.visit(listing(ingestion("a")))
+    assert not other.changed
+    assert lasted(other) == {("collection", "success"): (1, 660.0)}
+    other.visit(listing(ingestion("a"), ingestion("b", type="mirror")))
+    assert other.changed
+    assert other.fleet(DURATION)["mirror", "timeout", "_count"] == 0
+
+
+def test_a_final_state_that_nobody_knows_has_durations_from_its_first_one_on() -> None:
+    visited = visits(listing(ingestion("a", "executing", None)), listing(a=ingestion("a", "partially_applied", None)))
+    assert {state for _, state, _ in visited.fleet(DURATION)} == set(FINAL_STATES)
+    visited.visit(listing(ingestion("b")), START + 2 * POLL)
+    visited.visit(listing(b=ingestion("b", "partially_applied")), START + 3 * POLL)
+    assert lasted(visited) == {("collection", "partially_applied"): (1, 780.0)}
+
+
+def test_servers_that_make_up_ever_new_types_do_not_fill_the_page_with_zeros() -> None:
+    collector = IngestionsCollector()
+    for tenant in range(3):
+        visited = Visits(collector)
+        visited.visit(listing(*(ingestion(f"{number}", type=f"{tenant}-{number}") for number in range(40))))
+    assert len(visited.fleet(DURATION)) == 2 * 200
+    assert not visited.changed
+    visited.visit(listing(**{"39": ingestion("39", "failed", type="2-39")}), START + POLL)
+    assert lasted(visited) == {("2-39", "failed"): (1, 660.0)}
 
 
 def test_zeros_and_counts_stay_when_the_list_is_empty() -> None:
@@ -114,10 +170,10 @@ def test_an_ingestion_that_the_api_no_longer_knows_is_lost_and_no_outcome() -> N
 @pytest.mark.parametrize(("status", "error"), [(500, ServerError), (401, AuthError)])
 def test_a_poll_that_can_not_ask_by_id_fails_and_changes_nothing(status: int, error: type[Exception]) -> None:
     visited = visits(listing(ingestion("a"), ingestion("b")))
-    before, memory = visited.series(FINISHED), visited.memory
+    before, memory, durations = visited.series(FINISHED), visited.memory, visited.fleet(DURATION)
     with pytest.raises(error):
         visited.visit(listing(a=ingestion("a", "success"), b=status), START + POLL)
-    assert (visited.series(FINISHED), visited.memory, visited.fleet(DURATION)) == (before, memory, {})
+    assert (visited.series(FINISHED), visited.memory, visited.fleet(DURATION)) == (before, memory, durations)
     visited.visit(listing(a=ingestion("a", "success"), b=ingestion("b", "success")), START + 2 * POLL)
     assert ends(visited) == {("collection", "success"): 2}
 
@@ -228,12 +284,12 @@ def test_the_last_start_in_each_state_survives_the_list_and_never_goes_back() ->
 def test_an_end_without_a_start_counts_and_has_no_duration() -> None:
     visited = visits(listing(ingestion("a", "executing", None)), listing(a=ingestion("a", "success", None)))
     assert ends(visited) == {("collection", "success"): 1}
-    assert visited.fleet(DURATION) == {}
+    assert lasted(visited) == {}
 
 
 def test_a_start_in_the_future_lasts_no_time_rather_than_less() -> None:
     visited = visits(listing(ingestion("a")), listing(a=ingestion("a", "success", START + 9999)))
-    assert visited.fleet(DURATION)[("collection", "success", "_sum")] == 0
+    assert lasted(visited) == {("collection", "success"): (1, 0)}
 
 
 def test_two_tenants_share_durations_and_nothing_else() -> None:

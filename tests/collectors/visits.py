@@ -24,6 +24,8 @@ class Visits:
         self.memory: Any = None
         self.asked: list[str] = []
         self.news: object = None
+        # Whether the last visit changed what the fleet shows.
+        self.changed = False
         self._samples: list[Sample] = []
 
     def visit(self, answers: Mapping[str, Any], now: float = START) -> None:
@@ -35,8 +37,7 @@ class Visits:
             self.asked = list(dict.fromkeys(replies.asked))
         reading = self.collector.read(TENANT, facts, self.memory, now)
         self.memory, self._samples, self.news = reading.memory, list(reading.samples), reading.news
-        if reading.news is not None:
-            self.collector.take(reading.news)
+        self.changed = reading.news is not None and self.collector.take(reading.news)
 
     def series(self, family: Family) -> Series:
         """The tenant's series of a family as they are now. Two samples of one series fail the test."""
