@@ -27,7 +27,6 @@ from dashboards.queries import (
     CHOSEN,
     JOB,
     NAMES,
-    alerts,
     count,
     loudest,
     modes,
@@ -197,7 +196,7 @@ def firing() -> Panel:
     return rows(
         "Alerts that are firing",
         "How many of each, about these tenants or all. Click a name for its runbook: what it means, and what to do.",
-        [f"count by (alertname, rank) ({ranked(loudest(alerts(CONCERNED)))})"],
+        [f"count by (alertname, rank) ({ranked(loudest(CONCERNED))})"],
         [
             Column("rank", "Severity", width=95, texts=ALERT_TEXTS, coloured=True),
             Column("alertname", "Alert", goes_to=TO_RUNBOOK),
@@ -212,7 +211,8 @@ def over_time() -> Panel:
     """How many have each problem."""
     return lines(
         "Tenants with a problem",
-        "One line high: one tenant. A step of many at once is the hub's or the exporter's trouble, not theirs.",
+        "One line high: one tenant. A step of many at once is the hub's or the exporter's trouble, not theirs. Many "
+        "can't be read: of the whole fleet, whatever account is chosen.",
         [query(f"count by (problem) ({problems()}) or {_many()}", "{{problem}}")],
         stacked=True,
         colours={**{one.name: (one.text, one.colour) for one in PROBLEMS}, MANY: MANY_TEXT},

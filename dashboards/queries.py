@@ -40,6 +40,14 @@ def modes(*flags: str, where: str = CHOSEN) -> str:
 BLIND = f"kimono:tenants_unreachable:ratio{{{JOB}}} >= scalar(max(kimono:threshold_tenants_unreachable:ratio))"
 
 
+# What that rule counts, of these jobs. (No rule records them: in an outage they would be as many series as tenants.)
+UNREAD = (
+    f"group by (job, tenant_id) (kimono:collector_failing:info{{{JOB}}}) "
+    f"or max by (job, tenant_id) (kimono_tenant_up{{{JOB}}}) == 0 unless on (job, tenant_id) "
+    f"max by (job, tenant_id) (kimono_collector_last_success_timestamp_seconds{{{JOB}}}) > time() - 600"
+)
+
+
 def watched(where: str = CHOSEN) -> str:
     """0 if it is known how tenants are: without an exporter, without the rules or in the dark nothing is well or 0."""
     if where == TENANT:
@@ -115,11 +123,7 @@ def _said(series: str, label: str, words: str) -> str:
 
 def unread() -> str:
     """Tenants that can't be read, at least in part, however many: those of kimono:tenants_unreachable:ratio."""
-    up = f"max by (job, tenant_id) (kimono_tenant_up{{{JOB}}}) == 0"
-    seen = f"max by (job, tenant_id) (kimono_collector_last_success_timestamp_seconds{{{JOB}}})"
-    failing = f"group by (job, tenant_id) (kimono:collector_failing:info{{{JOB}}})"
-    silent = f"group by (job, tenant_id) ({up} unless on (job, tenant_id) {seen} > time() - 600)"
-    return f"({failing} or {silent}) and on (job, tenant_id) kimono:tenant:info{{{CHOSEN}}}"
+    return f"({UNREAD}) and on (job, tenant_id) kimono:tenant:info{{{CHOSEN}}}"
 
 
 def alerts(where: str = ANY_JOB) -> str:
@@ -127,10 +131,10 @@ def alerts(where: str = ANY_JOB) -> str:
     return f'ALERTS{{alertname=~"Kimono.+",alertstate="firing",{where}}}'
 
 
-def loudest(series: str) -> str:
-    """Without those of which a critical one tells of the same tenant: as Alertmanager has it."""
-    critical = f'{series[:-1]},severity="critical"}}'
-    return f"({series} unless on (alertname, job, tenant_id) {critical} or {critical})"
+def loudest(where: str) -> str:
+    """The same without those of which a critical one tells of the same tenant: as Alertmanager has it."""
+    critical = alerts(f'{where},severity="critical"')
+    return f"({alerts(where)} unless on (alertname, job, tenant_id) {critical} or {critical})"
 
 
 def ranked(series: str) -> str:

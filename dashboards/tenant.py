@@ -56,7 +56,6 @@ from dashboards.queries import (
     ANY_JOB,
     NAMES,
     TENANT,
-    alerts,
     loudest,
     many,
     or_said,
@@ -296,7 +295,7 @@ def wrong() -> Panel:
 
 def firing() -> Panel:
     """Whom somebody was told of: its own alerts, and those about everything."""
-    concerned = loudest(alerts(f'{ANY_JOB},tenant_id=~"${{tenant:regex}}|"'))
+    concerned = loudest(f'{ANY_JOB},tenant_id=~"${{tenant:regex}}|"')
     about = f'label_replace({concerned}, "about", "the fleet", "tenant_id", "")'
     about = f'label_replace({about}, "about", "this tenant", "tenant_id", ".+")'
     return rows(

@@ -14,6 +14,7 @@ import promql_parser as promql
 import pytest
 import yaml
 
+from dashboards.queries import JOB, UNREAD
 from tests.alerts.stories import NAMES, rules
 from tests.alerts.test_rules import TOLD
 from tests.contract.served import needed
@@ -62,6 +63,12 @@ def promtool(folder: Path, groups: list[dict[str, Any]]) -> subprocess.Completed
     return subprocess.run(
         [needed("promtool"), "check", "rules", str(file)], capture_output=True, text=True, check=False, timeout=60
     )
+
+
+def test_the_tenants_that_cannot_be_read_are_those_that_the_rules_count() -> None:
+    (rule,) = (one for one in rules() if one.get("record") == "kimono:tenants_unreachable:ratio")
+    counted = " ".join(rule["expr"].split())
+    assert UNREAD.replace(f"{{{JOB}}}", "") in counted
 
 
 def test_what_the_rules_record_can_be_followed() -> None:
