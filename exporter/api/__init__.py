@@ -1,1 +1,1 @@
-"""How is the Interop API read? Knows nothing of Prometheus."""
+"""The client of the Interop API. It does not depend on Prometheus."""

@@ -1,192 +1,131 @@
-"""What can be asked of the API, and how hard do we try?
+"""Sends the requests to the API, and gets objects and whole lists with them.
 
-Every call pays the budget, is counted, is tried again where that can help, and ends in a model or in an
-`ApiError`. A list is read to its end or not at all.
+Every request, token requests and retries included, waits for the rate limiter and is counted. Failures that may
+pass by themselves are retried. A call returns a value or raises an `ApiError`; a list is complete or an error.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar
-from weakref import WeakValueDictionary
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from exporter.api import wire
-from exporter.api.auth import (
-    BasicCredentials,
-    BearerToken,
-    ClientCredentials,
-    Credentials,
-    FixedIdentity,
-    Identity,
-    NoIdentity,
-    TokenIdentity,
-)
-from exporter.api.budget import Budget
-from exporter.api.errors import (
-    ApiError,
-    AuthError,
-    BadResponseError,
-    ForbiddenError,
-    NotFoundError,
-    ServerError,
-    ThrottledError,
-    TransientError,
-)
+from exporter.api import errors, wire
+from exporter.api.auth import FixedIdentity, Identity, TokenIdentity
+from exporter.api.credentials import ClientCredentials, Credentials
 from exporter.api.fields import Fields
-from exporter.api.models import (
-    Actor,
-    Application,
-    Ingestion,
-    Integration,
-    IntegrationVersion,
-    Rollover,
-    Schedule,
-    Scope,
-    State,
-    Tenant,
-)
+from exporter.api.rate_limiter import RateLimiter
 from exporter.api.transport import Transport
 from exporter.clock import Clock
 
 T = TypeVar("T")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 Send = Callable[[], Awaitable[wire.Reply]]
 Check = Callable[[wire.Reply, float], wire.Reply]
+Parse = Callable[[Fields], T]
 
-# The vendor's client kits ask for a new token at most three times.
+# The vendor's client kits get a new token at most three times.
 _RENEWALS = 3
 _ATTEMPTS = 3
-# A server that holds back for longer than this is asked again by the next poll, not by this one.
+# If the server asks to wait longer than these seconds, the next poll tries again, not this one.
 _LONGEST_RETRY_AFTER = 60.0
-# A list that has not ended by then does not end.
+# A longer list is treated as one that never ends.
 MAX_PAGES = 1_000
 MAX_ITEMS = 200_000
-# A page may be empty though more follow. After this many in a row the server is not believed any more.
+# A page may be empty although more follow, but not this many in a row.
 EMPTY_PAGES = 20
 
 
 class Observer(Protocol):
-    """Who is told what the client does, so that it can be counted."""
+    """Receives what the client does, to count it."""
 
     def request(self, endpoint: str, code: str, seconds: float) -> None:
-        """A request ended: `code` is the HTTP status or the transport's reason."""
+        """A request ended after `seconds`. `code` is the HTTP status, or why there is none."""
 
     def retry(self, reason: str) -> None:
-        """A call is tried again."""
+        """A request is retried."""
 
     def token(self, outcome: str) -> None:
         """A token request ended: `success` or a reason."""
 
     def waited(self, seconds: float) -> None:
-        """A request waited for the budget."""
+        """A request waited for the rate limiter."""
 
     def truncated(self, endpoint: str) -> None:
-        """A list did not end, and was given up."""
+        """A list did not end. The client stopped getting it."""
 
     def invalid(self, endpoint: str, field: str) -> None:
-        """A member of a reply could not be read."""
+        """A member of a reply could not be parsed."""
 
 
 @dataclass
 class Client:
-    """The API over a transport. `concurrency` bounds the requests in flight."""
+    """Sends requests over a transport. `concurrency` is the highest number of requests in flight."""
 
     transport: Transport
-    budget: Budget
+    rate_limiter: RateLimiter
     clock: Clock
     observer: Observer
     concurrency: int = 20
-    page_size: int | None = None
-    in_flight: asyncio.Semaphore = field(init=False, repr=False)
-    _tenants: WeakValueDictionary[Credentials | None, TenantApi] = field(
-        init=False, repr=False, default_factory=WeakValueDictionary
-    )
 
     def __post_init__(self) -> None:
         self.in_flight = asyncio.Semaphore(self.concurrency)
         self._try = AsyncRetrying(
             sleep=self.clock.sleep,
             stop=stop_after_attempt(_ATTEMPTS),
-            retry=retry_if_exception(_worth_another_try),
-            wait=_pause,
+            retry=retry_if_exception(_is_retryable),
+            wait=_backoff_seconds,
             before_sleep=self._count_retry,
             reraise=True,
         )
 
     def limit(self, concurrency: int) -> None:
-        """Allow so many requests in flight from now on; those that are, end under the old limit."""
+        """Change how many requests may be in flight. Those that already are end under the old limit."""
         if concurrency != self.concurrency:
             self.concurrency, self.in_flight = concurrency, asyncio.Semaphore(concurrency)
 
-    def account(self, credentials: Credentials) -> AccountApi:
-        """The calls of account credentials."""
-        return AccountApi(self, self._identity(credentials))
+    def api(self, credentials: Credentials | None) -> Api:
+        """The API as these credentials see it. Each call gives a new `Api`, which fetches a token of its own."""
+        if isinstance(credentials, ClientCredentials):
+            return Api(self, TokenIdentity(credentials, self._get_token, self.clock))
+        return Api(self, FixedIdentity(credentials))
 
-    def tenant(self, credentials: Credentials | None) -> TenantApi:
-        """The calls of one tenant's actor credentials; for the same credentials the same object, and so one token."""
-        api = self._tenants.get(credentials)
-        if api is None:
-            api = self._tenants[credentials] = TenantApi(self, self._identity(credentials))
-        return api
-
-    def _identity(self, credentials: Credentials | None) -> Identity:
-        if credentials is None:
-            return NoIdentity()
-        if isinstance(credentials, BasicCredentials | BearerToken):
-            return FixedIdentity(credentials)
-        return TokenIdentity(credentials, self._fetch_token, self.clock)
-
-    async def read(self, identity: Identity, endpoint: str, query: Mapping[str, str], ident: str | None) -> wire.Reply:
-        """A GET that ended well. A 401 is answered with a new token, three times at most."""
-        path = wire.path(endpoint, ident)
-        for _ in range(_RENEWALS):
-            authorization = await identity.authorization()
-            try:
-                return await self._send(endpoint, lambda: self.transport.get(path, query, authorization))  # noqa: B023 - sent before the next turn
-            except AuthError:
-                if not identity.rejected(authorization):
-                    raise
-        authorization = await identity.authorization()
-        return await self._send(endpoint, lambda: self.transport.get(path, query, authorization))
-
-    async def _fetch_token(self, credentials: ClientCredentials) -> wire.Token:
+    async def _get_token(self, credentials: ClientCredentials) -> wire.Token:
         form = {
             "grant_type": "client_credentials",
             "client_id": credentials.client_id,
             "client_secret": credentials.client_secret,
         }
         try:
-            reply = await self._send(wire.TOKEN_PATH, lambda: self.transport.post_token(form), wire.check_token)
-            token = wire.token(reply.body)
-        except ApiError as error:
+            reply = await self.send(wire.TOKEN_PATH, partial(self.transport.post_token, form), wire.check_token)
+            token = wire.parse_token(reply.body)
+        except errors.ApiError as error:
             self.observer.token(error.reason)
             raise
         self.observer.token("success")
         return token
 
-    async def _send(self, endpoint: str, send: Send, check: Check = wire.check) -> wire.Reply:
-        """The reply, if it is a good one. What may pass by itself is tried again."""
+    async def send(self, endpoint: str, send: Send, check: Check = wire.check) -> wire.Reply:
+        """Send a request and return its reply if `check` accepts it; retry after a failure that may pass by itself."""
         # A copy, because one AsyncRetrying holds the state of one call.
         return await self._try.copy()(self._attempt, endpoint, send, check)
 
     async def _attempt(self, endpoint: str, send: Send, check: Check) -> wire.Reply:
         async with self.in_flight:
-            self.observer.waited(await self.budget.take())
+            self.observer.waited(await self.rate_limiter.acquire())
             reply = await self._observed(endpoint, send)
         try:
             return check(reply, self.clock.now())
-        except (ThrottledError, ServerError) as error:
-            # A 5xx that does not say "later" is no word about our rate.
-            if isinstance(error, ThrottledError) or error.retry_after is not None:
-                self.budget.throttled(error.retry_after)
+        except errors.TransientError as error:
+            # A 5xx without `Retry-After` says nothing about the rate.
+            if isinstance(error, errors.ThrottledError) or error.retry_after is not None:
+                self.rate_limiter.throttled(error.retry_after)
             raise
 
     async def _observed(self, endpoint: str, send: Send) -> wire.Reply:
@@ -195,7 +134,7 @@ class Client:
         try:
             reply = await send()
             code = str(reply.status)
-        except ApiError as error:
+        except errors.ApiError as error:
             code = error.reason
             raise
         except asyncio.CancelledError:
@@ -208,182 +147,107 @@ class Client:
     def _count_retry(self, state: RetryCallState) -> None:
         self.observer.retry(_failure(state).reason)
 
-    def fields(self, endpoint: str, raw: Mapping[str, Any]) -> Fields:
-        """An object's typed members; those that can't be read are counted for this endpoint."""
-        return Fields(raw, lambda name: self.observer.invalid(endpoint, name))
 
-    async def one(self, identity: Identity, endpoint: str, ident: str | None = None) -> Fields:
-        """A single object."""
-        reply = await self.read(identity, endpoint, {}, ident)
-        return self.fields(endpoint, wire.one(reply.body))
+@dataclass(frozen=True)
+class Api:
+    """What one holder of credentials can get from the API. Calls through one `Api` share one token.
 
-    async def many(
-        self,
-        identity: Identity,
-        endpoint: str,
-        read: Callable[[Fields], T],
-        query: Mapping[str, str] | None = None,
-        ident: str | None = None,
+    `endpoint` is a path below `/v2/interop`; an `ident` replaces the `{id}` in it. Every method raises `ApiError`.
+    """
+
+    client: Client
+    identity: Identity
+
+    async def get_one(self, endpoint: str, parse: Parse[T], ident: str | None = None) -> T:
+        """Get a single object."""
+        reply = await self._get(endpoint, {}, ident)
+        return parse(self._fields(endpoint, wire.parse_object(reply.body)))
+
+    async def get_list(
+        self, endpoint: str, parse: Parse[T], query: Mapping[str, str] | None = None, ident: str | None = None
     ) -> list[T]:
-        """A whole list, each object once, or an `ApiError`.
+        """Get a whole list, each object once.
 
-        Each page is read when it comes: thousands of objects at once would hold up the event loop.
+        If the server says where its list ends, its word counts. If not, the list ends with a page that is empty or
+        that brings nothing new. A server that promises more and repeats itself, or whose list never ends, has
+        not given a whole list: that raises `BadResponseError`.
 
-        A server that says where its list ends is believed. With one that does not, pages are asked for until
-        one is empty or brings nothing new. A server that promises more and repeats itself, or that never
-        comes to an end, has not given a whole list: that is a `BadResponseError`.
+        Each page is parsed as it arrives: parsing thousands of objects at once would block the event loop.
         """
         found: dict[str, T] = {}
         number, empty = 0, 0
         for _ in range(MAX_PAGES):
-            page = await self._page(identity, endpoint, query or {}, number, ident)
+            page = await self._get_page(endpoint, query or {}, number, ident)
             items = _keyed(page.items)
             new = not items.keys() <= found.keys()
             if new:
-                found.update({key: read(self.fields(endpoint, item)) for key, item in items.items()})
+                found.update({key: parse(self._fields(endpoint, item)) for key, item in items.items()})
             empty = 0 if page.items else empty + 1
             if page.more is False or (page.more is None and not new):
                 return list(found.values())
             if (page.items and not new) or empty == EMPTY_PAGES or len(found) > MAX_ITEMS:
                 break
             number = page.number if page.number is not None and page.number > number else number + 1
-        self.observer.truncated(endpoint)
-        raise BadResponseError("the list does not end: the server promises more and gives nothing new")
+        self.client.observer.truncated(endpoint)
+        text = "the list does not end: the server announces more pages, but they bring nothing new"
+        raise errors.BadResponseError(text)
 
-    async def _page(
-        self, identity: Identity, endpoint: str, query: Mapping[str, str], number: int, ident: str | None
-    ) -> wire.Page:
-        paging = {"page": str(number)} | ({"page_size": str(self.page_size)} if self.page_size else {})
+    async def _get_page(self, endpoint: str, query: Mapping[str, str], number: int, ident: str | None) -> wire.Page:
         try:
-            reply = await self.read(identity, endpoint, {**query, **paging}, ident)
-        except (ForbiddenError, NotFoundError):
+            reply = await self._get(endpoint, {**query, "page": str(number)}, ident)
+        except (errors.ForbiddenError, errors.NotFoundError):
             if number == 0:
                 raise
-            # The list is there and may be read, as its first page shows: this says nothing about the list.
-            raise BadResponseError("a later page of the list was refused") from None
-        return wire.page(reply.body)
+            # The first page shows that the list exists and is allowed, so this says nothing about the list.
+            raise errors.BadResponseError("the server refused a later page of the list") from None
+        return wire.parse_page(reply.body)
+
+    async def _get(self, endpoint: str, query: Mapping[str, str], ident: str | None) -> wire.Reply:
+        """Send a GET. After a 401, renew the token and try again, three times at most."""
+        path = wire.path(endpoint, ident)
+        renewals = 0
+        while True:
+            authorization = await self.identity.authorization()
+            try:
+                return await self.client.send(endpoint, partial(self.client.transport.get, path, query, authorization))
+            except errors.AuthError:
+                if renewals == _RENEWALS or not self.identity.rejected(authorization):
+                    raise
+            renewals += 1
+
+    def _fields(self, endpoint: str, raw: Mapping[str, Any]) -> Fields:
+        return Fields(raw, lambda name: self.client.observer.invalid(endpoint, name))
 
 
 def _keyed(items: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Objects by what tells them apart: their id, or all of them, and then how many alike came before on the page."""
+    """Objects by their id. One without an id goes by its content, and by how many equal ones precede it on the page."""
     keyed: dict[str, dict[str, Any]] = {}
-    alike: Counter[str] = Counter()
+    equal: Counter[str] = Counter()
     for item in items:
         ident = item.get("id")
-        key = json.dumps(item if ident in (None, "") else ident, sort_keys=True)
+        key = repr(ident)
         if ident in (None, ""):
-            alike[key] += 1
-            key = f"{key} {alike[key]}"
+            content = json.dumps(item, sort_keys=True)
+            equal[content] += 1
+            key = f"{content} {equal[content]}"
         keyed[key] = item
     return keyed
 
 
-def _worth_another_try(error: BaseException) -> bool:
-    """Whether the same request may go through soon. One that is told to wait for long is left to the next poll."""
-    return isinstance(error, TransientError) and (_told(error) or 0.0) <= _LONGEST_RETRY_AFTER
-
-
-def _told(error: BaseException) -> float | None:
-    """The seconds that the server asked to wait, if it did."""
-    return error.retry_after if isinstance(error, ThrottledError | ServerError) else None
+def _is_retryable(error: BaseException) -> bool:
+    """Whether the same request may succeed soon."""
+    return isinstance(error, errors.TransientError) and (error.retry_after or 0.0) <= _LONGEST_RETRY_AFTER
 
 
 _backoff = wait_random_exponential(multiplier=0.5, max=5)
 
 
-def _pause(state: RetryCallState) -> float:
-    """Seconds until the next try. Where the server said how long, the budget sees to it."""
-    return _backoff(state) if _told(_failure(state)) is None else 0.0
+def _backoff_seconds(state: RetryCallState) -> float:
+    """Seconds until the next try. If the server said how long to wait, the rate limiter waits instead."""
+    return _backoff(state) if _failure(state).retry_after is None else 0.0
 
 
-def _failure(state: RetryCallState) -> ApiError:
+def _failure(state: RetryCallState) -> errors.TransientError:
     error = state.outcome.exception() if state.outcome else None
-    assert isinstance(error, ApiError)  # noqa: S101 - tenacity waits after one of these alone
+    assert isinstance(error, errors.TransientError)  # noqa: S101 - tenacity retries after one of these alone
     return error
-
-
-@dataclass(frozen=True)
-class TenantApi:
-    """What one tenant's actor credentials can read: no path names the tenant, the credentials do."""
-
-    client: Client
-    identity: Identity
-
-    async def myself(self) -> Tenant | None:
-        """The tenant that these credentials belong to."""
-        return Tenant.read(await self.client.one(self.identity, "/tenant"))
-
-    async def state(self) -> State:
-        """The tenant's flags."""
-        return State.read(await self.client.one(self.identity, "/tenant/state"))
-
-    async def application(self) -> Application:
-        """The integration's own access; 403 or 404 where the tenant is none."""
-        return Application.read(await self.client.one(self.identity, "/tenant/application"))
-
-    async def rollovers(self) -> list[Rollover]:
-        """All planned windows."""
-        return await self.client.many(self.identity, "/tenant/rollovers", Rollover.read)
-
-    async def schedules(self) -> list[Schedule]:
-        """All schedules."""
-        return await self.client.many(self.identity, "/tenant/schedules", Schedule.read)
-
-    async def ingestions(self) -> list[Ingestion]:
-        """The ingestions that the server lists: the unfinished ones at least."""
-        return await self.client.many(self.identity, "/ingestions", Ingestion.read)
-
-    async def ending(self, ident: str, known: Ingestion) -> Ingestion | None:
-        """What became of an ingestion that was `known`; None if the API no longer knows it.
-
-        What the reply leaves out is as it was. A reply that can't be read leaves all as it was: one object that
-        the server can't show must not keep the tenant's others from being seen.
-        """
-        try:
-            now = Ingestion.read(await self.client.one(self.identity, "/ingestions/{id}", ident))
-        except NotFoundError:
-            return None
-        except (BadResponseError, ForbiddenError):
-            return known
-        return replace(now, id=ident, type=now.type or known.type, started_at=now.started_at or known.started_at)
-
-    async def schools(self) -> list[Scope]:
-        """The schools that can be selected."""
-        return await self.client.many(self.identity, "/tenant/scoping/schools", Scope.read)
-
-    async def courses(self) -> list[Scope]:
-        """The courses that can be selected."""
-        return await self.client.many(self.identity, "/tenant/scoping/courses", Scope.read)
-
-
-@dataclass(frozen=True)
-class AccountApi:
-    """What account credentials can read."""
-
-    client: Client
-    identity: Identity
-
-    async def tenants(self, accounts: Iterable[str] = (), integrations: Iterable[str] = ()) -> list[Tenant]:
-        """All tenants that the server lists for these filters. It may ignore them, so filter again."""
-        filters = {"accounts": list(accounts), "integrations": list(integrations)}
-        # The server knows ids; a name would have it find nobody.
-        query = {name: ",".join(ids) for name, ids in filters.items() if ids and all(map(_UUID.fullmatch, ids))}
-        read = await self.client.many(self.identity, "/tenants", Tenant.read, query)
-        return [tenant for tenant in read if tenant is not None]
-
-    async def actors(self) -> list[Actor]:
-        """All actors."""
-        return await self.client.many(self.identity, "/actors", Actor.read)
-
-    async def clouds(self) -> int:
-        """How many clouds there are."""
-        return len(await self.client.many(self.identity, "/clouds", lambda cloud: cloud))
-
-    async def integrations(self) -> list[Integration]:
-        """All integrations."""
-        return await self.client.many(self.identity, "/integrations", Integration.read)
-
-    async def versions(self, integration_id: str) -> list[IntegrationVersion]:
-        """All versions of one integration."""
-        endpoint = "/integrations/{id}/versions"
-        return await self.client.many(self.identity, endpoint, IntegrationVersion.read, ident=integration_id)

@@ -1,183 +1,129 @@
-"""On which days of the week does a schedule run?
+"""Parses the `days` of a schedule: on which days of the week does it run?
 
-The format of `days` is written down nowhere, so every form that has one meaning is read, and none that has
-two: a lone `S` may be Saturday or Sunday, `1111100` may begin on either Monday or Sunday, `127` may be three
-days or seven bits. Numbers are as in cron, which agrees with ISO 8601: 1 is Monday, 6 is Saturday, and both
-0 and 7 are Sunday.
+The reference does not describe the format of `days`. Every form with one meaning is parsed, and a form with two
+is not: a lone `S` may be Saturday or Sunday, `1111100` may begin on Monday or Sunday, `127` may be three days or
+seven bits. Numbers are as in cron, which agrees with ISO 8601: 1 is Monday, 6 is Saturday, 0 and 7 are Sunday.
+
+A text is rewritten to terms between commas. Each term is a word, a range (with a step) or a run of digits.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import product
 
 EVERY_DAY = frozenset(range(7))
-_WEEKDAYS = frozenset(range(5))
-_WEEKEND = frozenset((5, 6))
-_ONE_AND_ZERO = frozenset((0, 6))
+_WORKDAYS, _WEEKEND = frozenset(range(5)), frozenset((5, 6))
+_MONDAY, _SUNDAY = 0, 6
 
-_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_ABBREVIATIONS = {"tues": 1, "weds": 2, "thur": 3, "thurs": 3}
-_DAYS = (
-    {prefix: day for day, name in enumerate(_NAMES) for prefix in (name, name + "s", name[:3], name[:2])}
-    | _ABBREVIATIONS
-    | {str(number): (number - 1) % 7 for number in range(8)}
+_FULL_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_NAMES = {word: day for day, name in enumerate(_FULL_NAMES) for word in (name, name + "s", name[:3], name[:2])}
+_NAMES |= {"tues": 1, "weds": 2, "thur": 3, "thurs": 3, "m": 0, "w": 2, "r": 3, "f": 4, "u": 6}
+# Letters with two meanings. Only the days beside them can tell which one is meant.
+_UNCLEAR = {"t": (1, 3), "s": (5, 6)}
+_MEANINGS = {name: (day,) for name, day in _NAMES.items()} | _UNCLEAR
+_DAYS = _NAMES | {str(number): (number - 1) % 7 for number in range(8)}
+_WORDS = {word: frozenset((day,)) for word, day in _DAYS.items()}
+_SETS = dict.fromkeys(("weekday", "workday", "businessday"), _WORKDAYS) | {"weekend": _WEEKEND}
+_SETS |= dict.fromkeys(("all", "any", "day", "daily", "everyday", "allday", "smtwtfs"), EVERY_DAY)
+_WORDS |= {word: days for name, days in _SETS.items() for word in (name, name + "s")}
+
+# Applied in this order to a text in lower case.
+_REWRITES = (
+    # cron, if every day of the month and every month is open.
+    (r"^cron\(((?:\S+ ){5}\S+)\)$", r"\1"),
+    (r"^\S+ \S+ [*?] \* (\S+)$", r"\1"),
+    # With seconds (Quartz) or a year (AWS), 1 is Sunday, so only names are clear.
+    (r"^\S+ \S+ (?:\S+ )?[*?] \* ([^\d\s]+)(?: \*)?$", r"\1"),
+    # An iCalendar rule (RFC 5545, 3.3.10). Two of its parts don't change the weekdays.
+    (r"^rrule:|\b(?:wkst=[a-z]{2}|interval=1)(?:;|$)", ""),
+    (r"^(?:freq=weekly;)?byday=([a-z,]+)(?:;freq=weekly)?;?$", r"\1"),
+    (r"^(?:[*?]|freq=daily;?)$", "daily"),
+    (r"\bevery (?=[a-z])", ""),
+    (r"\b(business|work|week|all) (?=days?\b)", r"\1"),
+    (r" ?(?:-|–|—|\.\.|\b(?:to|through|thru|until)\b) ?", "-"),  # noqa: RUF001 - long dashes are meant
+    (r"\*(?=/[1-7])|\b0-7\b", "0-6"),
+    # A slash before a number is a step. Numbers with spaces between them look like cron with a day of the month.
+    (r"(?: ?(?:[,;|&+]|/(?![1-7](?:[^-/\w]|$))|\band\b) ?)+|(?<=[a-z]) (?=[a-z])", ","),
 )
-_SETS = {
-    "weekday": _WEEKDAYS,
-    "workday": _WEEKDAYS,
-    "businessday": _WEEKDAYS,
-    "weekend": _WEEKEND,
-    "all": EVERY_DAY,
-    "any": EVERY_DAY,
-    "day": EVERY_DAY,
-    "daily": EVERY_DAY,
-    "everyday": EVERY_DAY,
-    "alldays": EVERY_DAY,
-    "smtwtfs": EVERY_DAY,
-}
-_WILDCARDS = ("*", "?")
-# Letters in the order of the week, as timetables have them: "MTWRF", "MWF", "TR", "MTuWThF", "MTWTFSS".
-_LETTERS = re.compile(r"(M)?(Tu|T(?!h))?(W)?(R|Th|T)?(F)?(Sa|S(?!u))?(Su|S|U)?")
-# The days of a cron line whose other fields leave every day open. With seconds in front it is Quartz's, where
-# Sunday is 1 and not 0, so that names alone can be trusted there.
-_CRON = re.compile(r"\S+ \S+ [*?] \* (\S+)|\S+ \S+ \S+ [*?] \* ([^\d\s]+)(?: \*)?")
-# Ends of a range of letters; "S" and "T" have two meanings.
-_RANGE_LETTERS = {"m": 0, "w": 2, "r": 3, "f": 4, "u": 6}
-_NUMBERS = frozenset("01234567")
-_SINGLE_LETTERS = re.compile(r"[a-z](?:[ ,;|/]+[a-z])+")
-# Nothing that means days is longer: neither a text nor a list.
-_LONGEST = 200
-# Digits up to here may be bits as well.
-_HIGHEST_MASK = 127
-_STEP = re.compile(r"(.+)/([1-7])")
+# Digits up to 127 may be bits as well. No text or list that means days is longer than 200.
+_HIGHEST_MASK, _LONGEST = 127, 200
 
 
-def read_days(value: object) -> frozenset[int] | None:
-    """The days that `value` means, Monday being 0; None if it can't be read. Null and empty mean every day."""
-    if value is None:
-        return EVERY_DAY
+def parse_days(value: object) -> frozenset[int] | None:
+    """The days that `value` means, Monday being 0; None if that is unclear. Null and empty mean every day."""
     if isinstance(value, str | list | dict) and len(value) > _LONGEST:
         return None
-    if isinstance(value, str | int) and not isinstance(value, bool):
-        return _text(str(value))
+    if isinstance(value, str | int | None):
+        return _parse_text("" if value is None else str(value))
     if isinstance(value, list):
-        return _union([_item(item) for item in value if item is not None])
-    if isinstance(value, dict):
-        return _switches(value)
+        items = [str(item) if isinstance(item, str | int) else "" for item in value if item is not None]
+        return _union(items, _parse_text) if items else EVERY_DAY
+    if isinstance(value, dict) and all(isinstance(on, bool) for on in value.values()):
+        return _union([name for name, on in value.items() if on], _parse_text)
     return None
 
 
-def _item(item: object) -> frozenset[int] | None:
-    """One day, or more, in a list. Empty means every day only where nothing else is said."""
-    return read_days(item) if isinstance(item, int) or (isinstance(item, str) and item.strip()) else None
-
-
-def _switches(value: dict[str, object]) -> frozenset[int] | None:
-    """`{"monday": true, …}`."""
-    if not value or not all(isinstance(on, bool) for on in value.values()):
-        return None
-    return _union([_term(name.strip().lower()) for name, on in value.items() if on], empty=None)
-
-
-def _union(parts: list[frozenset[int] | None], empty: frozenset[int] | None = EVERY_DAY) -> frozenset[int] | None:
-    """All parts together; None if one of them can't be read."""
-    if not parts:
-        return empty
-    known = [part for part in parts if part is not None]
-    days = frozenset[int]().union(*known)
-    # Seven ones and zeros are not Mondays and Sundays but switches, and nobody knows on which day they begin.
-    switches = len(parts) == len(EVERY_DAY) and days <= _ONE_AND_ZERO
-    return days if len(known) == len(parts) and not switches else None
-
-
-def _text(text: str) -> frozenset[int] | None:
+def _parse_text(text: str) -> frozenset[int] | None:
     text = " ".join(text.split())
     if not text:
         return EVERY_DAY
     if text[0] in '[{"':
-        return _json(text)
-    if text.isalpha() and text.lower() not in _DAYS and (letters := _letters(text)) is not None:
-        return letters
-    text = _calendar_rule(text.lower())
-    if cron := _CRON.fullmatch(text):
-        text = cron[1] or cron[2]
-    if text in _WILDCARDS:
-        return EVERY_DAY
-    if _SINGLE_LETTERS.fullmatch(text):
-        return _letters(re.sub("[^a-z]", "", text))
-    return _list(text)
-
-
-def _json(text: str) -> frozenset[int] | None:
-    try:
-        return read_days(json.loads(text))
-    except (ValueError, RecursionError):
+        with suppress(ValueError, RecursionError):
+            return parse_days(json.loads(text))
         return None
+    if text.isalpha() and text.lower() not in _WORDS:
+        return _parse_joined(text.upper() if text.islower() else text)
+    text = text.lower()
+    for pattern, replacement in _REWRITES:
+        text = re.sub(pattern, replacement, text)
+    return _union([term.rstrip(".") for term in text.split(",")], _parse_term)
 
 
-def _calendar_rule(text: str) -> str:
-    """The days of an iCalendar rule (RFC 5545, 3.3.10): `FREQ=WEEKLY;BYDAY=MO,WE`."""
-    if text == "freq=daily":
-        return "daily"
-    rule = re.fullmatch(r"(?:rrule:)?(?:freq=weekly;)?byday=([a-z,]+)", text)
-    return rule[1] if rule else text
+def _union(terms: Sequence[str], parse: Callable[[str], frozenset[int] | None]) -> frozenset[int] | None:
+    """The days of all terms together; None if there is no term, or one of them is empty or unclear."""
+    if any(term.strip().lower() in _UNCLEAR for term in terms):
+        return _parse_in_order([term.strip().lower() for term in terms])
+    parts = [parse(term) if term.strip() else None for term in terms]
+    days = frozenset[int]().union(*filter(None, parts))
+    # Seven ones and zeros are not Mondays and Sundays but switches, whose first day is unknown.
+    switches = len(parts) == len(EVERY_DAY) and days <= {_MONDAY, _SUNDAY}
+    return days if parts and all(parts) and not switches else None
 
 
-def _list(text: str) -> frozenset[int] | None:
-    """Days, sets of days and ranges, apart by commas, semicolons, bars, slashes, "and" or spaces."""
-    text = re.sub(r"\bevery (?=[a-z])", "", text)
-    text = re.sub(r"\b(business|work|week|all) (?=days?\b)", r"\1", text)
-    text = re.sub(r" ?(?:-|–|—|\.\.|\b(?:to|through|thru|until)\b) ?", "-", text)  # noqa: RUF001 - long dashes are meant
-    if _STEP.fullmatch(text):
-        return _term(text)
-    # Words may be apart by a space alone; numbers that are look like a cron line with a day of the month.
-    terms = re.split(r" ?(?:[,;|/&+]|\band\b) ?(?:and )?|(?<=[a-z]) (?=[a-z])", text)
-    return _union([_term(term.rstrip(".")) for term in terms])
-
-
-def _term(term: str) -> frozenset[int] | None:
-    if term in _DAYS:
-        return frozenset((_DAYS[term],))
-    named = _SETS.get(term) or _SETS.get(term.removesuffix("s"))
-    if named:
-        return named
-    if step := _STEP.fullmatch(term):
-        return _stepped(step[1], int(step[2]))
-    if re.fullmatch(r"0?1?2?3?4?5?6?7?", term) and len(term) > 1 and int(term) > _HIGHEST_MASK:
+def _parse_term(term: str) -> frozenset[int] | None:
+    if term in _WORDS:
+        return _WORDS[term]
+    if re.fullmatch("0?1?2?3?4?5?6?7?", term) and int(term) > _HIGHEST_MASK:
         return frozenset(_DAYS[digit] for digit in term)
-    return _range(term, 1)
-
-
-def _range(span: str, step: int) -> frozenset[int] | None:
-    """Every `step`th day of a range, over the end of the week if need be; `0-7` is every day, as in cron."""
-    ends = span.split("-")
-    if len(ends) != 2 or ends[0] == ends[1]:  # noqa: PLR2004 - a range has two ends
+    span = re.fullmatch(r"(\w+)-(\w+)(?:/([1-7]))?", term)
+    first, last = (_DAYS.get(end) for end in span.group(1, 2)) if span else (None, None)
+    if span is None or first is None or last is None or first == last:
         return None
-    if ends[0] in _NUMBERS and ends[1] in _NUMBERS and ends[0] < ends[1]:
-        return frozenset((number - 1) % 7 for number in range(int(ends[0]), int(ends[1]) + 1, step))
-    days = [(_RANGE_LETTERS | _DAYS).get(end) for end in ends]
-    if days[0] is None or days[1] is None or days[0] == days[1]:
-        return None
-    first, last = days[0], days[1]
-    return frozenset((first + offset) % 7 for offset in range(0, (last - first) % 7 + 1, step))
+    return frozenset((first + offset) % 7 for offset in range(0, (last - first) % 7 + 1, int(span[3] or 1)))
 
 
-def _stepped(span: str, step: int) -> frozenset[int] | None:
-    """`*/2` or `1-5/2`, counted as cron does: from Sunday, or from the first day of the range."""
-    if span == "*":
-        return frozenset((number - 1) % 7 for number in range(0, 7, step))
-    return _range(span, step)
+def _parse_joined(text: str) -> frozenset[int] | None:
+    """Days with nothing between them, such as `MTuWThF` and `MWF`, or `MOWEFR` with two letters for each."""
+    for one_day in ("[A-Z][a-z]*", "[A-Z]{2}"):
+        tokens = re.findall(one_day, text)
+        if "".join(tokens) == text and (days := _parse_in_order([token.lower() for token in tokens])):
+            return days
+    return None
 
 
-def _letters(text: str) -> frozenset[int] | None:
-    """Letters of days in the order of the week; None if they are none, or could mean two things."""
-    match = _LETTERS.fullmatch(text.upper() if text.islower() else text)
-    if not match:
-        return None
-    days = frozenset(day for day, letter in enumerate(match.groups()) if letter)
-    _, tuesday, wednesday, thursday, _, saturday, sunday = match.groups()
-    # One S alone may be either day of the weekend, one T alone either Tuesday or Thursday.
-    either_weekend = "S" in (saturday, sunday) and not (saturday and sunday)
-    either_t = tuesday == "T" and not (wednesday or thursday)
-    return None if either_weekend or either_t else days
+def _parse_in_order(tokens: Sequence[str]) -> frozenset[int] | None:
+    """Names and letters in the order of a week that begins on Monday or Sunday; None if that has two meanings."""
+    # Eight tokens have no order within one week, so more need not be looked at.
+    found = {
+        frozenset(days)
+        for days in product(*(_MEANINGS.get(token, ()) for token in tokens[:8]))
+        for first in (_MONDAY, _SUNDAY)
+        if sorted({(day - first) % 7 for day in days}) == [(day - first) % 7 for day in days]
+        # A week can begin on Saturday as well: one S alone is only clear beside the other day of the weekend.
+        if tokens.count("s") != 1 or set(days) >= _WEEKEND
+    }
+    return found.pop() if len(found) == 1 else None

@@ -1,28 +1,18 @@
-"""What can go wrong between the exporter and the API?
+"""Defines the errors of the API client.
 
-Every failure is an `ApiError` with one of a closed set of reasons. Its text is ours alone: what the server
-says may hold a secret, so none of it is repeated.
+Every failure is an `ApiError` with one of a closed set of reasons. Its text never repeats what the server
+says, because that may hold a secret.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-REASONS = (
-    "auth",
-    "forbidden",
-    "not_found",
-    "throttled",
-    "timeout",
-    "network",
-    "server",
-    "bad_response",
-    "bug",
-)
+REASONS = ("auth", "forbidden", "not_found", "throttled", "timeout", "network", "server", "bad_response", "bug")
 
 
 class ApiError(Exception):
-    """A call that gave nothing usable. `reason` is one of `REASONS`."""
+    """A call failed. `reason` is one of `REASONS`; the text is for people."""
 
     reason: ClassVar[str] = "bug"
 
@@ -34,33 +24,33 @@ class AuthError(ApiError):
 
 
 class ForbiddenError(ApiError):
-    """The credentials are good, but not for this (403)."""
+    """The credentials are valid, but have no access (403)."""
 
     reason = "forbidden"
 
 
 class NotFoundError(ApiError):
-    """There is no such thing (404)."""
+    """The API has no such object (404, 410)."""
 
     reason = "not_found"
 
 
 class TransientError(ApiError):
-    """The same call may go through a moment later."""
-
-
-class ThrottledError(TransientError):
-    """Too many requests (429); `retry_after` in seconds if the server gave one."""
-
-    reason = "throttled"
+    """The same call may succeed a moment later; `retry_after` in seconds if the server gave one."""
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
 
 
+class ThrottledError(TransientError):
+    """Too many requests (429)."""
+
+    reason = "throttled"
+
+
 class RequestTimeoutError(ApiError):
-    """No whole reply within `api.timeout`. Not tried again at once: it has already cost a long time."""
+    """No complete reply within `api.timeout`. Not retried at once, because it has already taken long."""
 
     reason = "timeout"
 
@@ -72,16 +62,12 @@ class NetworkError(TransientError):
 
 
 class ServerError(TransientError):
-    """The server failed (5xx); `retry_after` in seconds if it gave one."""
+    """The server failed (5xx)."""
 
     reason = "server"
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
-
 
 class BadResponseError(ApiError):
-    """A reply that is not what the API's reference says: HTML, broken JSON, too large, an odd status."""
+    """The reply is not what the API's reference says: HTML, invalid JSON, too large, an unexpected status."""
 
     reason = "bad_response"

@@ -1,7 +1,7 @@
-"""How does one read an object that may hold anything?
+"""Gives typed access to the members of a JSON object that may hold anything.
 
-`Fields` gives typed members of a JSON object. A member that is null or missing is None; one that can't be
-read is None too and is reported, by its name in the reference and never by its value.
+A member that is null or missing is None. An invalid member is None as well, and is reported: by its name, never
+by its value, which may be a secret.
 """
 
 from __future__ import annotations
@@ -9,99 +9,89 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
-# Names are for people; one longer than this is not a name, and would bloat every page.
+# A longer text is not a name, and would bloat every scrape.
 _LONGEST_TEXT = 1024
-# Ids go into paths and labels. The reference says UUIDs; any plain word is let through.
+# IDs go into paths and labels. The reference says UUIDs; any plain word is accepted.
 _IDENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
-# Metrics are floating-point numbers; beyond this they skip whole ones, and far beyond it they end.
+# Samples are floating-point numbers, which are exact for whole numbers up to this one.
 _LARGEST_NUMBER = 2**53
-# Enumerations are open-ended: an unknown value passes if it looks like one, and not like prose.
+# Enumerations are open-ended: an unknown value is accepted if it is one word, not prose.
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./:-]{0,63}")
+# JSON can carry halves of surrogate pairs, which UTF-8 can't.
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 Report = Callable[[str], None]
+T = TypeVar("T")
 
 
 class Fields:
-    """A JSON object with typed access; `report` is called with the dotted name of each unreadable member."""
+    """A JSON object with typed access; `report` is called with the dotted name of each invalid member."""
 
-    def __init__(self, raw: Mapping[str, Any], report: Report, place: str = "") -> None:
+    def __init__(self, raw: Mapping[str, Any], report: Report, prefix: str = "") -> None:
         self.raw = raw
         self._report = report
-        self._place = place
+        self._prefix = prefix
 
     def invalid(self, name: str) -> None:
-        """Report that a member is there but can't be read."""
-        self._report(self._place + name)
+        """Report that a member is present but invalid."""
+        self._report(self._prefix + name)
 
     def text(self, name: str) -> str | None:
         """Text for people to read."""
         return self._matching(name, lambda value: len(value) <= _LONGEST_TEXT)
 
     def ident(self, name: str = "id") -> str | None:
-        """An id; a whole number passes as one."""
+        """An ID; a whole number is accepted as well."""
         value = self.raw.get(name)
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST_NUMBER:
-            return str(value)
-        return self._matching(name, _IDENT.fullmatch)
+        return str(value) if _is_count(value, _LARGEST_NUMBER) else self._matching(name, _IDENT.fullmatch)
 
     def word(self, name: str) -> str | None:
-        """A value of an enumeration, known or not; empty is as good as missing."""
+        """A value of an enumeration, known or not; the empty string counts as missing."""
         if self.raw.get(name) == "":
             return None
         return self._matching(name, _WORD.fullmatch)
 
+    def label(self, name: str) -> str:
+        """Like `word`, but empty if it is unknown: Prometheus treats an empty label as an absent one."""
+        return self.word(name) or ""
+
     def flag(self, name: str) -> bool | None:
-        """A boolean; the text "true" is none."""
+        """A boolean. The text "true" is invalid."""
         value = self.raw.get(name)
-        if value is None or isinstance(value, bool):
-            return value
-        self.invalid(name)
-        return None
+        return self._known(name, value if isinstance(value, bool) else None)
 
     def count(self, name: str, most: int = _LARGEST_NUMBER) -> int | None:
         """A whole number from 0 to `most`."""
         value = self.raw.get(name)
-        if value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most):
-            return value
-        self.invalid(name)
-        return None
+        return self._known(name, value if _is_count(value, most) else None)
 
     def time(self, name: str) -> float | None:
-        """A time in ISO 8601, as Unix seconds. Without a zone it is UTC; before 1970 it is no real time."""
+        """A time in ISO 8601, as Unix seconds. Without a zone it is UTC; before 1970 it is invalid."""
         value = self.raw.get(name)
-        if value is None:
-            return None
-        seconds = _unix(value) if isinstance(value, str) else None
-        if seconds is None:
-            self.invalid(name)
-        return seconds
+        return self._known(name, _unix(value) if isinstance(value, str) else None)
 
     def nested(self, name: str) -> Fields:
-        """A nested object, empty where it is null or missing."""
+        """A nested object, empty if it is null or missing."""
         value = self.raw.get(name)
-        if value is not None and not isinstance(value, dict):
-            self.invalid(name)
-        return Fields(value if isinstance(value, dict) else {}, self._report, f"{self._place}{name}.")
+        members = self._known(name, value if isinstance(value, dict) else None)
+        return Fields(members or {}, self._report, f"{self._prefix}{name}.")
 
     def _matching(self, name: str, accept: Callable[[str], object]) -> str | None:
         value = self.raw.get(name)
-        if value is None:
-            return None
-        # JSON can carry halves of surrogate pairs, which no UTF-8 page can.
-        if isinstance(value, str) and accept(value) and (value.isascii() or _encodable(value)):
-            return value
-        self.invalid(name)
-        return None
+        valid = isinstance(value, str) and accept(value) and (value.isascii() or not _SURROGATE.search(value))
+        return self._known(name, value if valid else None)
+
+    def _known(self, name: str, value: T | None) -> T | None:
+        """Return the value of a member; report one that is present and has none."""
+        if value is None and self.raw.get(name) is not None:
+            self.invalid(name)
+        return value
 
 
-def _encodable(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _is_count(value: object, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most
 
 
 def _unix(value: str) -> float | None:

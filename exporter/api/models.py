@@ -1,18 +1,19 @@
-"""What does the API tell us, in types?
+"""Defines one frozen class for each resource of the API, with the members that the exporter shows.
 
-One frozen class a resource, with the members that the exporter shows. None means that the API did not say.
-Names and meanings follow the vendor's reference of the Interop API.
+None means unknown: the member was null, missing or invalid. Names and meanings follow the vendor's reference of the
+Interop API. The annotation of a member says how it is parsed, and what the API calls it if its name is another.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Self, get_type_hints
 
-from exporter.api.auth import BasicCredentials, ClientCredentials
-from exporter.api.days import read_days
+from exporter.api.credentials import BasicCredentials, ClientCredentials, TenantCredentials
+from exporter.api.days import parse_days
 from exporter.api.fields import Fields
 
 FINAL_STATES = ("success", "failed", "cancelled", "timeout")
@@ -23,6 +24,30 @@ _FLAG_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 _LAST_HOUR = 23
 _LONGEST_DAYS = 200
+
+Ident = Annotated[str | None, Fields.ident]
+Text = Annotated[str | None, Fields.text]
+Word = Annotated[str | None, Fields.word]
+Label = Annotated[str, Fields.label]
+Flag = Annotated[bool | None, Fields.flag]
+Time = Annotated[float | None, Fields.time]
+
+
+class Model:
+    """A resource whose members are parsed as their annotations say."""
+
+    __slots__ = ()
+    _members: ClassVar[Sequence[tuple[Callable[[Fields, str], Any], str]]] = ()
+
+    def __init_subclass__(cls) -> None:
+        """Note how each member is parsed, and its name in the API: the annotation's, or the member's own."""
+        hints = get_type_hints(cls, include_extras=True)
+        cls._members = [(*hints[name].__metadata__, name)[:2] for name in cls.__annotations__]
+
+    @classmethod
+    def parse(cls, fields: Fields) -> Self:
+        """Return the resource with these members."""
+        return cls(*[parse(fields, name) for parse, name in cls._members])
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +64,12 @@ class Tenant:
     integration_id: str | None = None
     integration: str | None = None
     integration_version: str | None = None
-    credentials: BasicCredentials | ClientCredentials | None = field(default=None, repr=False)
+    credentials: TenantCredentials | None = field(default=None, repr=False)
     credentials_updated_at: float | None = None
 
     @classmethod
-    def read(cls, fields: Fields) -> Tenant | None:
-        """None for an entry without an id: it can be neither told apart nor labelled."""
+    def parse(cls, fields: Fields) -> Tenant | None:
+        """Return None for an entry without an ID: its samples would have no label to tell them apart."""
         ident = fields.ident()
         if ident is None:
             if fields.raw.get("id") is None:
@@ -68,7 +93,7 @@ class Tenant:
         )
 
 
-def _credentials(auth: Fields) -> BasicCredentials | ClientCredentials | None:
+def _credentials(auth: Fields) -> TenantCredentials | None:
     client_id, secret = auth.text("client_id"), auth.text("client_secret")
     kind = (auth.word("type") or "oauth2").lower()
     if not client_id or not secret:
@@ -76,7 +101,7 @@ def _credentials(auth: Fields) -> BasicCredentials | ClientCredentials | None:
     if kind == "basic":
         return BasicCredentials(client_id, secret)
     if kind != "oauth2":
-        # A kind that is new to us: the token endpoint is the likelier way in.
+        # An unknown kind: the token endpoint is more likely to accept it than HTTP Basic.
         auth.invalid("type")
     return ClientCredentials(client_id, secret)
 
@@ -88,7 +113,7 @@ class State:
     flags: Mapping[str, bool]
 
     @classmethod
-    def read(cls, fields: Fields) -> State:
+    def parse(cls, fields: Fields) -> State:
         """Every boolean of the reply, whatever its name."""
         known = {name: fields.flag(name) for name in STATE_FLAGS}
         new = {name: value for name, value in fields.raw.items() if _FLAG_NAME.fullmatch(name)}
@@ -96,25 +121,14 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Ingestion:
+class Ingestion(Model):
     """One run that takes data in; `started_at` in Unix seconds."""
 
-    id: str | None
-    type: str
-    state: str
-    started_at: float | None
-    has_pending_task: bool | None
-
-    @classmethod
-    def read(cls, fields: Fields) -> Ingestion:
-        """A null type or state is the empty string, as an absent label is to Prometheus."""
-        return cls(
-            id=fields.ident(),
-            type=fields.word("type") or "",
-            state=fields.word("state") or "",
-            started_at=fields.time("started_at"),
-            has_pending_task=fields.flag("has_pending_task"),
-        )
+    id: Ident
+    type: Label
+    state: Label
+    started_at: Time
+    has_pending_task: Flag
 
     @property
     def finished(self) -> bool:
@@ -124,7 +138,7 @@ class Ingestion:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When a tenant collects: at `hour` in UTC, on `weekdays` (Monday is 0; None if `days` can't be read).
+    """When a tenant collects: at `hour` in UTC, on `weekdays` (Monday is 0; None if `days` is unclear).
 
     `days` is the text as received, for people.
     """
@@ -139,15 +153,15 @@ class Schedule:
     created_at: float | None
 
     @classmethod
-    def read(cls, fields: Fields) -> Schedule:
+    def parse(cls, fields: Fields) -> Schedule:
         """`created_at` is `metadata.created`, in Unix seconds like `last_executed_at`."""
         days = fields.raw.get("days")
-        weekdays = read_days(days)
+        weekdays = parse_days(days)
         if weekdays is None:
             fields.invalid("days")
         return cls(
             id=fields.ident(),
-            type=fields.word("type") or "",
+            type=fields.label("type"),
             enabled=fields.flag("enabled"),
             hour=fields.count("hour", _LAST_HOUR),
             days=_days_text(days),
@@ -158,105 +172,61 @@ class Schedule:
 
 
 def _days_text(days: object) -> str:
-    """`days` as a label: text as it is, anything else as JSON, and nothing that is too long to be days."""
+    """`days` as a label: text unchanged, anything else as JSON, and empty if it is too long to be days."""
     text = days if isinstance(days, str) else "" if days is None else json.dumps(days)
     return text if len(text) <= _LONGEST_DAYS and text.isprintable() else ""
 
 
 @dataclass(frozen=True, slots=True)
-class Rollover:
-    """A planned window; times in Unix seconds."""
+class Rollover(Model):
+    """A planned window; times in Unix seconds. An empty `failure_reason` counts as missing."""
 
-    id: str | None
-    name: str | None
-    type: str | None
-    status: str | None
-    start: float | None
-    end: float | None
-    status_change_failures: int | None
-    failure_reason: str | None
-
-    @classmethod
-    def read(cls, fields: Fields) -> Rollover:
-        """An empty `failure_reason` is none."""
-        return cls(
-            id=fields.ident(),
-            name=fields.text("name"),
-            type=fields.word("type"),
-            status=fields.word("status"),
-            start=fields.time("start_date"),
-            end=fields.time("end_date"),
-            status_change_failures=fields.count("status_change_failure_count"),
-            failure_reason=fields.word("failure_reason"),
-        )
+    id: Ident
+    name: Text
+    type: Word
+    status: Word
+    start: Annotated[float | None, Fields.time, "start_date"]
+    end: Annotated[float | None, Fields.time, "end_date"]
+    status_change_failures: Annotated[int | None, Fields.count, "status_change_failure_count"]
+    failure_reason: Word
 
 
 @dataclass(frozen=True, slots=True)
-class Application:
-    """How the integration's own access is set up. Its `auth_props` hold secrets and are not read."""
+class Application(Model):
+    """How the integration's own access is set up. Its `auth_props` hold secrets and are not parsed."""
 
-    auth_type: str | None
-    auth_state: str | None
-    deliver_tasks: bool | None
-    validate_tasks: bool | None
-
-    @classmethod
-    def read(cls, fields: Fields) -> Application:
-        """The members that are shown, and no others."""
-        return cls(
-            auth_type=fields.word("auth_type"),
-            auth_state=fields.word("auth_state"),
-            deliver_tasks=fields.flag("deliver_tasks"),
-            validate_tasks=fields.flag("validate_tasks"),
-        )
+    auth_type: Word
+    auth_state: Word
+    deliver_tasks: Flag
+    validate_tasks: Flag
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Model):
     """A school or a course, and whether it is selected."""
 
-    selected: bool | None
-
-    @classmethod
-    def read(cls, fields: Fields) -> Scope:
-        """Only the selection is shown."""
-        return cls(fields.flag("selected"))
+    selected: Flag
 
 
 @dataclass(frozen=True, slots=True)
-class Actor:
-    """Anything with credentials in a cloud. They are not read."""
+class Actor(Model):
+    """Anything with credentials in a cloud. The credentials are not parsed."""
 
-    type: str
-
-    @classmethod
-    def read(cls, fields: Fields) -> Actor:
-        """A null type is the empty string."""
-        return cls(fields.word("type") or "")
+    type: Label
 
 
 @dataclass(frozen=True, slots=True)
-class Integration:
-    """A product that plugs in."""
+class Integration(Model):
+    """A product that plugs in, with its current version; the other versions have an endpoint of their own."""
 
-    id: str | None
-    name: str | None
-    version: str | None
-
-    @classmethod
-    def read(cls, fields: Fields) -> Integration:
-        """All its versions are a list of their own."""
-        return cls(fields.ident(), fields.text("name"), fields.text("version"))
+    id: Ident
+    name: Text
+    version: Text
 
 
 @dataclass(frozen=True, slots=True)
-class IntegrationVersion:
-    """A version of an integration."""
+class IntegrationVersion(Model):
+    """A version of an integration, as the list of versions has it."""
 
-    version: str | None
-    release_state: str | None
-
-    @classmethod
-    def read(cls, fields: Fields) -> IntegrationVersion:
-        """As the list of versions gives it."""
-        return cls(fields.text("version"), fields.word("release_state"))
+    version: Text
+    release_state: Word

@@ -1,7 +1,7 @@
-"""How are names of hosts looked up without keeping the process from ending?
+"""Resolves host names in daemon threads, so that a slow look-up does not delay the end of the process.
 
-A look-up blocks its thread for as long as the system's resolver likes. The usual pool of threads is waited
-for at the end; these threads are not.
+A look-up blocks its thread for as long as the system's resolver takes. At exit, Python waits for the threads of
+its usual pool, but not for daemon threads.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from concurrent.futures import Future
+from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
@@ -21,48 +23,27 @@ class DaemonResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """All addresses of a host; OSError if there are none."""
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[list[ResolveResult]] = loop.create_future()
-        arguments = (loop, answer, host, port, family)
+        """Return all addresses of a host. Raises `OSError` if there are none."""
+        answer: Future[list[Any]] = Future()
+        # From here on it can't be cancelled, so that a thread whose request was cancelled can still set its result.
+        answer.set_running_or_notify_cancel()
+        arguments = (answer, host, port, family)
         threading.Thread(target=_look_up, args=arguments, daemon=True, name="resolver").start()
-        return await answer
+        return [
+            ResolveResult(
+                hostname=host, host=str(address[0]), port=port, family=found, proto=socket.IPPROTO_TCP, flags=_FLAGS
+            )
+            for found, _, _, _, address in await asyncio.wrap_future(answer)
+        ]
 
     async def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing: there is nothing to close."""
 
 
-def _look_up(
-    loop: asyncio.AbstractEventLoop,
-    answer: asyncio.Future[list[ResolveResult]],
-    host: str,
-    port: int,
-    family: socket.AddressFamily,
-) -> None:
+def _look_up(answer: Future[list[Any]], host: str, port: int, family: socket.AddressFamily) -> None:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family, flags=socket.AI_ADDRCONFIG)
+        answer.set_result(
+            socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family, flags=socket.AI_ADDRCONFIG)
+        )
     except OSError as error:
-        _tell(loop, answer, error)
-    else:
-        _tell(loop, answer, [_result(host, port, family, address) for family, _, _, _, address in found])
-
-
-def _result(host: str, port: int, family: int, address: tuple[object, ...]) -> ResolveResult:
-    return ResolveResult(
-        hostname=host, host=str(address[0]), port=port, family=family, proto=socket.IPPROTO_TCP, flags=_FLAGS
-    )
-
-
-def _tell(
-    loop: asyncio.AbstractEventLoop, answer: asyncio.Future[list[ResolveResult]], news: OSError | list[ResolveResult]
-) -> None:
-    def settle() -> None:
-        if answer.done():  # nobody waits any more
-            return
-        if isinstance(news, OSError):
-            answer.set_exception(news)
-        else:
-            answer.set_result(news)
-
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(settle)
+        answer.set_exception(error)

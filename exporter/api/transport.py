@@ -1,7 +1,7 @@
-"""How do bytes get to the API and back?
+"""Sends HTTP requests: GET, and POST to the token endpoint alone.
 
-The only I/O of the client. It has two methods, and so the exporter, whose credentials could change things
-in the hub, cannot: `get` sends GET, `post_token` sends the token request, and there is no third.
+This is the client's only I/O. The credentials would allow changes in the hub; because there are no other methods,
+the exporter can't make any.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import aiohttp
 
@@ -23,10 +23,12 @@ USER_AGENT = f"kimono-exporter/{__version__}"
 
 
 class Transport(Protocol):
-    """Sends one request and gives the whole reply, whatever its status.
+    """Sends one request and returns the whole reply, whatever its status.
 
     Raises `NetworkError`, `RequestTimeoutError`, or `BadResponseError` for a reply that is too large.
     """
+
+    base_url: str
 
     async def get(self, path: str, query: Mapping[str, str], authorization: str) -> Reply:
         """GET `path` with these query parameters."""
@@ -36,10 +38,10 @@ class Transport(Protocol):
 
 
 class HttpTransport:
-    """Over HTTP(S), with the limits of the settings, which may change while it runs."""
+    """Sends requests over HTTP(S). The base URL and the limits may change while it runs."""
 
     def __init__(self, session: aiohttp.ClientSession, base_url: str, timeout: float, max_bytes: int) -> None:
-        """`timeout` in seconds for a whole request, `max_bytes` for a reply's body as it unpacks."""
+        """`timeout` is in seconds, for a whole request; `max_bytes` limits the decompressed body of a reply."""
         self._session = session
         self.base_url = base_url
         self.timeout = timeout
@@ -47,45 +49,28 @@ class HttpTransport:
 
     async def get(self, path: str, query: Mapping[str, str], authorization: str) -> Reply:
         """GET `path` with these query parameters."""
-        return await self._send("GET", path, {"Authorization": authorization}, query=query)
+        return await self._send("GET", path, params=query, headers={"Authorization": authorization})
 
     async def post_token(self, form: Mapping[str, str]) -> Reply:
         """POST the form to the token endpoint."""
-        return await self._send("POST", TOKEN_PATH, {}, form=form)
+        return await self._send("POST", TOKEN_PATH, data=form)
 
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        *,
-        query: Mapping[str, str] | None = None,
-        form: Mapping[str, str] | None = None,
-    ) -> Reply:
+    async def _send(self, method: str, path: str, **content: Any) -> Reply:  # noqa: ANN401 - aiohttp's own arguments
         try:
             async with (
                 asyncio.timeout(self.timeout),
-                self._session.request(
-                    method,
-                    self.base_url + path,
-                    params=query,
-                    data=form,
-                    headers=headers,
-                    allow_redirects=False,
-                    middlewares=(_once,),
-                ) as response,
+                self._session.request(method, self.base_url + path, allow_redirects=False, **content) as response,
             ):
-                names = {name.lower(): value for name, value in response.headers.items()}
-                return Reply(response.status, names, await self._read(response))
+                return Reply(response.status, response.headers, await self._get_body(response))
         except TimeoutError:
-            raise RequestTimeoutError(f"no whole reply within {self.timeout:g} s") from None
+            raise RequestTimeoutError(f"no complete reply within {self.timeout:g} s") from None
         except aiohttp.ClientResponseError:
-            raise BadResponseError("the reply is not HTTP, or its headers are too large") from None
+            raise BadResponseError("the reply is not valid HTTP, or its headers are too large") from None
         except (aiohttp.ClientError, OSError) as error:
             raise _broken(error) from None
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        """The body, given up as soon as it is too large. Leaving early closes the connection."""
+    async def _get_body(self, response: aiohttp.ClientResponse) -> bytes:
+        """Return the body. Closes the connection as soon as the body is too large."""
         chunks, size = [], 0
         async for chunk in response.content.iter_any():
             size += len(chunk)
@@ -97,7 +82,7 @@ class HttpTransport:
 
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Left alone, aiohttp sends a GET again when its connection breaks: unpaid, and uncounted."""
+    """Keep aiohttp from repeating a GET whose connection broke: that would bypass the rate limit and the counters."""
     try:
         return await handler(request)
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
@@ -109,26 +94,27 @@ def _broken(error: Exception) -> NetworkError:
 
 
 def _cause(error: Exception) -> str:
-    """Why, in words of ours or the system's; a library's own text may name what should not be named."""
+    """The cause, in the words of this module or of the system: a library's text may hold a secret."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
-        return "the server's certificate, or its TLS, was not accepted"
+        return "the server's TLS certificate or protocol was not accepted"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "the host's name could not be resolved"
+        return "the host name could not be resolved"
     if isinstance(error, OSError) and error.errno and error.errno > 0:
         return os.strerror(error.errno)
     if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError):
-        return "the server closed it before its reply was whole"
+        return "the server closed it before the reply was complete"
     return type(error).__name__
 
 
 @asynccontextmanager
-async def open_transport(base_url: str, timeout: float, max_bytes: int) -> AsyncIterator[HttpTransport]:  # noqa: ASYNC109 - the limit of each request, not of this call
-    """A transport with a connection pool of its own. It keeps no cookies and follows no proxy settings."""
+async def open_transport(base_url: str, timeout: float, max_bytes: int) -> AsyncIterator[HttpTransport]:  # noqa: ASYNC109 - it limits each request, not this call
+    """Open a transport with its own connection pool. It keeps no cookies and ignores proxy settings."""
     session = aiohttp.ClientSession(
-        # The client bounds the requests in flight; a second bound here could only hide behind it.
+        # The client limits the requests in flight, so the pool needs no limit of its own.
         connector=aiohttp.TCPConnector(limit=0, resolver=DaemonResolver()),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None),
+        middlewares=(_once,),
         headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
     )
     async with session:

@@ -1,7 +1,7 @@
-"""What do the bytes of a reply mean?
+"""Parses replies and builds paths and headers: the protocol as pure functions.
 
-The protocol as pure functions: no sockets, no clock, no state. Facts come from the published reference and
-from the vendor's client kits; docs/architecture.md tells which.
+No sockets, no clock, no state. The rules come from the published reference and from the vendor's client kits;
+docs/architecture.md says which.
 """
 
 from __future__ import annotations
@@ -17,15 +17,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 from urllib.parse import parse_qs, quote, urlsplit
 
-from exporter.api.errors import (
-    ApiError,
-    AuthError,
-    BadResponseError,
-    ForbiddenError,
-    NotFoundError,
-    ServerError,
-    ThrottledError,
-)
+from exporter.api import errors
 
 PREFIX = "/v2/interop"
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path, not a secret
@@ -35,7 +27,7 @@ Json = Any
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An HTTP reply; header names are in lower case."""
+    """An HTTP reply; `headers` finds a name in lower case."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -44,7 +36,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A bearer token and its life in seconds from the moment of the reply."""
+    """A bearer token and its lifetime in seconds from the moment of the reply."""
 
     value: str = field(repr=False)
     lifetime: float
@@ -52,9 +44,9 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a list: its objects, and whether, and where, the server says that there is more.
+    """One page of a list: its objects, and what the server says about the next page.
 
-    `more` is None where the server does not speak of pages at all; `number` is the next page's if it is named.
+    `more` is None if the reply has no paging. `number` is the number of the next page, if the server gives one.
     """
 
     items: list[dict[str, Json]] = field(repr=False)
@@ -63,7 +55,7 @@ class Page:
 
 
 def path(template: str, ident: str | None = None) -> str:
-    """The path of an endpoint; `ident` stands in for `{id}`."""
+    """The path of an endpoint; `ident` replaces `{id}`."""
     return PREFIX + (template if ident is None else template.replace("{id}", quote(ident, safe="")))
 
 
@@ -75,46 +67,47 @@ def basic(user: str, password: str) -> str:
 def bearer(token: str) -> str:
     """The value of an Authorization header for a bearer token (RFC 6750)."""
     if not re.fullmatch(r"[\x21-\x7e]+", token):
-        raise AuthError("the bearer token has characters that no header can carry")
+        raise errors.AuthError("the bearer token has characters that are not allowed in an HTTP header")
     return "Bearer " + token
 
 
 def check(reply: Reply, now: float) -> Reply:
-    """The reply itself if its status is 2xx, else the `ApiError` that its status stands for.
+    """Return the reply if its status is 2xx. Raises the `ApiError` for any other status.
 
-    `now` in Unix seconds turns a `Retry-After` that is a date into seconds.
+    `now` is in Unix seconds; with it, a `Retry-After` with a date becomes seconds.
     """
-    status = reply.status
-    if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own numbers
+    if 200 <= reply.status < 300:  # noqa: PLR2004 - HTTP's own numbers
         return reply
-    raise _error(status, retry_after(reply.headers, now))
+    raise _error(reply.status, retry_after(reply.headers, now))
 
 
-_REFUSALS: Mapping[int, tuple[type[ApiError], str]] = {
-    401: (AuthError, "the credentials were refused (HTTP 401)"),
-    403: (ForbiddenError, "these credentials may not read this (HTTP 403)"),
-    404: (NotFoundError, "the API knows no such thing (HTTP 404)"),
-    410: (NotFoundError, "the API knows no such thing any more (HTTP 410)"),
+_REFUSALS: Mapping[int, tuple[type[errors.ApiError], str]] = {
+    401: (errors.AuthError, "it refused the credentials"),
+    403: (errors.ForbiddenError, "these credentials have no access"),
+    404: (errors.NotFoundError, "not found"),
+    410: (errors.NotFoundError, "no longer available"),
 }
 
 
-def _error(status: int, wait: float | None) -> ApiError:
+def _error(status: int, wait: float | None) -> errors.ApiError:
+    returned = f"the API returned HTTP {status}"
     if status in _REFUSALS:
         error, text = _REFUSALS[status]
-        return error(text)
-    if status == 429:  # noqa: PLR2004
-        return ThrottledError("too many requests (HTTP 429)", wait)
-    if status >= 500:  # noqa: PLR2004
-        return ServerError(f"the server failed (HTTP {status})", wait)
-    if 300 <= status < 400:  # noqa: PLR2004
-        return BadResponseError(f"a redirect (HTTP {status}), which is not followed with credentials")
-    return BadResponseError(f"an unexpected status (HTTP {status})")
+        return error(f"{returned}: {text}")
+    if status == 429:  # noqa: PLR2004 - HTTP's own numbers
+        return errors.ThrottledError(f"{returned}: too many requests", wait)
+    if status >= 500:  # noqa: PLR2004 - HTTP's own numbers
+        return errors.ServerError(f"{returned}: server error", wait)
+    if 300 <= status < 400:  # noqa: PLR2004 - HTTP's own numbers
+        text = "a redirect, which is not followed because requests carry credentials"
+        return errors.BadResponseError(f"{returned}: {text}")
+    return errors.BadResponseError(f"{returned}: unexpected status")
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds to hold back, from a `Retry-After` in seconds or as a date (RFC 9110, 10.2.3).
+    """Seconds to wait, from a `Retry-After` in seconds or as a date (RFC 9110, 10.2.3).
 
-    None if it is missing, unreadable or over already: then the server has not said how long.
+    None if it is missing, invalid or in the past: then the server has not said how long.
     """
     text = headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text, re.ASCII):
@@ -127,37 +120,37 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     return seconds if seconds > 0 else None
 
 
-def decode(body: bytes) -> Json:
-    """The JSON value of a body. Anything else, `NaN` and bottomless nesting included, is a `BadResponseError`."""
+def parse_json(body: bytes) -> Json:
+    """The JSON value of a body. Raises `BadResponseError` for anything else, `NaN` and too deep nesting included."""
     try:
         return json.loads(body, parse_constant=_refuse)
     except (ValueError, RecursionError):
-        what = "HTML" if body.lstrip()[:1] == b"<" else "not JSON"
-        raise BadResponseError(f"the reply is {what}") from None
+        what = "HTML, " if body.lstrip()[:1] == b"<" else ""
+        raise errors.BadResponseError(f"the reply is {what}not JSON") from None
 
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
-def one(body: bytes) -> dict[str, Json]:
-    """The object in `{"data": {…}}`."""
-    data = _data(decode(body))
+def parse_object(body: bytes) -> dict[str, Json]:
+    """The object in `{"data": {…}}`. Raises `BadResponseError`, like all functions that parse a body."""
+    data = _data(parse_json(body))
     if not isinstance(data, dict):
-        raise BadResponseError("the reply's data is not an object")
+        raise errors.BadResponseError("the reply's data is not an object")
     return data
 
 
-def page(body: bytes) -> Page:
+def parse_page(body: bytes) -> Page:
     """One page of a list: `{"data": […], "paging": {"next": …}}`, with or without `paging`.
 
-    Null elements, which the published examples show, are skipped. A null list is an empty one.
+    Null elements, as in the published examples, are skipped. A null list is empty.
     """
-    envelope = decode(body)
+    envelope = parse_json(body)
     data = _data(envelope)
     items = [item for item in data or [] if item is not None] if isinstance(data, list | None) else None
     if items is None or not all(isinstance(item, dict) for item in items):
-        raise BadResponseError("the reply's data is not a list of objects")
+        raise errors.BadResponseError("the reply's data is not a list of objects")
     paging = envelope.get("paging")
     if not isinstance(paging, dict):
         return Page(items, None)
@@ -167,16 +160,16 @@ def page(body: bytes) -> Page:
 
 def _data(envelope: Json) -> Json:
     if not isinstance(envelope, dict) or "data" not in envelope:
-        raise BadResponseError("the reply has no data")
+        raise errors.BadResponseError("the reply has no data")
     return envelope["data"]
 
 
-# No list has as many pages; a longer number could not even be sent.
+# No list has more pages, and a much longer number can't be sent.
 _HIGHEST_PAGE = 1_000_000_000
 
 
 def _number(following: Json) -> int | None:
-    """The page number in a `next`, which may be a number or an address. The address itself is never followed."""
+    """The page number in a `next`, which may be a number or a URL. The URL itself is never followed."""
     if isinstance(following, bool):
         return None
     try:
@@ -186,35 +179,35 @@ def _number(following: Json) -> int | None:
         return None
 
 
-# A reply that does not say how long its token lives is believed for this long.
-_LIFETIME_UNSAID = 300.0
-_LIFETIME_MOST = 86_400.0
+# Seconds: the lifetime of a token if the reply does not give one, and the longest that is trusted.
+_DEFAULT_LIFETIME = 300.0
+_LONGEST_LIFETIME = 86_400.0
 
 
 def check_token(reply: Reply, now: float) -> Reply:
     """Like `check`, for the token endpoint, which refuses with 400 as well (RFC 6749, 5.2)."""
     if reply.status in (400, 401, 403):
-        raise AuthError(f"the token endpoint refused the client id and secret (HTTP {reply.status})")
-    if reply.status == 404:  # noqa: PLR2004
-        # Not `NotFoundError`: that would say of the thing asked for, not of the way to it, that it does not exist.
-        raise BadResponseError("there is no token endpoint (HTTP 404)")
+        raise errors.AuthError(f"the token endpoint returned HTTP {reply.status}: it refused the client ID and secret")
+    if reply.status == 404:  # noqa: PLR2004 - HTTP's own numbers
+        # Not `NotFoundError`: that would mean that the object of the call does not exist.
+        raise errors.BadResponseError("the token endpoint returned HTTP 404: there is no such endpoint")
     return check(reply, now)
 
 
-def token(body: bytes) -> Token:
-    """The token in a good reply of the token endpoint (RFC 6749, 5.1)."""
-    fields = decode(body)
+def parse_token(body: bytes) -> Token:
+    """The token in a successful reply of the token endpoint (RFC 6749, 5.1)."""
+    fields = parse_json(body)
     value = fields.get("access_token") if isinstance(fields, dict) else None
     if not isinstance(value, str) or not value:
-        raise BadResponseError("the token endpoint's reply has no access_token")
+        raise errors.BadResponseError("the token endpoint's reply has no access_token")
     return Token(value, _lifetime(fields.get("expires_in")))
 
 
 def _lifetime(value: Json) -> float:
     if isinstance(value, bool):
-        return _LIFETIME_UNSAID
+        return _DEFAULT_LIFETIME
     try:
         seconds = float(value)
     except (TypeError, ValueError, OverflowError):
-        return _LIFETIME_UNSAID
-    return min(seconds, _LIFETIME_MOST) if math.isfinite(seconds) and seconds > 0 else _LIFETIME_UNSAID
+        return _DEFAULT_LIFETIME
+    return min(seconds, _LONGEST_LIFETIME) if math.isfinite(seconds) and seconds > 0 else _DEFAULT_LIFETIME

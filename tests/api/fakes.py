@@ -1,4 +1,4 @@
-"""How do these tests talk to the client?
+"""Gives the tests of the API client a transport without a socket, and an observer.
 
 A transport without a socket, an observer that remembers, and JSON of any shape.
 """
@@ -13,11 +13,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from exporter.api.budget import Budget
-from exporter.api.client import Client
+from exporter.api.client import Api, Client
 from exporter.api.errors import ApiError
+from exporter.api.models import State
+from exporter.api.rate_limiter import RateLimiter
 from exporter.api.wire import Reply
-from tests.virtual_time import virtual_clock
+from tests.support.virtual_time import virtual_clock
 
 SECRET = "S3CR3T"
 
@@ -136,4 +137,9 @@ class Recorder:
 def client(transport: Any, rate: float = float("inf"), **more: Any) -> Client:
     """A client in virtual time; its observer is a `Recorder`."""
     clock = virtual_clock()
-    return Client(transport, Budget(rate, clock), clock, Recorder(), **more)
+    return Client(transport, RateLimiter(rate, clock), clock, Recorder(), **more)
+
+
+async def get_state(api: Api) -> State:
+    """The call that these tests make where it does not matter which one."""
+    return await api.get_one("/tenant/state", State.parse)

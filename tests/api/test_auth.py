@@ -1,4 +1,4 @@
-"""Is a token kept as long as it is good, renewed once for all who wait, and asked for no more often than that?"""
+"""Tests tokens: kept until shortly before they expire, renewed once for all that wait, and no more often."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from exporter.api import wire
-from exporter.api.auth import BasicCredentials, BearerToken, ClientCredentials, TokenIdentity
-from exporter.api.client import TenantApi
+from exporter.api.auth import TokenIdentity
+from exporter.api.credentials import BasicCredentials, BearerToken, ClientCredentials
 from exporter.api.errors import ApiError, AuthError, ServerError
 from exporter.api.wire import Reply
-from tests.api.fakes import SECRET, Call, FakeTransport, client, data, replies, reply, token
-from tests.virtual_time import run_virtual, virtual_clock
+from tests.api.fakes import SECRET, Call, FakeTransport, client, data, get_state, replies, reply, token
+from tests.support.virtual_time import run_virtual, virtual_clock
 
 OAUTH = ClientCredentials("client", SECRET)
 STATE = data({"mass_change_pending": False})
@@ -37,7 +37,7 @@ def only(good: str) -> Any:
 def test_the_token_request_is_the_one_of_the_reference() -> None:
     async def scenario() -> None:
         transport = FakeTransport(replies(STATE))
-        await client(transport).tenant(OAUTH).state()
+        await get_state(client(transport).api(OAUTH))
         form = {"grant_type": "client_credentials", "client_id": "client", "client_secret": SECRET}
         assert [call.query for call in transport.token_calls] == [form]
         assert [call.authorization for call in transport.calls] == ["Bearer token-1"]
@@ -54,9 +54,9 @@ def test_ready_tokens_and_basic_credentials_are_sent_as_they_are_and_one_401_is_
 ) -> None:
     async def scenario() -> None:
         transport = FakeTransport(replies(STATE, REFUSED))
-        api = client(transport).tenant(credentials)
-        await api.state()
-        assert await reason(api.state()) == "auth"
+        api = client(transport).api(credentials)
+        await get_state(api)
+        assert await reason(get_state(api)) == "auth"
         assert [call.authorization for call in transport.calls] == [header, header]
         assert transport.token_calls == []
 
@@ -66,8 +66,8 @@ def test_ready_tokens_and_basic_credentials_are_sent_as_they_are_and_one_401_is_
 def test_a_tenant_without_credentials_is_an_auth_error_and_nothing_is_sent() -> None:
     async def scenario() -> None:
         transport = FakeTransport(replies(STATE))
-        api = client(transport).tenant(None)
-        assert await reason(api.state()) == "auth"
+        api = client(transport).api(None)
+        assert await reason(get_state(api)) == "auth"
         assert transport.calls == transport.token_calls == []
         assert not api.identity.rejected("")
 
@@ -80,10 +80,10 @@ def test_a_tenant_without_credentials_is_an_auth_error_and_nothing_is_sent() -> 
 def test_a_token_is_kept_until_shortly_before_its_end(lifetime: Any, renewed: float) -> None:
     async def scenario() -> None:
         transport = FakeTransport(replies(STATE), replies(token("first", expires_in=lifetime), token("second")))
-        api = client(transport).tenant(OAUTH)
+        api = client(transport).api(OAUTH)
         for moment in (0, renewed / 2, renewed - 0.01, renewed + 0.01):
             await asyncio.sleep(moment - asyncio.get_running_loop().time())
-            await api.state()
+            await get_state(api)
         assert [call.authorization for call in transport.calls] == ["Bearer first"] * 3 + ["Bearer second"]
         assert len(transport.token_calls) == 2
 
@@ -104,8 +104,8 @@ def test_twenty_calls_at_once_fetch_one_token() -> None:
     async def scenario() -> None:
         transport = FakeTransport(replies(STATE), slow_tokens())
         one = client(transport)
-        api = one.tenant(OAUTH)
-        await asyncio.gather(*(api.state() for _ in range(20)))
+        api = one.api(OAUTH)
+        await asyncio.gather(*(get_state(api) for _ in range(20)))
         assert len(transport.token_calls) == 1
         assert len(transport.calls) == 20
         assert one.observer.tokens == ["success"]
@@ -120,8 +120,8 @@ def test_twenty_401_at_once_fetch_one_new_token() -> None:
             return STATE if call.authorization == "Bearer token-2" else REFUSED
 
         transport = FakeTransport(answer)
-        api = client(transport).tenant(OAUTH)
-        await asyncio.gather(*(api.state() for _ in range(20)))
+        api = client(transport).api(OAUTH)
+        await asyncio.gather(*(get_state(api) for _ in range(20)))
         assert len(transport.token_calls) == 2
         assert len(transport.calls) == 40
 
@@ -132,7 +132,7 @@ def test_twenty_401_at_once_fetch_one_new_token() -> None:
 def test_a_401_is_answered_with_a_new_token(good: int) -> None:
     async def scenario() -> None:
         transport = FakeTransport(only(f"Bearer token-{good}"))
-        await client(transport).tenant(OAUTH).state()
+        await get_state(client(transport).api(OAUTH))
         assert (len(transport.calls), len(transport.token_calls)) == (good, good)
 
     run_virtual(scenario())
@@ -142,7 +142,7 @@ def test_a_401_for_ever_is_answered_with_three_new_tokens_and_no_more() -> None:
     async def scenario() -> None:
         transport = FakeTransport(replies(REFUSED))
         one = client(transport)
-        assert await reason(one.tenant(OAUTH).state()) == "auth"
+        assert await reason(get_state(one.api(OAUTH))) == "auth"
         assert (len(transport.calls), len(transport.token_calls)) == (4, 4)
         assert len({call.authorization for call in transport.calls}) == 4
         assert one.observer.retries == []
@@ -172,11 +172,11 @@ def test_a_token_endpoint_that_gives_none_fails_the_call(answer: Reply, expected
     async def scenario() -> None:
         transport = FakeTransport(replies(STATE), replies(*[answer] * requests, token("good")))
         one = client(transport)
-        api = one.tenant(OAUTH)
-        assert await reason(api.state()) == expected
+        api = one.api(OAUTH)
+        assert await reason(get_state(api)) == expected
         assert len(transport.token_calls) == requests
         assert transport.calls == []
-        await api.state()  # and nothing is wedged
+        await get_state(api)  # and nothing is wedged
         assert one.observer.tokens[-1] == "success"
 
     run_virtual(scenario())
@@ -185,9 +185,9 @@ def test_a_token_endpoint_that_gives_none_fails_the_call(answer: Reply, expected
 def test_a_failed_refresh_is_counted_by_its_reason() -> None:
     async def scenario() -> None:
         one = client(FakeTransport(replies(STATE), replies(reply({}, 400), token())))
-        api = one.tenant(OAUTH)
-        await reason(api.state())
-        await api.state()
+        api = one.api(OAUTH)
+        await reason(get_state(api))
+        await get_state(api)
         assert one.observer.tokens == ["auth", "success"]
 
     run_virtual(scenario())
@@ -196,13 +196,13 @@ def test_a_failed_refresh_is_counted_by_its_reason() -> None:
 def test_a_cancelled_refresh_does_not_wedge_those_who_wait_for_it() -> None:
     async def scenario() -> None:
         transport = FakeTransport(replies(STATE), slow_tokens())
-        api = client(transport).tenant(OAUTH)
-        first, second = asyncio.create_task(api.state()), asyncio.create_task(api.state())
+        api = client(transport).api(OAUTH)
+        first, second = asyncio.create_task(get_state(api)), asyncio.create_task(get_state(api))
         await asyncio.sleep(1)
         first.cancel()
         assert not (await second).flags["mass_change_pending"]
         assert first.cancelled()
-        await api.state()
+        await get_state(api)
         assert len(transport.token_calls) == 2
 
     run_virtual(scenario())
@@ -210,8 +210,8 @@ def test_a_cancelled_refresh_does_not_wedge_those_who_wait_for_it() -> None:
 
 def test_a_failed_refresh_lets_the_next_one_try_for_itself() -> None:
     async def scenario() -> None:
-        api = client(FakeTransport(replies(STATE), replies(reply({}, 400), token()))).tenant(OAUTH)
-        outcomes = await asyncio.gather(api.state(), api.state(), return_exceptions=True)
+        api = client(FakeTransport(replies(STATE), replies(reply({}, 400), token()))).api(OAUTH)
+        outcomes = await asyncio.gather(get_state(api), get_state(api), return_exceptions=True)
         assert isinstance(outcomes[0], AuthError)
         assert not isinstance(outcomes[1], BaseException)
 
@@ -227,10 +227,10 @@ def test_one_tenant_that_cannot_get_a_token_does_not_hold_up_another() -> None:
             return token()
 
         one = client(FakeTransport(replies(STATE), by_client))
-        slow: TenantApi = one.tenant(ClientCredentials("slow", SECRET))
-        failing = [asyncio.create_task(reason(slow.state())) for _ in range(3)]
+        slow = one.api(ClientCredentials("slow", SECRET))
+        failing = [asyncio.create_task(reason(get_state(slow))) for _ in range(3)]
         await asyncio.sleep(1)
-        await one.tenant(OAUTH).state()
+        await get_state(one.api(OAUTH))
         assert asyncio.get_running_loop().time() == 1
         assert await asyncio.gather(*failing) == ["server"] * 3
 
@@ -260,9 +260,9 @@ def test_no_credentials_show_in_a_repr() -> None:
     async def scenario() -> None:
         one = client(FakeTransport(replies(STATE), replies(token(SECRET))))
         for credentials in (OAUTH, BearerToken(SECRET), BasicCredentials(SECRET, SECRET)):
-            tenant, account = one.tenant(credentials), one.account(credentials)
-            await tenant.state()
-            for thing in (credentials, tenant, account, tenant.identity, one):
+            api = one.api(credentials)
+            await get_state(api)
+            for thing in (credentials, api, api.identity, one):
                 assert SECRET not in f"{thing}{thing!r}"
 
     run_virtual(scenario())

@@ -1,4 +1,4 @@
-"""Are the days of a schedule read where they have one meaning, and left alone where they have two?"""
+"""Tests that days with one meaning are parsed, and that days with two are not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from exporter.api.days import EVERY_DAY, read_days
+from exporter.api.days import EVERY_DAY, parse_days
 from tests.api.fakes import json_values
 
 MON, TUE, WED, THU, FRI, SAT, SUN = range(7)
@@ -98,6 +98,41 @@ READABLE: list[tuple[Any, set[int]]] = [
     ("RRULE:FREQ=WEEKLY;BYDAY=SA,SU", WEEKEND),
     ("FREQ=DAILY", ALL),
     ("BYDAY=TU", {TUE}),
+    ("M,T,W,Th,F", WEEKDAYS),
+    ("M T W Th F", WEEKDAYS),
+    ("M/W/F", {MON, WED, FRI}),
+    ("Tu,Th", {TUE, THU}),
+    ("t, th", {TUE, THU}),
+    ("M,Tu,W,Th,F,Sa,Su", ALL),
+    ("Su,M,Tu", {SUN, MON, TUE}),
+    ("S,M,T,W,T,F,S", ALL),
+    (["M", "T", "W", "Th", "F"], WEEKDAYS),
+    ("MoTuWeThFr", WEEKDAYS),
+    ("MoWeFr", {MON, WED, FRI}),
+    ("SaSu", WEEKEND),
+    ("SuMoTu", {SUN, MON, TUE}),
+    ("mowefr", {MON, WED, FRI}),
+    ("SASU", WEEKEND),
+    ("SuMTWThFSa", ALL),
+    ("UMTWRFS", ALL),
+    ("UMWF", {SUN, MON, WED, FRI}),
+    ("MTWRFSU", ALL),
+    ("FSU", {FRI, SAT, SUN}),
+    ("0-7/3", {SUN, WED, SAT}),
+    ("1-5/2,0", {SUN, MON, WED, FRI}),
+    ("1-5/2,sat", {MON, WED, FRI, SAT}),
+    ("1 / 3", {MON, WED}),
+    ("M,,W", {MON, WED}),
+    ("FREQ=WEEKLY;WKST=SU;BYDAY=MO,WE", {MON, WED}),
+    ("FREQ=WEEKLY;BYDAY=MO,WE;WKST=MO", {MON, WED}),
+    ("RRULE:WKST=SU;INTERVAL=1;FREQ=WEEKLY;BYDAY=MO", {MON}),
+    ("INTERVAL=1;BYDAY=TU,TH;FREQ=WEEKLY", {TUE, THU}),
+    ("RRULE:FREQ=DAILY;INTERVAL=1", ALL),
+    ("0 7 ? * MON-FRI *", WEEKDAYS),
+    ("cron(0 7 ? * MON-FRI *)", WEEKDAYS),
+    ("cron(0/15 7 ? * TUE,THU *)", {TUE, THU}),
+    ("cron(0 7 * * ? *)", ALL),
+    ("cron(0 7 ? * * *)", ALL),
     (["mon", "wed"], {MON, WED}),
     (["1", "2"], {MON, TUE}),
     ([1, 2, 3], {MON, TUE, WED}),
@@ -120,6 +155,20 @@ UNREADABLE: list[Any] = [
     "MTF",
     "M,T,F",
     "T-F",
+    "T,F",
+    "S,M",
+    "M,S",
+    "SMWF",  # a week may begin on Saturday
+    "SUM",
+    "SMTWTF",
+    "MTS",
+    "MM",
+    "FM",
+    "MTUW",
+    "motues",
+    "M,T-F",
+    ["T", "F"],
+    {"T": True, "F": True},
     "1111100",
     "0000011",
     "1,1,1,1,1,0,0",
@@ -141,6 +190,14 @@ UNREADABLE: list[Any] = [
     "0 5 1 * *",  # the first of the month
     "0 5 * 6 1-5",  # in June alone
     "0 0 5 ? * 2-6",  # Quartz counts from Sunday
+    "0 7 ? * 2-6 *",
+    "cron(0 7 ? * 2-6 *)",
+    "cron(0 7 ? * MON#1 *)",
+    "cron(0 7 ? * FRIL *)",
+    "cron(0 7 ? * MON-FRI 2026)",  # in one year alone
+    "cron(0 7 1 * ? *)",
+    "cron(0 7 ? 6 MON *)",
+    "cron(0 5 * * 1-5)",  # AWS needs six fields, and counts from Sunday
     "every other day",
     "first monday",
     "2nd tuesday",
@@ -150,6 +207,18 @@ UNREADABLE: list[Any] = [
     "never",
     "FREQ=MONTHLY;BYDAY=1MO",
     "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO",
+    "FREQ=WEEKLY;INTERVAL=10;BYDAY=MO",
+    "FREQ=WEEKLY;BYDAY=MO;COUNT=3",
+    "FREQ=WEEKLY;BYDAY=MO;UNTIL=20260901",
+    "FREQ=WEEKLY;BYDAY=MO;WKST=SU;INTERVAL=2",
+    "FREQ=WEEKLY;BYDAY=1MO",
+    "FREQ=WEEKLY",  # on the day of its start, which is elsewhere
+    "FREQ=WEEKLY;INTERVAL=1",
+    "INTERVAL=1",
+    "WKST=SU",
+    "1/3/5",  # three days, or steps of five
+    [[]],
+    [[1]],
     True,
     False,
     1.0,
@@ -175,16 +244,16 @@ UNREADABLE: list[Any] = [
 
 @pytest.mark.parametrize(("value", "days"), READABLE, ids=lambda value: repr(value)[:40])
 def test_days_with_one_meaning_are_read(value: Any, days: set[int]) -> None:
-    assert read_days(value) == days
+    assert parse_days(value) == days
 
 
 @pytest.mark.parametrize("value", UNREADABLE, ids=lambda value: repr(value)[:40])
 def test_days_with_two_meanings_or_none_are_not_read(value: Any) -> None:
-    assert read_days(value) is None
+    assert parse_days(value) is None
 
 
 def check(value: Any) -> None:
-    days = read_days(value)
+    days = parse_days(value)
     assert days is None or (isinstance(days, frozenset) and days and days <= EVERY_DAY)
 
 
@@ -211,7 +280,73 @@ def test_a_list_of_names_reads_the_same_in_every_form(names: list[str]) -> None:
         " and ".join(names),
         dict.fromkeys(names, True),
     ):
-        assert read_days(form) == expected
+        assert parse_days(form) == expected
+
+
+SHORT = ("M", "Tu", "W", "Th", "F", "Sa", "Su")
+TWO_LETTERS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
+NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+ONE_LETTER = ("M", "T", "W", "R", "F", "S", "U")
+ICALENDAR = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+
+
+def two_or_three(name: str) -> list[str]:
+    return [name[:2], name[:3].upper(), name.lower()]
+
+
+@given(st.sets(st.sampled_from(range(7)), min_size=1), st.sampled_from([MON, SUN]), st.data())
+def test_the_days_survive_every_spelling(days: set[int], first: int, data: st.DataObject) -> None:
+    week = [day for day in (*range(first, 7), *range(first)) if day in days]
+    for spelling in (SHORT, TWO_LETTERS, ICALENDAR, NAMES):
+        names = [spelling[day] for day in week]
+        for separator in (",", ", ", " ", "/", " / ", ";", "|", " and ", ", and ", "&", "+"):
+            assert parse_days(separator.join(names)) == days
+        assert parse_days(names) == days
+    for spelling in (SHORT, TWO_LETTERS, ICALENDAR):
+        assert parse_days("".join(spelling[day] for day in week)) == days
+    assert parse_days(",".join(str((day + 1) % 7) for day in week)) == days
+    shuffled = data.draw(st.permutations(week))
+    assert parse_days(", ".join(data.draw(st.sampled_from(two_or_three(NAMES[day]))) for day in shuffled)) == days
+
+
+@given(st.sets(st.sampled_from(range(7)), min_size=1), st.sampled_from([MON, SUN]))
+def test_single_letters_mean_those_days_or_are_unclear(days: set[int], first: int) -> None:
+    week = [day for day in (*range(first, 7), *range(first)) if day in days]
+    for text in ("".join(ONE_LETTER[day] for day in week), ",".join(ONE_LETTER[day] for day in week)):
+        unclear = (SAT in days and SUN not in days) or (TUE in days and not days & {WED, THU})
+        if text.title() in TWO_LETTERS:  # the name of one day, such as SU and TU
+            continue
+        assert parse_days(text) == (None if unclear else days)
+
+
+@given(
+    st.sets(st.sampled_from(range(7)), min_size=1),
+    st.permutations(["FREQ=WEEKLY", "BYDAY", "WKST=SU", "INTERVAL=1"]),
+    st.integers(1, 4),
+    st.sampled_from(["", "RRULE:"]),
+    st.sampled_from(["", "INTERVAL=2", "COUNT=3", "UNTIL=20260901T000000Z", "BYMONTH=6", "BYSETPOS=1"]),
+)
+def test_parts_of_a_rule_that_change_nothing_may_stand_anywhere(
+    days: set[int], parts: list[str], size: int, prefix: str, more: str
+) -> None:
+    by_day = "BYDAY=" + ",".join(ICALENDAR[day] for day in sorted(days))
+    kept = [by_day if part == "BYDAY" else part for part in parts[:size] if part != "BYDAY"] + [by_day]
+    assert parse_days(prefix + ";".join(kept)) == days
+    whole = [by_day if part == "BYDAY" else part for part in parts]
+    assert parse_days(prefix + ";".join(whole)) == days
+    if more:
+        assert parse_days(prefix + ";".join([*whole, more])) is None
+        assert parse_days(prefix + ";".join([more, *whole])) is None
+
+
+@given(
+    st.sets(st.sampled_from(range(7)), min_size=1),
+    st.sampled_from(["0 7 * * {}", "0 7 ? * {} *", "cron(0 7 ? * {} *)", "0 0 7 ? * {}", "0 0 7 ? * {} *"]),
+)
+def test_names_in_a_cron_line_of_every_kind_mean_those_days(days: set[int], line: str) -> None:
+    assert parse_days(line.format(",".join(NAMES[day][:3].upper() for day in sorted(days)))) == days
+    numbers = line.format(",".join(str(day + 1) for day in sorted(days)))
+    assert parse_days(numbers) == (days if line == "0 7 * * {}" else None)
 
 
 @pytest.mark.parametrize(
@@ -219,5 +354,5 @@ def test_a_list_of_names_reads_the_same_in_every_form(names: list[str]) -> None:
 )
 def test_a_reply_as_large_as_is_let_through_does_not_hold_up_the_loop(value: Any) -> None:
     begun = time.process_time()
-    assert read_days(value) is None
+    assert parse_days(value) is None
     assert time.process_time() - begun < 0.1

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from exporter.api import models
-from exporter.api.auth import BasicCredentials, BearerToken, ClientCredentials
-from exporter.api.client import AccountApi, Client, TenantApi
+from exporter.api.client import Client
+from exporter.api.credentials import BasicCredentials, ClientCredentials
 from exporter.api.errors import ApiError
 from exporter.api.fields import Fields
-from exporter.api.wire import Reply
-from tests.api.fakes import SECRET, FakeTransport, client, data, json_values, replies, reply
-from tests.virtual_time import run_virtual
+from exporter.api.ingestions import get_ended
+from exporter.api.wire import PREFIX, Reply
+from exporter.polling.sources import AccountSource, Filter
+from tests.api.fakes import SECRET, Call, FakeTransport, client, data, json_values, replies, reply
+from tests.support.fetches import FETCHES, PATHS, good_reply
+from tests.support.replies import CREDENTIALS
+from tests.support.virtual_time import run_virtual
 
 UUID = "123e4567-e89b-12d3-a456-426614174000"
 TIME = 1_755_262_726.28
@@ -35,87 +41,33 @@ TENANT = {
     "a_new_member": {"deep": [1]},
 }
 
+# Every model by its name.
 MODELS: dict[str, Callable[[Fields], Any]] = {
-    "tenant": models.Tenant.read,
-    "state": models.State.read,
-    "ingestion": models.Ingestion.read,
-    "schedule": models.Schedule.read,
-    "rollover": models.Rollover.read,
-    "application": models.Application.read,
-    "scope": models.Scope.read,
-    "actor": models.Actor.read,
-    "integration": models.Integration.read,
-    "version": models.IntegrationVersion.read,
+    name: each.parse for name, each in vars(models).items() if isinstance(each, type) and hasattr(each, "parse")
 }
 
-MEMBERS = st.sampled_from(
-    [
-        "id",
-        "name",
-        "type",
-        "state",
-        "started_at",
-        "has_pending_task",
-        "hour",
-        "days",
-        "enabled",
-        "last_executed_at",
-        "metadata",
-        "created",
-        "start_date",
-        "end_date",
-        "status",
-        "status_change_failure_count",
-        "failure_reason",
-        "auth_type",
-        "auth_state",
-        "deliver_tasks",
-        "validate_tasks",
-        "selected",
-        "version",
-        "release_state",
-        "account",
-        "cloud",
-        "integration",
-        "auth",
-        "client_id",
-        "client_secret",
-        "updated_at",
-        "public_id",
-        "rollover_mode_enabled",
-        "synchronization_suspended",
-        "setup_mode_enabled",
-        "mass_change_pending",
-        "a_new_flag",
-    ]
-)
+
+class Asked(dict[str, Any]):
+    """An object of a reply that notes the name of each member that is asked for."""
+
+    names: ClassVar[set[str]] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:  # noqa: ARG002 - the signature of a dict
+        self.names.add(name)
+        return "1" if name == "id" else Asked()
+
+
+def members() -> list[str]:
+    """The names of all members that the models parse, and of one that none does."""
+    for parse in MODELS.values():
+        parse(Fields(Asked(), lambda _: None))
+    return [*sorted(Asked.names), "a_new_flag"]
+
+
+MEMBERS = st.sampled_from(members())
 
 OTHER = UUID.replace("0", "1")
 KNOWN = models.Ingestion(UUID, "collection", "executing", 1.0, None)
-CALLS: dict[str, Callable[[Client], Awaitable[Any]]] = {
-    "myself": lambda one: tenant(one).myself(),
-    "state": lambda one: tenant(one).state(),
-    "application": lambda one: tenant(one).application(),
-    "rollovers": lambda one: tenant(one).rollovers(),
-    "schedules": lambda one: tenant(one).schedules(),
-    "ingestions": lambda one: tenant(one).ingestions(),
-    "ending": lambda one: tenant(one).ending(UUID, KNOWN),
-    "schools": lambda one: tenant(one).schools(),
-    "courses": lambda one: tenant(one).courses(),
-    "tenants": lambda one: account(one).tenants(["a"], ["b"]),
-    "actors": lambda one: account(one).actors(),
-    "clouds": lambda one: account(one).clouds(),
-    "integrations": lambda one: account(one).integrations(),
-    "versions": lambda one: account(one).versions(UUID),
-}
-
-
-def tenant(one: Client) -> TenantApi:
-    return one.tenant(BasicCredentials("user", "password"))
-
-
-def account(one: Client) -> AccountApi:
-    return one.account(BearerToken("ready"))
 
 
 def read(model: str, raw: dict[str, Any]) -> tuple[Any, list[str]]:
@@ -124,13 +76,8 @@ def read(model: str, raw: dict[str, Any]) -> tuple[Any, list[str]]:
     return MODELS[model](Fields(raw, reported.append)), reported
 
 
-def test_every_call_of_both_apis_is_in_the_table() -> None:
-    public = {name for api in (TenantApi, AccountApi) for name in vars(api) if not name.startswith("_")}
-    assert set(CALLS) == public
-
-
 def test_a_tenant_is_read_with_its_credentials() -> None:
-    found, reported = read("tenant", TENANT)
+    found, reported = read("Tenant", TENANT)
     assert found == models.Tenant(
         id=UUID,
         name="Springfield",
@@ -151,12 +98,12 @@ def test_a_tenant_is_read_with_its_credentials() -> None:
 
 def test_a_tenant_may_be_nothing_but_an_id() -> None:
     parts = dict.fromkeys(("name", "account", "cloud", "integration", "auth", "app_auth"))
-    assert read("tenant", {"id": UUID, **parts}) == (models.Tenant(UUID), [])
+    assert read("Tenant", {"id": UUID, **parts}) == (models.Tenant(UUID), [])
 
 
 @pytest.mark.parametrize("ident", [None, "", "a/b", True])
 def test_a_tenant_without_an_id_is_none_and_reported(ident: Any) -> None:
-    found, reported = read("tenant", {**TENANT, "id": ident})
+    found, reported = read("Tenant", {**TENANT, "id": ident})
     assert found is None
     assert "id" in reported
 
@@ -176,20 +123,20 @@ def test_a_tenant_without_an_id_is_none_and_reported(ident: Any) -> None:
     ],
 )
 def test_credentials_of_every_kind_are_read(auth: dict[str, Any], credentials: Any, reported: list[str]) -> None:
-    found, names = read("tenant", {"id": UUID, "auth": {"client_id": "id", "client_secret": "secret", **auth}})
+    found, names = read("Tenant", {"id": UUID, "auth": {"client_id": "id", "client_secret": "secret", **auth}})
     assert (found.credentials, names) == (credentials, reported)
 
 
 def test_every_boolean_of_the_state_is_a_flag_and_nothing_else_is() -> None:
     raw = {"rollover_mode_enabled": True, "setup_mode_enabled": None, "mass_change_pending": "yes", "new_flag": False}
-    found, reported = read("state", {**raw, "id": UUID, "not a name": True, "count": 1})
+    found, reported = read("State", {**raw, "id": UUID, "not a name": True, "count": 1})
     assert found.flags == {"rollover_mode_enabled": True, "new_flag": False}
     assert reported == ["mass_change_pending"]
 
 
 def test_an_ingestion_with_an_unknown_state_is_unfinished() -> None:
     raw = {"type": "a_new_type", "state": "a_new_state", "started_at": "0001-01-01T00:00:00Z", "has_pending_task": None}
-    found, reported = read("ingestion", raw)
+    found, reported = read("Ingestion", raw)
     assert found == models.Ingestion(None, "a_new_type", "a_new_state", None, None)
     assert not found.finished
     assert reported == ["started_at"]
@@ -197,7 +144,7 @@ def test_an_ingestion_with_an_unknown_state_is_unfinished() -> None:
 
 @pytest.mark.parametrize("state", ["success", "failed", "cancelled", "timeout"])
 def test_four_states_are_final(state: str) -> None:
-    assert read("ingestion", {"state": state})[0].finished
+    assert read("Ingestion", {"state": state})[0].finished
 
 
 def test_a_schedule_is_read_as_published() -> None:
@@ -209,7 +156,7 @@ def test_a_schedule_is_read_as_published() -> None:
         "days": "text",
         "metadata": None,
     }
-    found, reported = read("schedule", raw)
+    found, reported = read("Schedule", raw)
     assert found == models.Schedule(
         id=None,
         type="unspecified",
@@ -236,16 +183,16 @@ def test_a_schedule_is_read_as_published() -> None:
     ],
 )
 def test_days_are_a_label_only_if_they_can_be_one(days: Any, text: str) -> None:
-    assert read("schedule", {"days": days})[0].days == text
+    assert read("Schedule", {"days": days})[0].days == text
 
 
 @pytest.mark.parametrize(("hour", "expected"), [(0, 0), (23, 23), (24, None), (-1, None), ("5", None), (True, None)])
 def test_an_hour_is_from_0_to_23(hour: Any, expected: int | None) -> None:
-    assert read("schedule", {"hour": hour})[0].hour == expected
+    assert read("Schedule", {"hour": hour})[0].hour == expected
 
 
 def test_a_schedule_knows_when_it_was_made() -> None:
-    assert read("schedule", {"metadata": {"created": STAMP, "updated": None}})[0].created_at == TIME
+    assert read("Schedule", {"metadata": {"created": STAMP, "updated": None}})[0].created_at == TIME
 
 
 def test_a_rollover_is_read() -> None:
@@ -259,26 +206,28 @@ def test_a_rollover_is_read() -> None:
         "status_change_failure_count": 2,
         "failure_reason": "",
     }
-    found, reported = read("rollover", raw)
+    found, reported = read("Rollover", raw)
     assert found == models.Rollover("5", "Summer", "new_year", "ongoing", 1_755_216_000.0, TIME, 2, None)
     assert reported == []
 
 
 def test_the_small_models_are_read() -> None:
     raw = {"auth_type": "oauth2", "auth_state": "error", "deliver_tasks": True, "auth_props": {"password": SECRET}}
-    application, _ = read("application", raw)
+    application, _ = read("Application", raw)
     assert application == models.Application("oauth2", "error", deliver_tasks=True, validate_tasks=None)
     assert SECRET not in repr(application)
-    assert read("scope", {"selected": False})[0].selected is False
-    assert read("actor", {"type": None})[0].type == ""
-    assert read("integration", {"id": "i", "name": "n", "version": "v"})[0] == models.Integration("i", "n", "v")
-    assert read("version", {"version": "1", "release_state": "beta"})[0] == models.IntegrationVersion("1", "beta")
+    assert read("Scope", {"selected": False})[0].selected is False
+    assert read("Actor", {"type": None})[0].type == ""
+    assert read("Integration", {"id": "i", "name": "n", "version": "v"})[0] == models.Integration("i", "n", "v")
+    assert read("IntegrationVersion", {"version": "1", "release_state": "beta"})[0] == models.IntegrationVersion(
+        "1", "beta"
+    )
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_an_empty_object_is_a_model_of_nothing(model: str) -> None:
     _, reported = read(model, {})
-    assert reported == (["id"] if model == "tenant" else [])
+    assert reported == (["id"] if model == "Tenant" else [])
 
 
 @given(st.dictionaries(MEMBERS, json_values(MEMBERS), max_size=8))
@@ -289,13 +238,17 @@ def test_any_object_is_a_model(raw: dict[str, Any]) -> None:
 
 
 async def outcomes(answer: Reply) -> None:
-    """Every call, with this answer to all of them."""
-    for call in CALLS.values():
-        one = client(FakeTransport(replies(answer)))
-        try:
-            await call(one)
-        except ApiError:
-            continue
+    """Answer so to each path that the exporter asks for, one path at a time; all others get a good reply."""
+    for name, paths in PATHS.items():
+        for path in paths:
+            one = client(FakeTransport(partial(_answer, path, answer)))
+            with suppress(ApiError):
+                await FETCHES[name](one, CREDENTIALS)
+
+
+def _answer(path: str, answer: Reply, call: Call) -> Reply:
+    asked = call.path.removeprefix(PREFIX)
+    return answer if asked == path else reply(good_reply(asked))
 
 
 DEEPEST = [b'{"data": [{"days": ' + b"[" * depth + b"]" * depth + b"}]}" for depth in range(930, 1000, 3)]
@@ -324,7 +277,7 @@ def test_nesting_as_deep_as_json_allows_gives_a_value_or_an_api_error() -> None:
 def test_what_cannot_be_read_is_counted_by_endpoint_and_field() -> None:
     async def scenario() -> None:
         one = client(FakeTransport(replies(data([{"hour": 99, "days": "text"}]))))
-        assert len(await tenant(one).schedules()) == 1
+        assert len(await one.api(CREDENTIALS).get_list("/tenant/schedules", models.Schedule.parse)) == 1
         assert one.observer.invalid_fields == [("/tenant/schedules", "days"), ("/tenant/schedules", "hour")]
 
     run_virtual(scenario())
@@ -333,7 +286,7 @@ def test_what_cannot_be_read_is_counted_by_endpoint_and_field() -> None:
 def test_an_ingestion_that_is_gone_is_none() -> None:
     async def scenario() -> None:
         transport = FakeTransport(replies(reply({"error": {}}, 404)))
-        assert await tenant(client(transport)).ending(UUID, KNOWN) is None
+        assert await get_ended(client(transport).api(CREDENTIALS), KNOWN) is None
         assert transport.calls[0].path == f"/v2/interop/ingestions/{UUID}"
 
     run_virtual(scenario())
@@ -342,7 +295,7 @@ def test_an_ingestion_that_is_gone_is_none() -> None:
 def test_an_ingestion_is_not_gone_because_the_token_endpoint_is() -> None:
     async def scenario() -> None:
         one = client(FakeTransport(replies(data({})), replies(reply({}, 404))))
-        assert await one.tenant(ClientCredentials("id", "secret")).ending(UUID, KNOWN) is KNOWN
+        assert await get_ended(one.api(CREDENTIALS), KNOWN) is KNOWN
 
     run_virtual(scenario())
 
@@ -350,13 +303,16 @@ def test_an_ingestion_is_not_gone_because_the_token_endpoint_is() -> None:
 def test_the_filters_of_the_tenant_list_are_sent_where_there_are_any() -> None:
     async def scenario() -> None:
         transport = FakeTransport(replies(data([TENANT, {"name": "no id"}, None])))
-        found = await account(client(transport, page_size=50)).tenants([UUID, OTHER], [UUID])
-        assert [one.id for one in found] == [UUID]
+
+        async def found(one: Client, wanted: Filter) -> list[models.Tenant]:
+            return (await AccountSource(one, lambda: CREDENTIALS, wanted).get_tenants()).tenants
+
+        assert [one.id for one in await found(client(transport), Filter())] == [UUID]
+        assert transport.calls[0].query == {"page": "0"}
+        await found(client(transport), Filter([UUID, OTHER], [UUID]))
         filters = {"accounts": f"{UUID},{OTHER}", "integrations": UUID}
-        assert transport.calls[0].query == {**filters, "page": "0", "page_size": "50"}
-        await account(client(transport)).tenants([UUID, "a name"], ["x"])
-        assert transport.calls[-2].query == {"page": "0"}, "the server knows no names: the filter is ours alone"
-        await account(client(transport)).tenants()
-        assert transport.calls[-2].query == {"page": "0"}
+        assert transport.calls[-2].query == {**filters, "page": "0"}
+        await found(client(transport), Filter([UUID, "a name"], ["x"]))
+        assert transport.calls[-2].query == {"page": "0"}, "the server knows no names: the exporter alone filters"
 
     run_virtual(scenario())

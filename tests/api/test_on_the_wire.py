@@ -6,6 +6,7 @@ import ast
 import asyncio
 import gzip
 import inspect
+import json
 import logging
 import re
 import traceback
@@ -17,16 +18,16 @@ from typing import Any
 import aiohttp
 import pytest
 
-from exporter.api import auth, budget, client, days, errors, fields, models, transport, wire
-from exporter.api.auth import BasicCredentials, BearerToken, ClientCredentials, Credentials
+from exporter.api import auth, client, days, errors, fields, models, rate_limiter, transport, wire
 from exporter.api.client import Client
+from exporter.api.credentials import BasicCredentials, BearerToken, ClientCredentials, Credentials, NamedCredentials
 from exporter.api.errors import REASONS, ApiError
 from exporter.api.transport import HttpTransport, open_transport
-from exporter.discovery import AccountDiscovery, Entry, FileDiscovery, Filter
+from exporter.polling.sources import FileSource, Filter
 from exporter.simulator import Fault, Simulator, serve
-from tests.api.fakes import SECRET, Recorder
-from tests.api.test_models import CALLS
-from tests.virtual_time import run_virtual, virtual_clock
+from tests.api.fakes import SECRET, Recorder, get_state
+from tests.support.fetches import FETCHES, PATHS, good_reply
+from tests.support.virtual_time import run_virtual, virtual_clock
 
 LARGEST = 200_000
 TIMEOUT = 30.0
@@ -40,7 +41,7 @@ async def connected(base_url: str, max_bytes: int = LARGEST) -> AsyncIterator[Cl
     """A client over HTTP, in virtual time."""
     async with open_transport(base_url, TIMEOUT, max_bytes) as http:
         clock = virtual_clock()
-        yield Client(http, budget.Budget(float("inf"), clock), clock, Recorder())
+        yield Client(http, rate_limiter.RateLimiter(float("inf"), clock), clock, Recorder())
 
 
 @asynccontextmanager
@@ -118,19 +119,10 @@ TOKEN_REPLY = http(b'{"access_token": "t", "expires_in": 3600}')
 
 
 async def everything(one: Client, credentials: Credentials) -> None:
-    """Every call that there is, with both kinds of discovery. Failures are left to others."""
-    account, tenant = one.account(credentials), one.tenant(credentials)
-    for name in CALLS:
-        call = getattr(account, name, None) or getattr(tenant, name)
+    """Get all that the exporter gets. Failures are left to others."""
+    for fetch in FETCHES.values():
         with suppress(ApiError):
-            arguments = {
-                "versions": ("some-id",),
-                "ending": ("some-id", models.Ingestion("some-id", "", "", None, None)),
-            }
-            await call(*arguments.get(name, ()))
-    with suppress(ApiError):
-        await AccountDiscovery(one, lambda: credentials, Filter(("a",), ("b",))).tenants()
-    await FileDiscovery(one, lambda: [Entry("entry", ENTRY)], Filter()).tenants()
+            await fetch(one, credentials)
 
 
 def only_reads(method: str, path: str) -> bool:
@@ -138,22 +130,30 @@ def only_reads(method: str, path: str) -> bool:
 
 
 def answer_by_path(request: str) -> bytes:
-    """A good reply to anything: a token, an object, or a list."""
+    """A token, or the good reply for a path; 404 where the reference has none."""
     path = request.split(" ")[1].partition("?")[0]
     if path == TOKEN:
         return TOKEN_REPLY
-    single = re.search(r"/tenant$|/state$|/application$|/ingestions/", path)
-    return http(b'{"data": {"id": "x"}}' if single else b'{"data": [{"id": "x"}]}')
+    body = good_reply(path.removeprefix(wire.PREFIX))
+    return http(json.dumps(body).encode(), "404 Not Found" if body is None else "200 OK")
 
 
-@pytest.mark.parametrize(
-    "answer", [answer_by_path, lambda _: b"", lambda _: http(b"", "401 No"), lambda _: http(b"{}", "405 No")]
-)
-def test_nothing_but_get_and_the_token_request_ever_leaves(answer: Callable[[str], bytes]) -> None:
+@pytest.mark.parametrize("failure", [b"", http(b"", "401 No"), http(b"{}", "405 No"), TOKEN_REPLY])
+def test_nothing_but_get_and_the_token_request_ever_leaves(failure: bytes) -> None:
+    """Each request fails in its turn, while all others get a good reply."""
+    failing = [""]
+
+    def answer(request: str) -> bytes:
+        path = request.split(" ")[1].partition("?")[0]
+        return failure if path.removeprefix(wire.PREFIX) in failing else answer_by_path(request)
+
     async def scenario() -> None:
         async with raw(answer=answer) as server, connected(server.url) as one:
-            for credentials in (ENTRY, BearerToken("ready"), BasicCredentials("key", "key")):
-                await everything(one, credentials)
+            for name, paths in PATHS.items():
+                for failing[0] in [*paths, TOKEN]:
+                    for credentials in (ENTRY, BearerToken("ready"), BasicCredentials("key", "key")):
+                        with suppress(ApiError):
+                            await FETCHES[name](one, credentials)
             assert len(server.lines) > 30
             for line in server.lines:
                 method, target, version = line.split(" ")
@@ -168,13 +168,8 @@ def test_every_endpoint_is_asked_and_none_but_those_of_the_reference() -> None:
         async with raw(answer=answer_by_path) as server, connected(server.url) as one:
             await everything(one, ENTRY)
             paths = {line.split(" ")[1].partition("?")[0] for line in server.lines}
-            prefixed = {path.removeprefix("/v2/interop") for path in paths}
-            tenants = {"", "/state", "/application", "/rollovers", "/schedules", "/scoping/schools", "/scoping/courses"}
-            others = {"/tenants", "/ingestions", "/ingestions/some-id", "/actors", "/clouds", "/integrations"}
-            assert prefixed == {f"/tenant{path}" for path in tenants} | others | {
-                TOKEN,
-                "/integrations/some-id/versions",
-            }
+            assert paths == {TOKEN} | {wire.PREFIX + path for of_one in PATHS.values() for path in of_one}
+            assert all(good_reply(path.removeprefix(wire.PREFIX)) for path in paths - {TOKEN})
 
     run_virtual(scenario())
 
@@ -226,18 +221,18 @@ def oauth_actor(simulator: Simulator) -> ClientCredentials:
 def test_each_fault_ends_in_its_reason_and_passes_when_it_is_over(fault: Fault, expected: str) -> None:
     async def scenario() -> None:
         async with simulated() as (simulator, one):
-            api = one.tenant(oauth_actor(simulator))
+            api = one.api(oauth_actor(simulator))
             handle = simulator.faults.add(fault)
             with pytest.raises(ApiError) as caught:
-                await api.state()
+                await get_state(api)
             assert caught.value.reason == expected
             handle.remove()
             await asyncio.sleep(60)
-            assert (await api.state()).flags
+            assert (await get_state(api)).flags
             assert all(only_reads(seen.method, seen.path) for seen in simulator.requests)
             # What the server saw, the observer was told: nothing is sent behind the client's back.
             unlogged = 1 if fault.kind == "latency" else 0  # the simulator logs a request when it answers
-            assert len(simulator.requests) + unlogged == len(one.observer.requests) == one.budget.spent
+            assert len(simulator.requests) + unlogged == len(one.observer.requests) == one.rate_limiter.acquired
 
     run_virtual(scenario())
 
@@ -275,11 +270,11 @@ def test_all_tenants_are_found_with_all_kinds_of_credentials(paging: str, nulls:
             for credentials in account_kinds(simulator):
                 if paging == "ignored":  # it promises more for ever, which no list may be made of
                     with pytest.raises(ApiError):
-                        await one.account(credentials).tenants()
+                        await one.api(credentials).get_list("/tenants", models.Tenant.parse)
                     continue
-                found = await one.account(credentials).tenants()
-                assert {tenant.id for tenant in found} == expected
-            myself = await one.tenant(actor(simulator)).myself()
+                found = await one.api(credentials).get_list("/tenants", models.Tenant.parse)
+                assert {tenant.id for tenant in found if tenant} == expected
+            myself = await one.api(actor(simulator)).get_one("/tenant", models.Tenant.parse)
             assert myself is not None
             assert myself.id == simulator.tenants()[0].id
 
@@ -289,12 +284,12 @@ def test_all_tenants_are_found_with_all_kinds_of_credentials(paging: str, nulls:
 def test_a_rotated_secret_is_an_auth_error_until_the_new_one_is_used() -> None:
     async def scenario() -> None:
         async with simulated() as (simulator, one):
-            old = one.tenant(actor(simulator))
-            await old.state()
+            old = one.api(actor(simulator))
+            await get_state(old)
             simulator.rotate(simulator.tenants()[0].id)
             with pytest.raises(ApiError, match="refused"):
-                await old.state()
-            assert (await one.tenant(actor(simulator)).state()).flags
+                await get_state(old)
+            assert (await get_state(one.api(actor(simulator)))).flags
 
     run_virtual(scenario())
 
@@ -302,7 +297,7 @@ def test_a_rotated_secret_is_an_auth_error_until_the_new_one_is_used() -> None:
 def test_the_transport_can_send_two_things_and_no_third() -> None:
     assert [name for name in vars(HttpTransport) if not name.startswith("_")] == ["get", "post_token"]
     verbs = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE"}
-    for module in (auth, budget, client, days, errors, fields, models, transport, wire):
+    for module in (auth, rate_limiter, client, days, errors, fields, models, transport, wire):
         nodes = list(ast.walk(ast.parse(inspect.getsource(module))))
         texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
         methods = {text for text in texts if text.upper() in verbs and text.isupper()}
@@ -324,7 +319,7 @@ def test_a_redirect_is_not_followed_and_the_other_host_hears_nothing(status: int
 
             async with raw(answer=answer) as server, connected(server.url) as one:
                 with pytest.raises(ApiError, match="redirect") as caught:
-                    await one.tenant(ENTRY).state()
+                    await get_state(one.api(ENTRY))
                 assert caught.value.reason == "bad_response"
                 assert elsewhere.requests == []
 
@@ -340,7 +335,8 @@ def test_a_next_page_on_another_host_is_asked_for_here() -> None:
                 return http(more if "page=0" in request else b'{"data": [{"id": "b"}], "paging": {}}')
 
             async with raw(answer=answer) as server, connected(server.url) as one:
-                assert await one.account(BearerToken("ready")).clouds() == 2
+                found = await one.api(BearerToken("ready")).get_list("/clouds", lambda cloud: cloud.ident())
+                assert found == ["a", "b"]
                 assert elsewhere.requests == []
                 assert [line.split(" ")[1].split("?")[1] for line in server.lines] == ["page=0", "page=1"]
 
@@ -357,7 +353,7 @@ def test_proxies_and_cookies_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> 
                 connected(server.url) as one,
             ):
                 for _ in range(2):
-                    await one.tenant(BearerToken("ready")).state()
+                    await get_state(one.api(BearerToken("ready")))
                 assert len(server.requests) == 2
                 assert "ookie" not in server.requests[1]
                 # A jar would keep none for an address such as this one anyway, so look at the jar itself.
@@ -370,7 +366,7 @@ def test_proxies_and_cookies_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_token_endpoint_sees_no_authorization_header() -> None:
     async def scenario() -> None:
         async with raw(answer=answer_by_path) as server, connected(server.url) as one:
-            await one.tenant(ENTRY).state()
+            await get_state(one.api(ENTRY))
             sent_token, sent_get = server.requests
             assert "authorization" not in sent_token.lower()
             assert "application/x-www-form-urlencoded" in sent_token
@@ -411,7 +407,7 @@ def test_a_reply_without_end_is_given_up_while_it_is_read(head: bytes, body: byt
     async def scenario() -> None:
         async with raw(head, body) as server, connected(server.url) as one:
             with pytest.raises(ApiError) as caught:
-                await one.tenant(BearerToken("ready")).state()
+                await get_state(one.api(BearerToken("ready")))
             assert caught.value.reason == "bad_response"
             assert len(server.requests) == 1
             assert peak() < 16 * MIB
@@ -425,7 +421,7 @@ def test_a_gzip_bomb_is_given_up_while_it_unpacks(peak: Callable[[], int]) -> No
             simulator.faults.add(Fault("gzip_bomb", endpoint=STATE, size=64 * MIB))
             before = peak()
             with pytest.raises(ApiError, match="larger than 200000 bytes"):
-                await one.tenant(actor(simulator)).state()
+                await get_state(one.api(actor(simulator)))
             assert peak() < before + 8 * MIB
 
     run_virtual(scenario())
@@ -437,10 +433,10 @@ def test_the_largest_reply_is_exactly_as_large_as_allowed(size: int, good: bool)
         body = b'{"data": {}}'.ljust(size)
         async with raw(http(body)) as server, connected(server.url) as one:
             if good:
-                await one.tenant(BearerToken("ready")).state()
+                await get_state(one.api(BearerToken("ready")))
             else:
                 with pytest.raises(ApiError, match="larger"):
-                    await one.tenant(BearerToken("ready")).state()
+                    await get_state(one.api(BearerToken("ready")))
 
     run_virtual(scenario())
 
@@ -467,9 +463,9 @@ def test_odd_bytes_end_in_the_right_reason_and_each_request_is_counted(
     async def scenario() -> None:
         async with raw(sent) as server, connected(server.url) as one:
             with pytest.raises(ApiError) as caught:
-                await one.tenant(BearerToken("ready")).state()
+                await get_state(one.api(BearerToken("ready")))
             assert caught.value.reason == expected
-            assert len(server.requests) == len(one.observer.requests) == one.budget.spent == requests
+            assert len(server.requests) == len(one.observer.requests) == one.rate_limiter.acquired == requests
 
     run_virtual(scenario())
 
@@ -480,7 +476,7 @@ def test_a_port_that_nobody_listens_on_is_a_network_error() -> None:
             url = server.url
         async with connected(url) as one:
             with pytest.raises(ApiError) as caught:
-                await one.tenant(BearerToken("ready")).state()
+                await get_state(one.api(BearerToken("ready")))
             assert caught.value.reason == "network"
             assert one.observer.retries == ["network"] * 2
 
@@ -498,7 +494,7 @@ def test_interim_replies_without_a_last_one_are_a_timeout() -> None:
             url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
             async with connected(url) as one:
                 with pytest.raises(ApiError) as caught:
-                    await one.tenant(BearerToken("ready")).state()
+                    await get_state(one.api(BearerToken("ready")))
                 assert caught.value.reason == "timeout"
             await asyncio.sleep(0.01)  # of virtual time
 
@@ -539,14 +535,14 @@ def test_no_secret_is_in_an_error_a_repr_or_a_log(
             return sent if request.startswith("POST") == at_token else TOKEN_REPLY
 
         async with raw(answer=answer) as server, connected(server.url) as one:
-            api = one.tenant(ENTRY)
-            (outcome,) = await asyncio.gather(api.myself(), return_exceptions=True)
+            api = one.api(ENTRY)
+            (outcome,) = await asyncio.gather(api.get_one("/tenant", models.Tenant.parse), return_exceptions=True)
             if isinstance(outcome, BaseException):
                 assert isinstance(outcome, ApiError)
                 assert SECRET not in "".join(traceback.format_exception(outcome))
-            for thing in (one, one.transport, one.budget, api, api.identity, outcome):
+            for thing in (one, one.transport, one.rate_limiter, api, api.identity, outcome):
                 assert SECRET not in f"{thing}{thing!r}"
-            found = await FileDiscovery(one, lambda: [Entry("entry", ENTRY)], Filter()).tenants()
+            found = await FileSource(one, lambda: [NamedCredentials("entry", ENTRY)], Filter()).get_tenants()
             assert SECRET not in repr(found)
 
     with caplog.at_level(logging.DEBUG):

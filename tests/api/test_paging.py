@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.api import client as client_module
-from exporter.api.auth import BearerToken, FixedIdentity
 from exporter.api.client import EMPTY_PAGES
+from exporter.api.credentials import BearerToken
 from exporter.api.errors import (
     ApiError,
     BadResponseError,
@@ -22,9 +22,9 @@ from exporter.api.errors import (
 )
 from exporter.api.wire import Reply
 from tests.api.fakes import Call, FakeTransport, Recorder, client, data, reply
-from tests.virtual_time import run_virtual
+from tests.support.virtual_time import run_virtual
 
-READY = FixedIdentity(BearerToken("ready"))
+READY = BearerToken("ready")
 Item = dict[str, Any]
 Pages = Sequence[Sequence[Item | None]]
 
@@ -40,7 +40,7 @@ def ask(answer: Callable[[int], Reply | ApiError]) -> tuple[list[Item] | ApiErro
         transport = FakeTransport(lambda call: answer(asked_for(call)))
         one = client(transport)
         try:
-            found: list[Item] | ApiError = await one.many(READY, "/tenants", lambda item: dict(item.raw))
+            found: list[Item] | ApiError = await one.api(READY).get_list("/tenants", lambda item: dict(item.raw))
         except ApiError as error:
             found = error
         return found, transport, one.observer

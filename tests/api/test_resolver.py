@@ -1,4 +1,4 @@
-"""Are names looked up, and does a look-up that nobody waits for any more harm nobody?"""
+"""Tests that host names are resolved, and that an abandoned look-up does no harm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is tried again, how often and when, and is all of it paid and counted?"""
+"""Tests which failures are retried, how often and when, and that every request is limited and counted."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ from email.utils import formatdate
 
 import pytest
 
-from exporter.api.auth import BasicCredentials, ClientCredentials
-from exporter.api.client import Client, TenantApi
+from exporter.api.client import Client
+from exporter.api.credentials import BasicCredentials, ClientCredentials
 from exporter.api.errors import ApiError, BadResponseError, NetworkError, RequestTimeoutError
+from exporter.api.models import State, Tenant
 from exporter.api.wire import Reply
-from tests.api.fakes import Answer, Call, FakeTransport, client, data, replies, reply, token
-from tests.virtual_time import START, run_virtual
+from tests.api.fakes import Answer, Call, FakeTransport, client, data, get_state, replies, reply, token
+from tests.support.virtual_time import START, run_virtual
 
 GOOD = data({"mass_change_pending": True})
 BROKEN = NetworkError("the connection failed")
 ENDPOINT = "/tenant/state"
 
 
-def tenant(one: Client) -> TenantApi:
-    return one.tenant(BasicCredentials("user", "password"))
+async def get(one: Client) -> State:
+    return await get_state(one.api(BasicCredentials("user", "password")))
 
 
 async def reason(one: Client) -> str:
     """How a call ends: `success` or why not."""
     try:
-        await tenant(one).state()
+        await get(one)
     except ApiError as error:
         return error.reason
     return "success"
@@ -59,7 +60,7 @@ def test_what_may_pass_is_tried_again_twice_at_most(
         assert one.observer.retries == [name] * (tries - 1)
         codes = [code] * failures + ["200"]
         assert one.observer.requests == [(ENDPOINT, each) for each in codes[:tries]]
-        assert len(one.observer.waits) == one.budget.spent == tries
+        assert len(one.observer.waits) == one.rate_limiter.acquired == tries
 
     run_virtual(scenario())
 
@@ -113,13 +114,13 @@ def test_retry_after_is_waited_for_by_this_call_and_by_all_others(status: int, r
     async def scenario() -> None:
         transport = FakeTransport(replies(reply({}, status, retry_after=retry_after), GOOD))
         one = client(transport, rate=100)
-        await tenant(one).state()
+        await get(one)
         assert transport.calls[1].at == pytest.approx(20)
         assert sum(one.observer.waits) == pytest.approx(20)
 
         transport = FakeTransport(replies(reply({}, status, retry_after="20"), GOOD))
         one = client(transport, rate=100)
-        await asyncio.gather(tenant(one).state(), tenant(one).state())
+        await asyncio.gather(get(one), get(one))
         begun = transport.calls[0].at
         assert sorted(round(call.at - begun, 2) for call in transport.calls) == [0, 20, 20.01]
 
@@ -131,7 +132,7 @@ def test_a_long_retry_after_holds_back_the_others_though_it_is_not_waited_for() 
         transport = FakeTransport(replies(reply({}, 429, retry_after="300"), GOOD))
         one = client(transport)
         assert await reason(one) == "throttled"
-        assert one.budget.hold == 300
+        assert one.rate_limiter.hold == 300
         assert await reason(one) == "success"
         assert transport.calls[1].at == 300
 
@@ -142,10 +143,10 @@ def test_a_bare_429_cuts_the_rate_and_a_bare_503_does_not() -> None:
     async def scenario() -> None:
         throttled = client(FakeTransport(replies(reply({}, 429), GOOD)), rate=10)
         assert await reason(throttled) == "success"
-        assert throttled.budget.rate < 6
+        assert throttled.rate_limiter.rate < 6
         failing = client(FakeTransport(replies(reply({}, 503), GOOD)), rate=10)
         assert await reason(failing) == "success"
-        assert failing.budget.rate == 10
+        assert failing.rate_limiter.rate == 10
 
     run_virtual(scenario())
 
@@ -155,9 +156,9 @@ def test_pages_tokens_and_retries_all_pay() -> None:
         pages = [data([{"id": "a"}]), reply({}, 500), data([{"id": "b"}]), reply({}, 401), data([])]
         transport = FakeTransport(replies(*pages), replies(BROKEN, token("one"), token("two")))
         one = client(transport, rate=0.1)
-        assert len(await one.account(ClientCredentials("id", "secret")).tenants()) == 2
+        assert len(await one.api(ClientCredentials("id", "secret")).get_list("/tenants", Tenant.parse)) == 2
         moments = sorted(call.at for call in [*transport.calls, *transport.token_calls])
-        assert len(moments) == len(one.observer.requests) == one.budget.spent == 8
+        assert len(moments) == len(one.observer.requests) == one.rate_limiter.acquired == 8
         assert moments == pytest.approx([10.0 * number for number in range(8)])
         assert one.observer.retries == ["network", "server"]
         assert one.observer.requests == [
@@ -191,11 +192,11 @@ def test_no_more_are_in_flight_than_are_allowed_and_the_limit_can_be_changed() -
     async def scenario() -> None:
         most = [0, 0]
         one = client(FakeTransport(slow(most)), concurrency=3)
-        await asyncio.gather(*(tenant(one).state() for _ in range(10)))
+        await asyncio.gather(*(get(one) for _ in range(10)))
         assert most == [0, 3]
         one.limit(3)
         one.limit(5)
-        await asyncio.gather(*(tenant(one).state() for _ in range(10)))
+        await asyncio.gather(*(get(one) for _ in range(10)))
         assert most == [0, 5]
         assert set(one.observer.seconds) == {1.0}
 
@@ -206,9 +207,9 @@ def test_a_pause_before_a_retry_holds_no_place() -> None:
     async def scenario() -> None:
         by_first = replies(BROKEN, GOOD)
         one = client(FakeTransport(by_first), concurrency=1)
-        first = asyncio.create_task(tenant(one).state())
+        first = asyncio.create_task(get(one))
         await asyncio.sleep(0)
-        await tenant(one).state()
+        await get(one)
         assert not first.done()
         await first
 
@@ -218,10 +219,10 @@ def test_a_pause_before_a_retry_holds_no_place() -> None:
 def test_a_call_that_is_cancelled_is_counted_and_gives_its_place_back() -> None:
     async def scenario() -> None:
         one = client(FakeTransport(slow([0, 0])), concurrency=1)
-        first = asyncio.create_task(tenant(one).state())
+        first = asyncio.create_task(get(one))
         await asyncio.sleep(0.5)
         first.cancel()
-        await tenant(one).state()
+        await get(one)
         assert first.cancelled()
         assert one.observer.requests == [(ENDPOINT, "cancelled"), (ENDPOINT, "200")]
 
@@ -235,7 +236,7 @@ def test_a_mistake_of_our_own_is_counted_as_one_and_not_tried_again() -> None:
     async def scenario() -> None:
         one = client(FakeTransport(mistaken))
         with pytest.raises(ZeroDivisionError):
-            await tenant(one).state()
+            await get(one)
         assert one.observer.requests == [(ENDPOINT, "bug")]
 
     run_virtual(scenario())

@@ -148,28 +148,28 @@ def test_no_retry_after_is_none() -> None:
 )
 def test_what_is_not_json_is_a_bad_response(body: bytes) -> None:
     with pytest.raises(BadResponseError, match="not JSON"):
-        wire.decode(body)
+        wire.parse_json(body)
 
 
 def test_a_page_of_a_gateway_is_told_apart() -> None:
     with pytest.raises(BadResponseError, match="HTML"):
-        wire.decode(b"\n <html><body>S3CR3T</body></html>")
+        wire.parse_json(b"\n <html><body>S3CR3T</body></html>")
 
 
 def test_a_byte_order_mark_and_other_unicode_encodings_are_read() -> None:
     text = '{"data": {"name": "Schüler"}}'
     for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-32"):
-        assert wire.one(text.encode(encoding)) == {"name": "Schüler"}
+        assert wire.parse_object(text.encode(encoding)) == {"name": "Schüler"}
 
 
 def test_of_two_members_with_one_name_the_last_counts() -> None:
-    assert wire.one(b'{"data": {"a": 1}, "data": {"a": 2, "a": 3}}') == {"a": 3}
+    assert wire.parse_object(b'{"data": {"a": 1}, "data": {"a": 2, "a": 3}}') == {"a": 3}
 
 
 @pytest.mark.parametrize("body", ["[]", "null", "5", '"x"', "{}", '{"data": null}', '{"data": []}', '{"data": 5}'])
 def test_one_object_must_be_an_object(body: str) -> None:
     with pytest.raises(BadResponseError):
-        wire.one(body.encode())
+        wire.parse_object(body.encode())
 
 
 @pytest.mark.parametrize(
@@ -177,12 +177,12 @@ def test_one_object_must_be_an_object(body: str) -> None:
 )
 def test_a_list_must_be_a_list_of_objects(body: str) -> None:
     with pytest.raises(BadResponseError):
-        wire.page(body.encode())
+        wire.parse_page(body.encode())
 
 
 def test_nulls_in_a_list_are_skipped_and_a_null_list_is_empty() -> None:
-    assert wire.page(b'{"data": [null, {"id": "a"}, null]}') == wire.Page([{"id": "a"}], None)
-    assert wire.page(b'{"data": null}') == wire.Page([], None)
+    assert wire.parse_page(b'{"data": [null, {"id": "a"}, null]}') == wire.Page([{"id": "a"}], None)
+    assert wire.parse_page(b'{"data": null}') == wire.Page([], None)
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_nulls_in_a_list_are_skipped_and_a_null_list_is_empty() -> None:
     ],
 )
 def test_where_the_list_goes_on_is_read_in_every_form(paging: Any, more: bool | None, number: int | None) -> None:  # noqa: FBT001 - a table
-    page = wire.page(json.dumps({"data": [], "paging": paging}).encode())
+    page = wire.parse_page(json.dumps({"data": [], "paging": paging}).encode())
     assert (page.more, page.number) == (more, number)
 
 
@@ -234,18 +234,18 @@ def test_where_the_list_goes_on_is_read_in_every_form(paging: Any, more: bool | 
 )
 def test_the_life_of_a_token_is_read_or_assumed(expires_in: Any, lifetime: float) -> None:
     body = json.dumps({"access_token": "t", "expires_in": expires_in}).encode()
-    assert wire.token(body) == wire.Token("t", lifetime)
+    assert wire.parse_token(body) == wire.Token("t", lifetime)
 
 
 def test_a_token_whose_life_is_infinite_lives_as_long_as_is_assumed() -> None:
-    assert wire.token(b'{"access_token": "t", "expires_in": 1e999}').lifetime == 300.0
-    assert wire.token(b'{"access_token": "t"}').lifetime == 300.0
+    assert wire.parse_token(b'{"access_token": "t", "expires_in": 1e999}').lifetime == 300.0
+    assert wire.parse_token(b'{"access_token": "t"}').lifetime == 300.0
 
 
 @pytest.mark.parametrize("body", ["[]", "{}", '{"access_token": null}', '{"access_token": ""}', '{"access_token": 5}'])
 def test_a_reply_without_a_token_is_a_bad_response(body: str) -> None:
     with pytest.raises(BadResponseError, match="no access_token"):
-        wire.token(body.encode())
+        wire.parse_token(body.encode())
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
@@ -259,7 +259,12 @@ def test_a_missing_token_endpoint_does_not_say_that_the_thing_asked_for_is_missi
         wire.check_token(reply({}, 404), NOW)
 
 
-READERS: list[Callable[[bytes], object]] = [wire.decode, wire.one, wire.page, wire.token]
+READERS: list[Callable[[bytes], object]] = [
+    wire.parse_json,
+    wire.parse_object,
+    wire.parse_page,
+    wire.parse_token,
+]
 
 
 def only_api_errors(body: bytes) -> None:
@@ -294,5 +299,5 @@ def test_any_status_gives_the_reply_or_an_api_error(status: int, header: str) ->
 
 def test_nothing_that_a_server_sent_is_in_a_repr() -> None:
     body = json.dumps({"data": [{"auth": {"client_secret": SECRET}}], "access_token": SECRET}).encode()
-    for thing in (wire.Reply(200, {"set-cookie": SECRET}, body), wire.page(body), wire.token(body)):
+    for thing in (wire.Reply(200, {"set-cookie": SECRET}, body), wire.parse_page(body), wire.parse_token(body)):
         assert SECRET not in repr(thing)
