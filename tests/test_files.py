@@ -1,0 +1,203 @@
+"""Are files read strictly, and does a file that can't be used give its fault and place, and none of its text?"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter import files
+from exporter.files import FileError, read_secret, read_text, read_yaml
+
+SECRET = "hunter2-do-not-show"
+
+Read = Callable[[str], object]
+
+
+@pytest.fixture(name="read", params=["libyaml", "Python"])
+def _read(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
+    """`read_yaml` of a text, and its error's reason where there is one; with and without libyaml."""
+    if request.param == "Python":
+        monkeypatch.delattr(yaml, "CSafeLoader", raising=False)
+    spec = importlib.util.spec_from_file_location("files_under_test", files.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def read(text: str) -> object:
+        path = tmp_path / "file.yaml"
+        path.write_text(text, encoding="utf-8")
+        try:
+            return module.read_yaml(path)
+        except module.FileError as error:
+            refused = error
+        assert SECRET not in str(refused) + repr(refused)
+        assert refused.__cause__ is None
+        assert str(refused) == f"can't read '{path}': {refused.reason}"
+        return refused.reason
+
+    return read
+
+
+# YAML
+
+
+def test_a_document_is_what_yaml_says(read: Read) -> None:
+    assert read("a: [1, 2.5, true, null, text]\nb: {c: d}\n") == {"a": [1, 2.5, True, None, "text"], "b": {"c": "d"}}
+    assert read("") is None
+    assert read("# nothing\n") is None
+
+
+def test_merge_keys_fill_what_is_not_written(read: Read) -> None:
+    text = "base: &base {a: 1, b: 2}\nother: {<<: *base, b: 3}\nlater: {b: 4, <<: *base}\n"
+
+    assert read(text) == {"base": {"a": 1, "b": 2}, "other": {"a": 1, "b": 3}, "later": {"a": 1, "b": 4}}
+
+
+def test_the_first_of_several_merged_mappings_wins(read: Read) -> None:
+    text = "a: &a {k: 1}\nb: &b {k: 2, m: 3}\nboth: {<<: [*a, *b]}\n"
+
+    assert read(text) == {"a": {"k": 1}, "b": {"k": 2, "m": 3}, "both": {"k": 1, "m": 3}}
+
+
+def test_a_merged_mapping_that_merges_and_overrides_itself_is_no_duplicate(read: Read) -> None:
+    text = "base: &base {k: 1}\nx:\n  y: &inner {<<: *base, k: 2}\nz: {<<: *inner}\n"
+
+    assert read(text) == {"base": {"k": 1}, "x": {"y": {"k": 2}}, "z": {"k": 2}}
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (f"a: {SECRET}\na: 2\n", "line 2, column 1"),
+        ("x:\n  a: 1\n  'a': 2\n", "line 3, column 3"),
+        ("{1: a, 0x1: b}", "line 1, column 8"),
+        ("{yes: a, true: b}", "line 1, column 10"),
+        ("a: &a {k: 1}\nb:\n  <<: *a\n  <<: *a\n", "line 4, column 3"),
+        ("b: {<<: {k: 1, k: 2}}", "line 1, column 16"),
+        ("- {k: 1}\n- {=: 1, =: 2}\n", "line 2, column 10"),
+    ],
+)
+def test_a_duplicate_key_is_refused(text: str, place: str, read: Read) -> None:
+    assert read(text) == f"a duplicate key at {place}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: [",
+        "a: *none",
+        f"? [1]\n: {SECRET}\n? [1]\n: 3\n",
+        f"- a\n{SECRET}: b\n",
+        f"!{SECRET} x",
+        "--- a\n--- b\n",
+        "a: 2024-99-99",
+        "!!bool maybe",
+        "!!int ''",
+        "!!timestamp never",
+        "!!float x",
+        "!!seq x: 1",
+        "? !!map x\n: 1",
+        "&a {*a : 1}",
+        "1" * 5000,
+        ":".join(["1", *["59"] * 500]) + ".5",
+        "\0",
+        "\x07",
+        "<<: 1",
+        "&a\n<<: *a\n<<: 1\n",
+    ],
+)
+def test_what_is_not_yaml_or_has_no_value_is_refused(text: str, read: Read) -> None:
+    assert str(read(text)).startswith(("it is not valid YAML", "a duplicate key"))
+
+
+@pytest.mark.parametrize("text", ["[" * 500 + "]" * 500, "[" * 100_000, "- " * 500 + "x", "{a: " * 500 + "}" * 500])
+def test_deep_nesting_is_refused_before_it_exhausts_the_stack(text: str, read: Read) -> None:
+    assert str(read(text)).startswith("it nests too deep at line 1, column ")
+
+
+def test_nesting_up_to_the_limit_is_fine(read: Read) -> None:
+    assert isinstance(read("[" * files.MAX_NESTING + "]" * files.MAX_NESTING), list)
+    assert isinstance(read("[" * (files.MAX_NESTING + 1) + "]" * (files.MAX_NESTING + 1)), str)
+
+
+def test_a_mapping_that_merges_itself_ends(read: Read) -> None:
+    assert read("a: &a {k: 1, <<: *a}") == {"a": {"k": 1}}
+
+
+SNIPPETS = st.sampled_from(
+    ["a", "1", ": ", "- ", "? ", "{", "}", "[", "]", ", ", "\n", "\n  ", "<<", "=", "&a ", "*a ", "*a : ", "'", "|\n"]
+    + [f"!!{tag} " for tag in ("bool", "int", "float", "timestamp", "binary", "null", "seq", "map", "set", "omap")]
+    + ["!!pairs ", "!!str ", "!x ", "--- ", "2001-01-01", "1:61", "0x", ".inf", "~", "%YAML 9.9\n", "#"]
+)
+
+
+@given(st.lists(SNIPPETS, max_size=14).map("".join) | st.text())
+def test_any_text_gives_a_value_or_a_file_error(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    path = tmp_path_factory.getbasetemp() / "any_text.yaml"
+    path.write_text(text, encoding="utf-8", errors="replace")
+    try:
+        read_yaml(path)
+        shown = ""
+    except FileError as error:
+        shown = str(error)
+    assert len(shown.splitlines()) <= 1
+
+
+# Text and secrets
+
+
+def test_text_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "text").write_bytes(b"\xef\xbb\xbfa\xc3\xa9\n")
+
+    assert read_text(tmp_path / "text") == "aé\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("none", "No such file or directory"), ("", "Is a directory"), ("a\0b", "it is not a path")],
+)
+def test_what_is_no_file_is_named(name: str, reason: str, tmp_path: Path) -> None:
+    for read in (read_text, read_secret, read_yaml):
+        with pytest.raises(FileError) as caught:
+            read(tmp_path / name)
+        assert (caught.value.path, caught.value.reason) == (tmp_path / name, reason)
+        assert "\0" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "it is empty"),
+        (b" \n\t", "it is empty"),
+        (SECRET.encode() + b"\nmore", "it has more than one line, or a control character"),
+        (SECRET.encode() + b"\x07x", "it has more than one line, or a control character"),
+        (SECRET.encode() + b"\xff", "it is not UTF-8 text"),
+    ],
+)
+def test_a_secret_is_one_line_of_text(content: bytes, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_bytes(content)
+    with pytest.raises(FileError) as caught:
+        read_secret(path)
+
+    assert caught.value.reason == reason
+    assert SECRET not in str(caught.value) + repr(caught.value)
+    assert caught.value.__context__ is None
+
+    path.write_bytes(SECRET.encode() + b" \r\n")
+    assert read_secret(path) == SECRET
+
+
+def test_merge_keys_can_not_multiply_without_end(tmp_path: Path) -> None:
+    lines = ["a0: &a0 {k0: 1}", *(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}" for n in range(1, 60))]
+    path = tmp_path / "file.yaml"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(FileError, match="merges too many keys at line"):
+        read_yaml(path)
