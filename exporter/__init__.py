@@ -1,3 +1,3 @@
-"""kimono-exporter: what does Elevate Data Sync do right now, as Prometheus metrics?"""
+"""Exposes the state of Elevate Data Sync as Prometheus metrics."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""How does it start? `kimono-exporter`, or `python -m exporter`."""
+"""Starts the program: `kimono-exporter`, or `python -m exporter`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from exporter.cli import run_command
 
 
 def main() -> None:
-    """Run the command line and leave with its exit code."""
+    """Run the command line and exit with its code."""
     sys.exit(run_command(sys.argv[1:], os.environ))
 
 

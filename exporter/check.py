@@ -1,9 +1,10 @@
-"""Can every tenant be read, and if not, what is to be done? The table that `kimono-exporter check` prints."""
+"""Polls every tenant once and prints the outcome as a table: the command `check`."""
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -11,107 +12,86 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from exporter.api.errors import REASONS
-from exporter.assembly import Exporter
+from exporter.assembly import open_exporter
+from exporter.clock import Clock
 from exporter.logs import printable
-from exporter.poller import Watch
-
-MEND = {
-    "auth": "Its secret was changed or revoked: the tenant list, or api.tenants_file, must carry the new one.",
-    "forbidden": "Ask the hub's administrator to let these credentials read it.",
-    "not_found": "Check api.url: this API does not know the address, or the tenant was removed.",
-    "throttled": "Lower api.rate_limit, or lengthen the collectors' intervals.",
-    "timeout": "Try again; if it stays, raise api.timeout.",
-    "network": "Check api.url, DNS, the firewall and the certificate of the server.",
-    "server": "Try again later; if it stays, tell the hub's support.",
-    "bad_response": "Check that api.url is the API itself and not a portal or proxy in front of it.",
-    "bug": "Please report it with the text on the left.",
-}
-assert set(MEND) == set(REASONS)  # noqa: S101 - a new reason needs its advice
+from exporter.settings import Settings
+from exporter.status import HOW_TO_FIX, Status, TenantStatus
 
 # In a file or a pipe no line is folded, so that it can be searched.
 _WIDTH_ELSEWHERE = 10_000
+_REFRESH_SECONDS = 0.1
+_ACCOUNT_FIX = "Give the account's current credentials: api.key, api.client_id with its secret, or api.token."
+_HOW_TO_FIX_DISCOVERY = {**HOW_TO_FIX, "auth": _ACCOUNT_FIX}
 
 
-async def check(exporter: Exporter) -> int:
-    """Visit everyone once, print the table, and give the exit code: 0 if all could be read, else 1."""
+async def check(settings: Settings) -> bool:
+    """Poll all tenants once and print the table; returns whether all polls succeeded."""
     console = Console() if sys.stdout.isatty() else Console(width=_WIDTH_ELSEWHERE)
-    await _visit_all(exporter)
-    poller = exporter.poller
-    if not poller.discovery_ok:
-        console.print(Text(f"The tenants can't be listed: {poller.discovery_detail}", style="bold red"))
-        console.print(Text(f"To mend it: {_mend_discovery(poller.discovery_failing)}"))
-    watches = sorted(poller.everyone(), key=lambda watch: (bool(watch.failures), watch.name))
-    failing = sum(bool(watch.failures) for watch in watches)
-    if poller.watches:
-        console.print(_table(watches, failing=failing > 0))
-    if poller.watches or poller.discovery_ok:
-        summary = _summary(len(poller.watches), sum(bool(watch.failures) for watch in poller.watches.values()))
-        console.print(Text(summary, style="bold red" if failing else "bold"))
-    return 0 if poller.discovery_ok and poller.watches and not failing else 1
+    status = await _poll_all(settings)
+    if not status.discovery.ok:
+        console.print(Text(f"Discovery of tenants fails: {status.discovery.detail}", style="bold red"))
+        console.print(Text(f"How to fix: {_HOW_TO_FIX_DISCOVERY[status.discovery.reason]}"))
+    if status.tenants:
+        console.print(_table(status))
+    if status.tenants or status.discovery.ok:
+        console.print(Text(_summary(status), style="bold red" if status.failing else "bold"))
+    return bool(status.discovery.ok and status.tenants and not status.failing)
 
 
-def _mend_discovery(reason: str) -> str:
-    if reason == "auth":
-        return "Give the account's current credentials: api.key, api.client_id with its secret, or api.token."
-    return MEND[reason]
-
-
-async def _visit_all(exporter: Exporter) -> None:
-    """A progress bar on a terminal, and nothing elsewhere."""
+async def _poll_all(settings: Settings) -> Status:
+    """Poll all tenants once, with a progress bar on a terminal."""
     console = Console(stderr=True)
-    columns = (TextColumn("visits"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("visits", total=None)
+    columns = (TextColumn("polls"), BarColumn(), MofNCompleteColumn())
+    progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    async with open_exporter(settings, Clock()) as exporter:
+        polling, scheduler = asyncio.create_task(exporter.poller.once()), exporter.poller.scheduler
+        with progress:
+            task = progress.add_task("polls", total=None)
+            while not polling.done():
+                total = scheduler.polls_per_interval
+                progress.update(task, completed=total - scheduler.first_polls_left, total=total or None)
+                await asyncio.wait([polling], timeout=_REFRESH_SECONDS)
+        await polling
+        return exporter.poller.status(with_working=True)
 
-        def advance(_: Watch) -> None:
-            progress.update(task, advance=1, total=exporter.poller.visits_planned)
 
-        exporter.poller.visited = advance
-        await exporter.poller.once()
-
-
-def _table(watches: Iterable[Watch], *, failing: bool) -> Table:
-    """Where nothing fails there is nothing to say of failures."""
+def _table(status: Status) -> Table:
+    """Working tenants first. Where nothing fails, there are no columns for failures."""
     table = Table(box=SIMPLE_HEAD)
-    headings = ("tenant", "account", "integration", "worked", "failed, and why", "how to mend it")
-    for heading in headings if failing else headings[:4]:
+    headings = ("tenant", "account", "integration", "working", "failing, and why", "how to fix it")
+    for heading in headings if status.failing else headings[:4]:
         table.add_column(heading, overflow="fold")
-    for watch in watches:
-        tenant = watch.tenant
-        account, integration = (tenant.account_name, _integration(watch)) if tenant else (None, "")
-        worked = _named(watch.attempted - set(watch.failures), watch)
-        failed = _failures(watch)
-        mend = " ".join(dict.fromkeys(MEND[failure.reason] for failure in watch.failures.values()))
-        cells = [Text(printable(cell or "–")) for cell in (watch.name, account, integration, worked)]  # noqa: RUF001
-        table.add_row(*cells, *([Text(printable(failed), style="red"), Text(mend)] if failing else []))
+    for tenant in (*status.working, *sorted(status.failing, key=lambda each: each.name)):
+        integration = " ".join(part for part in (tenant.integration, tenant.integration_version) if part)
+        working = _named(set(tenant.polled) - {failure.collector for failure in tenant.failures}, tenant)
+        cells = [
+            Text(printable(cell or "–"))  # noqa: RUF001 - the dash of an empty cell
+            for cell in (tenant.name, tenant.account_name, integration, working)
+        ]
+        fix = " ".join(dict.fromkeys(HOW_TO_FIX[failure.reason] for failure in tenant.failures))
+        failures = [Text(printable(_failures(tenant)), style="red"), Text(fix)] if status.failing else []
+        table.add_row(*cells, *failures)
     return table
 
 
-def _integration(watch: Watch) -> str:
-    tenant = watch.tenant
-    parts = (tenant.integration, tenant.integration_version) if tenant else ()
-    return " ".join(part for part in parts if part)
+def _named(collectors: Iterable[str], tenant: TenantStatus) -> str:
+    """The names of the collectors, or `all` and their number if these are all."""
+    names = sorted(collectors)
+    return f"all {len(names)}" if 1 < len(names) == len(tenant.polled) else ", ".join(names)
 
 
-def _named(collectors: Collection[str], watch: Watch) -> str:
-    """Collectors by name, or in a word."""
-    if len(collectors) > 1 and len(collectors) == len(watch.attempted):
-        return f"all {len(collectors)}"
-    return ", ".join(sorted(collectors))
-
-
-def _failures(watch: Watch) -> str:
-    """Collectors that fail alike stand together."""
+def _failures(tenant: TenantStatus) -> str:
+    """Why collectors fail, grouped by the reason and its detail."""
     texts: dict[str, list[str]] = {}
-    for collector, failure in watch.failures.items():
-        texts.setdefault(f"{failure.reason}: {failure.detail}", []).append(collector)
-    return "; ".join(f"{_named(collectors, watch)}: {text}" for text, collectors in texts.items())
+    for failure in tenant.failures:
+        texts.setdefault(f"{failure.reason}: {failure.detail}", []).append(failure.collector)
+    return "; ".join(f"{_named(collectors, tenant)}: {text}" for text, collectors in texts.items())
 
 
-def _summary(tenants: int, failing: int) -> str:
-    if not tenants:
-        return "No tenant was found. The credentials may see none, or the discovery filters let none through."
-    if failing:
-        return f"{failing} of {tenants} tenants can't be read."
-    return f"All {tenants} tenants can be read."
+def _summary(status: Status) -> str:
+    if not status.tenants:
+        return "No tenant was found. The credentials may see none, or the discovery filters exclude all."
+    if status.tenants_failing:
+        return f"{status.tenants_failing} of {status.tenants} tenants are failing."
+    return f"All {status.tenants} tenants can be polled.{' The account fails.' if status.failing else ''}"

@@ -1,6 +1,6 @@
-"""What time is it, and how does one wait?
+"""Defines the clock that is passed to everything that reads the time or sleeps.
 
-Everything that reads a clock or sleeps is handed a `Clock`, so that tests live through hours in seconds.
+Tests pass another one, so that hours of simulated time take seconds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How does the exporter log? In logfmt or JSON lines on standard error, libraries' lines included."""
+"""Logs in logfmt or JSON lines on standard error, log messages of libraries included."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from structlog.typing import EventDict, Processor
 
 
 def printable(text: str) -> str:
-    """Text without control characters, which a hostile name could steer a terminal with."""
+    """Text without control characters, with which a hostile name could control a terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def where(error: BaseException) -> str:
-    """The kind of a mistake of ours and its place. Its text is left out: it may quote a reply, and so a secret."""
+def internal_error(error: BaseException) -> str:
+    """The type and place of an unexpected error. Its text is left out: it may quote a reply, and so a secret."""
     if isinstance(error, BaseExceptionGroup):
-        return where(error.exceptions[0])
+        return internal_error(error.exceptions[0])
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next
     place = f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
-    return f"{type(error).__name__}{place}; please report this"
+    return f"internal error: {type(error).__name__}{place} (please report it)"
 
 
 def _without_traceback(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Libraries log what they did not expect with a traceback, whose last line may quote a secret."""
+    """Libraries log unexpected errors with a traceback, whose last line may quote a secret."""
     exc_info = event.pop("exc_info", None)
     error = sys.exc_info()[1] if exc_info is True else exc_info[1] if isinstance(exc_info, tuple) else exc_info
     if isinstance(error, BaseException):
-        event["error"] = where(error)
+        event["error"] = internal_error(error)
     return event
 
 
 def _printable_values(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Names come from the API, and may be anything."""
+    """Names come from the API and may hold anything."""
     return {key: printable(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
@@ -52,26 +52,18 @@ _RENDERERS: dict[str, Processor] = {
 
 
 def configure(level: str, form: str) -> None:
-    """Set the least level shown and the form (`logfmt` or `json`); may be called again at any time."""
+    """Set the lowest level shown and the form (`logfmt` or `json`); may be called again at any time."""
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_SHARED,
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            _without_traceback,
-            _RENDERERS[form],
-        ],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _without_traceback, _RENDERERS[form]],
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.root.handlers = [handler]
     logging.root.setLevel(level.upper())
-    logging.getLogger("asyncio").setLevel("INFO")  # below that it speaks of its own insides
+    logging.getLogger("asyncio").setLevel("INFO")  # below that, it logs its internals
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *_SHARED,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
+        processors=[structlog.stdlib.filter_by_level, *_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,

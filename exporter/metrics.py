@@ -1,16 +1,14 @@
-"""How does a fact become lines of a Prometheus page?
+"""Turns samples into the lines of an exposition.
 
-The only place that knows the exposition formats: text 0.0.4 and OpenMetrics 1.0
-(https://prometheus.io/docs/instrumenting/exposition_formats/). Knows nothing of the API. What it writes
-is, to the byte, what prometheus-client's `generate_latest` would write; a property test holds it to that.
+This is the only module that knows the exposition formats: text 0.0.4 and OpenMetrics 1.0
+(https://prometheus.io/docs/instrumenting/exposition_formats/). It knows nothing of the API. What it writes is, to the
+byte, what prometheus-client's `generate_latest` would write; a property test compares them.
 """
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal
 
 from prometheus_client.utils import floatToGoString
@@ -20,7 +18,10 @@ Kind = Literal["gauge", "counter", "histogram"]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One line to be: a family, its label values in the order of `family.labels`, and a value."""
+    """A family, its label values in the order of `family.labels`, and a value.
+
+    `suffix` and `extra` labels are those of a histogram's lines.
+    """
 
     family: Family
     values: tuple[str, ...]
@@ -33,13 +34,15 @@ class Sample:
 class Family:
     """A metric's name, type, help and label names; calling it makes a checked `Sample`.
 
-    A counter's `name` ends in `_total`. `labels` are sorted here, so that pages are the same from run to run.
+    A counter's `name` ends in `_total`. `labels` are sorted here, so that pages are the same from run to run. A
+    histogram's `buckets` are their upper bounds in the family's unit, ascending, without infinity.
     """
 
     name: str
     kind: Kind
     help: str
     labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", tuple(sorted(self.labels)))
@@ -72,8 +75,8 @@ def render(samples: Iterable[Sample]) -> dict[str, bytes]:
     lines: dict[str, dict[str, str]] = {}
     for sample in samples:
         series = _series(sample)
-        lines.setdefault(sample.family.name, {})[series] = f"{series} {_number(sample.value)}\n"
-    return {name: "".join(rows.values()).encode() for name, rows in lines.items()}
+        lines.setdefault(sample.family.name, {})[series] = f"{series} {number(sample.value)}\n"
+    return {name: "".join(series.values()).encode() for name, series in lines.items()}
 
 
 def _series(sample: Sample) -> str:
@@ -91,44 +94,8 @@ def _escape(value: str) -> str:
     return value
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """A value as both formats write it."""
     if value == 1:
         return "1.0"
     return str(floatToGoString(value))  # type: ignore[no-untyped-call]  # prometheus-client gives it no types
-
-
-@dataclass
-class Histogram:
-    """Observations of one family in fixed buckets, for the whole life of the process.
-
-    `bounds` are the buckets' upper edges in the family's unit, ascending, without infinity.
-    """
-
-    family: Family
-    bounds: Sequence[float]
-    _counts: dict[tuple[str, ...], list[int]] = field(default_factory=dict)
-    _sums: dict[tuple[str, ...], float] = field(default_factory=dict)
-
-    def show(self, labels: Mapping[str, str]) -> tuple[str, ...]:
-        """Have a series under these labels, of zeros if nothing was observed yet; gives their values."""
-        key = self.family(0, **labels).values
-        if key not in self._counts:
-            self._counts[key] = [0] * (len(self.bounds) + 1)
-            self._sums[key] = 0.0
-        return key
-
-    def observe(self, value: float, labels: Mapping[str, str]) -> None:
-        """Count one value under these labels."""
-        key = self.show(labels)
-        self._counts[key][bisect_left(self.bounds, value)] += 1
-        self._sums[key] += value
-
-    def samples(self) -> Iterator[Sample]:
-        """Cumulative buckets, count and sum of each label set."""
-        for key, counts in self._counts.items():
-            total = 0
-            for bound, count in zip([*self.bounds, math.inf], counts, strict=True):
-                total += count
-                yield Sample(self.family, key, total, "_bucket", (("le", _number(bound)),))
-            yield Sample(self.family, key, total, "_count")
-            yield Sample(self.family, key, self._sums[key], "_sum")

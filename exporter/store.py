@@ -1,7 +1,7 @@
-"""What is on the page right now?
+"""Keeps the rendered samples of each tenant, and joins them when a scrape comes.
 
-Rows are rendered when a poll ends and joined when somebody scrapes. A tenant's rows of a collector are
-replaced whole; rows past their time are left out. Nothing here awaits, and nothing knows the API.
+Samples are rendered when a poll ends. A tenant's samples of one collector are replaced whole; expired ones are left
+out of the page. Nothing here awaits, and nothing knows the API.
 """
 
 from __future__ import annotations
@@ -10,24 +10,25 @@ from collections.abc import Collection, Iterable, Iterator
 
 from exporter.metrics import Family, Sample, render
 
-# Owner of the rows that belong to no tenant; no tenant's id is empty.
+# Owner of the samples without a tenant; no tenant's id is empty.
 FLEET = ""
+_NEVER = float("inf")
 
 
 class Store:
-    """Rendered rows by family and owner, with a time after which they no longer count."""
+    """Rendered samples by family and owner, each with the time at which they expire."""
 
     def __init__(self, families: Iterable[Family]) -> None:
         """`families` in the order of the page; only these can be put."""
         self._families = tuple(families)
-        self._rows: dict[str, dict[str, bytes]] = {family.name: {} for family in self._families}
+        self._lines: dict[str, dict[str, bytes]] = {family.name: {} for family in self._families}
         self._expires: dict[tuple[Family, ...], dict[str, float]] = {}
 
-    def put(self, owner: str, families: tuple[Family, ...], samples: Iterable[Sample], expires: float) -> None:
-        """Replace all that `owner` has in `families`. `expires` is on the scale that `page` is asked in.
+    def put(self, owner: str, families: tuple[Family, ...], samples: Iterable[Sample]) -> None:
+        """Replace all that `owner` has in `families`. The samples stay until `expire` gives them a time.
 
-        A family belongs to one group of families for good: whoever writes one of them writes them all.
-        Rows that can't be put raise `ValueError` and change nothing.
+        A family belongs to one group of families for good: a caller that writes one of them writes them all. Samples
+        of other families raise `ValueError` and change nothing.
         """
         lines = render(samples)
         undeclared = lines.keys() - {family.name for family in families}
@@ -35,37 +36,37 @@ class Store:
             raise ValueError(f"samples of families that were not declared: {sorted(undeclared)}")
         for family in families:
             if family.name in lines:
-                self._rows[family.name][owner] = lines[family.name]
+                self._lines[family.name][owner] = lines[family.name]
             else:
-                self._rows[family.name].pop(owner, None)
-        self._expires.setdefault(families, {})[owner] = expires
+                self._lines[family.name].pop(owner, None)
+        self._expires.setdefault(families, {})[owner] = _NEVER
 
-    def expire(self, owner: str, families: tuple[Family, ...], expires: float) -> None:
-        """Give the rows of `owner` in `families`, if there are any, a time after which they no longer count."""
+    def expire(self, owner: str, families: tuple[Family, ...], at: float) -> None:
+        """Let the samples of `owner` in `families`, if any, expire; `at` is on the scale of `page`'s `now`."""
         group = self._expires.get(families, {})
         if owner in group:
-            group[owner] = expires
+            group[owner] = at
 
-    def forget(self, owner: str, families: tuple[Family, ...]) -> None:
-        """Take the rows of `owner` in `families` off the page."""
+    def remove(self, owner: str, families: tuple[Family, ...]) -> None:
+        """Remove the samples of `owner` in `families`."""
         for family in families:
-            self._rows[family.name].pop(owner, None)
+            self._lines[family.name].pop(owner, None)
         self._expires.get(families, {}).pop(owner, None)
 
     def retain(self, owners: Collection[str]) -> None:
-        """Keep the rows of these owners, and of the fleet, alone."""
+        """Remove the samples of all owners but these and the fleet."""
         for families, expires in self._expires.items():
             for owner in [owner for owner in expires if owner != FLEET and owner not in owners]:
-                self.forget(owner, families)
+                self.remove(owner, families)
 
     def page(self, now: float, *, openmetrics: bool) -> Iterator[bytes]:
-        """The page as it is now, in pieces of one family each.
+        """The page as it is now, one piece for each family.
 
-        The snapshot is taken in this call, so that all pieces show the same moment however slowly they
-        are read; a piece is joined when it is asked for, so that no single step is long.
+        The snapshot is taken in this call, so that all pieces show the same moment however slowly they are read. A
+        piece is joined when it is asked for, so that no single step blocks the event loop for long.
         """
         for families, expires in self._expires.items():
-            for owner in [owner for owner, moment in expires.items() if moment < now]:
-                self.forget(owner, families)
-        snapshot = [(family, list(rows.values())) for family in self._families if (rows := self._rows[family.name])]
-        return (family.header(openmetrics=openmetrics) + b"".join(rows) for family, rows in snapshot)
+            for owner in [owner for owner, at in expires.items() if at < now]:
+                self.remove(owner, families)
+        snapshot = [(family, list(lines.values())) for family in self._families if (lines := self._lines[family.name])]
+        return (family.header(openmetrics=openmetrics) + b"".join(lines) for family, lines in snapshot)

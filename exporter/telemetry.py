@@ -1,7 +1,7 @@
-"""What does the exporter say about itself?
+"""Holds the metrics about the exporter itself.
 
-Ordinary prometheus-client instruments in a registry of their own, none with a tenant label. `Telemetry` is
-also the client's `Observer`, so that the API package need not hear of Prometheus.
+They are ordinary prometheus-client instruments in a registry of their own, none with a tenant label. `Telemetry` is
+also the client's `Observer`, so that the API package knows nothing of Prometheus.
 """
 
 from __future__ import annotations
@@ -17,21 +17,17 @@ from prometheus_client import (
     Gauge,
     GCCollector,
     Histogram,
-    Metric,
     PlatformCollector,
     ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
-from prometheus_client.registry import Collector as RegistryCollector
 
 from exporter import __version__
 from exporter.clock import Clock
 from exporter.metrics import Family
 
-_LATENCIES = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _EOF = b"# EOF\n"
 
 Lags = Callable[[], dict[str, float]]
@@ -50,17 +46,20 @@ DURATIONS = Family(
     "histogram",
     "From sending a request to the end of its reply.",
     ("endpoint",),
+    (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
 )
-RETRIES = Family("kimono_exporter_api_retries_total", "counter", "Calls tried again, by what went wrong.", ("reason",))
-TOKENS = Family("kimono_exporter_token_requests_total", "counter", "Tokens asked for, by outcome.", ("outcome",))
-WAITED = Family("kimono_exporter_rate_limit_wait_seconds_total", "counter", "Time that requests waited for the budget.")
+RETRIES = Family("kimono_exporter_api_retries_total", "counter", "Requests sent again, by the reason.", ("reason",))
+TOKENS = Family("kimono_exporter_token_requests_total", "counter", "Token requests, by outcome.", ("outcome",))
+WAITED = Family(
+    "kimono_exporter_rate_limit_wait_seconds_total", "counter", "Time that requests waited for the rate limit."
+)
 RATE_LIMIT = Family(
-    "kimono_exporter_rate_limit_requests_per_second", "gauge", "The budget as it is set: the most requests a second."
+    "kimono_exporter_rate_limit_requests_per_second", "gauge", "The rate limit as configured, in requests a second."
 )
 ALLOWED = Family(
     "kimono_exporter_rate_limit_allowed_requests_per_second",
     "gauge",
-    "Requests a second that may be sent now: fewer than the budget after a 429, 0 while the API has asked to wait.",
+    "The rate limit now: lower than configured after a 429, 0 while the API has asked to wait.",
 )
 POLLS = Family(
     "kimono_exporter_polls_total",
@@ -71,25 +70,20 @@ POLLS = Family(
 LAG = Family(
     "kimono_exporter_poll_lag_seconds",
     "gauge",
-    "How much longer than its interval the tenant that has waited for longest has waited for a poll.",
+    "How far the most overdue poll is behind its interval, in seconds.",
     ("collector",),
 )
 INVALID = Family(
-    "kimono_exporter_invalid_fields_total",
-    "counter",
-    "Members of replies that could not be read.",
-    ("endpoint", "field"),
+    "kimono_exporter_invalid_fields_total", "counter", "Fields of replies that are not valid.", ("endpoint", "field")
 )
 TRUNCATED = Family(
     "kimono_exporter_lists_truncated_total",
     "counter",
-    "Lists given up because the server never ended them.",
+    "Lists that failed because the server never ended them.",
     ("endpoint",),
 )
 LOOP_LAG = Family(
-    "kimono_exporter_event_loop_lag_seconds",
-    "gauge",
-    "The longest time that the event loop was late by within the last minute.",
+    "kimono_exporter_event_loop_lag_seconds", "gauge", "The longest delay of the event loop within the last minute."
 )
 BUILD = Family(
     "kimono_exporter_build_info", "gauge", "The exporter's own version; always 1.", ("version", "python_version")
@@ -106,102 +100,88 @@ class Telemetry:
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus-client gives it no types
         self.registry = registry = CollectorRegistry()
-        self._requests = _counter(REQUESTS, registry)
+        self._counters = {
+            family: Counter(family.name, family.help, family.labels, registry=registry)
+            for family in FAMILIES
+            if family.kind == "counter"
+        }
+        self._gauges = {
+            family: Gauge(family.name, family.help, family.labels, registry=registry)
+            for family in FAMILIES
+            if family.kind == "gauge"
+        }
         self._durations = Histogram(
-            DURATIONS.name, DURATIONS.help, DURATIONS.labels, buckets=_LATENCIES, registry=registry
+            DURATIONS.name, DURATIONS.help, DURATIONS.labels, buckets=DURATIONS.buckets, registry=registry
         )
-        self._retries = _counter(RETRIES, registry)
-        self._tokens = _counter(TOKENS, registry)
-        self._waited = _counter(WAITED, registry)
-        self._rate_limit = Gauge(RATE_LIMIT.name, RATE_LIMIT.help, registry=registry)
-        self._allowed = Gauge(ALLOWED.name, ALLOWED.help, registry=registry)
-        self._polls = _counter(POLLS, registry)
-        self._invalid = _counter(INVALID, registry)
-        self._truncated = _counter(TRUNCATED, registry)
-        self._loop_lag = Gauge(LOOP_LAG.name, LOOP_LAG.help, registry=registry)
-        build = Gauge(BUILD.name, BUILD.help, BUILD.labels, registry=registry)
-        build.labels(version=__version__, python_version=platform.python_version()).set(1)
+        build = {"version": __version__, "python_version": platform.python_version()}
+        self._gauges[BUILD].labels(**build).set(1)
+        self._lags: Lags = dict
         self._process = CollectorRegistry()
         ProcessCollector(registry=self._process)
         PlatformCollector(registry=self._process)
         GCCollector(registry=self._process)
 
     def report_lag(self, lags: Lags) -> None:
-        """From now on, show these seconds by collector as `kimono_exporter_poll_lag_seconds`."""
-        self.registry.register(_PollLag(lags))
+        """Expose these seconds by collector as `kimono_exporter_poll_lag_seconds`."""
+        self._lags = lags
 
-    def report_budget(self, limit: Rate, allowed: Rate) -> None:
-        """From now on, show these as the requests a second that are set, and those that may be sent now."""
-        self._rate_limit.set_function(limit)
-        self._allowed.set_function(allowed)
+    def report_rate_limit(self, limit: Rate, allowed: Rate) -> None:
+        """Expose the rate limit as configured and as it is now, in requests a second."""
+        self._gauges[RATE_LIMIT].set_function(limit)
+        self._gauges[ALLOWED].set_function(allowed)
 
     def page(self, *, openmetrics: bool, process: bool = True) -> bytes:
-        """The exporter's own part of the page, without OpenMetrics' closing line.
+        """The exporter's own part of the page, without the last line of OpenMetrics.
 
-        Without `process` it leaves out `process_*` and `python_*`, of which others may have their own.
+        Without `process`, it has no `process_*` and `python_*`: node_exporter has its own.
         """
+        # Asked for at each scrape: a lag that polls set would not grow when polling stops.
+        self._gauges[LAG].clear()
+        for collector, seconds in self._lags().items():
+            self._gauges[LAG].labels(collector=collector).set(seconds)
         registries = [self.registry, self._process] if process else [self.registry]
-        if openmetrics:
-            return b"".join([_openmetrics(registry) for registry in registries])
-        return b"".join([generate_latest(registry) for registry in registries])
+        return b"".join(map(_openmetrics if openmetrics else generate_latest, registries))
 
     def request(self, endpoint: str, code: str, seconds: float) -> None:
         """A request ended."""
-        self._requests.labels(endpoint=endpoint, code=code).inc()
+        self._counters[REQUESTS].labels(endpoint=endpoint, code=code).inc()
         self._durations.labels(endpoint=endpoint).observe(seconds)
 
     def retry(self, reason: str) -> None:
-        """A call is tried again."""
-        self._retries.labels(reason=reason).inc()
+        """A request is sent again."""
+        self._counters[RETRIES].labels(reason=reason).inc()
 
     def token(self, outcome: str) -> None:
         """A token request ended."""
-        self._tokens.labels(outcome=outcome).inc()
+        self._counters[TOKENS].labels(outcome=outcome).inc()
 
     def waited(self, seconds: float) -> None:
-        """A request waited for the budget."""
-        self._waited.inc(seconds)
+        """A request waited for the rate limit."""
+        self._counters[WAITED].inc(seconds)
 
     def truncated(self, endpoint: str) -> None:
         """A list did not end."""
-        self._truncated.labels(endpoint=endpoint).inc()
+        self._counters[TRUNCATED].labels(endpoint=endpoint).inc()
 
     def invalid(self, endpoint: str, field: str) -> None:
-        """A member of a reply could not be read."""
-        self._invalid.labels(endpoint=endpoint, field=field).inc()
+        """A field of a reply is not valid."""
+        self._counters[INVALID].labels(endpoint=endpoint, field=field).inc()
 
     def polled(self, collector: str, outcome: str) -> None:
         """A poll ended: `success` or a reason."""
-        self._polls.labels(collector=collector, outcome=outcome).inc()
+        self._counters[POLLS].labels(collector=collector, outcome=outcome).inc()
 
     async def watch_loop(self, clock: Clock, every: float = 0.5, window: float = 60.0) -> None:
-        """Measure for ever how late the event loop wakes us; `every` and `window` in seconds."""
+        """Measure the delay of the event loop until cancelled; `every` and `window` in seconds."""
         late: deque[float] = deque(maxlen=int(window / every))
         loop = asyncio.get_running_loop()
         while True:
             begun = loop.time()
             await clock.sleep(every)
             late.append(max(0.0, loop.time() - begun - every))
-            self._loop_lag.set(max(late))
-
-
-def _counter(family: Family, registry: CollectorRegistry) -> Counter:
-    return Counter(family.name.removesuffix("_total"), family.help, family.labels, registry=registry)
+            self._gauges[LOOP_LAG].set(max(late))
 
 
 def _openmetrics(registry: CollectorRegistry) -> bytes:
     page: bytes = generate_openmetrics(registry)  # type: ignore[no-untyped-call]  # prometheus-client gives it no types
     return page.removesuffix(_EOF)
-
-
-class _PollLag(RegistryCollector):
-    """Computed when asked for: a lag that is only computed by polls would stand still with them."""
-
-    def __init__(self, lags: Lags) -> None:
-        self._lags = lags
-
-    def collect(self) -> list[Metric]:
-        family = GaugeMetricFamily(LAG.name, LAG.help, labels=LAG.labels)
-        for collector, seconds in self._lags().items():
-            family.add_metric([collector], seconds)
-        return [family]

@@ -17,10 +17,11 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.families import FAMILIES
-from exporter.metrics import Family, Histogram, Sample, render
+from exporter.metrics import Family, Sample, render
 from exporter.store import Store
 from exporter.telemetry import FAMILIES as OWN_FAMILIES
 from exporter.telemetry import Telemetry
+from exporter.totals import Totals
 
 EOF = b"# EOF\n"
 # A series as a parser gives it: name, labels, value. NaN, which is unlike itself, goes by its text.
@@ -110,8 +111,8 @@ def test_both_parsers_read_back_what_was_written(families: list[tuple[Family, li
     assert series(parse_openmetrics((ours(families, openmetrics=True) + EOF).decode())) == meant
 
 
-LATENCY = Family("kimono_latency_seconds", "histogram", 'How "long"?\nA \\ while.', ("state", "kind", "zone"))
 BOUNDS = (0.5, 1.0, 60.0, 86_400.0)
+LATENCY = Family("kimono_latency_seconds", "histogram", 'How "long"?\nA \\ while.', ("state", "kind", "zone"), BOUNDS)
 Observations = list[tuple[float, dict[str, str]]]
 observations = st.lists(
     st.tuples(st.one_of(counts, st.sampled_from(BOUNDS)), st.fixed_dictionaries(dict.fromkeys(LATENCY.labels, texts))),
@@ -123,19 +124,19 @@ observations = st.lists(
 @given(observed=observations)
 def test_histograms_are_to_the_byte_those_of_prometheus_client_and_read_back(observed: Observations) -> None:
     registry = CollectorRegistry()
-    histogram = Histogram(LATENCY, BOUNDS)
+    totals = Totals()
     reference = prometheus_client.Histogram(
         LATENCY.name, LATENCY.help, LATENCY.labels, buckets=BOUNDS, registry=registry
     )
     for value, labels in observed:
-        histogram.observe(value, labels)
+        totals.apply([LATENCY], [], [LATENCY(value, **labels)])
         reference.labels(**labels).observe(value)
     # Prometheus-client notes when a series was created, which our pages do not say.
     metrics = list(registry.collect())
     for metric in metrics:
         metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
     text, openmetrics = pages(metrics)
-    written = [(LATENCY, list(histogram.samples()))]
+    written = [(LATENCY, list(totals.samples([LATENCY])))]
     assert ours(written, openmetrics=False) == text
     assert ours(written, openmetrics=True) + EOF == openmetrics
     assert series(parse_text(text.decode())) == series(metrics)
@@ -161,7 +162,7 @@ def rows_of_tenants(draw: st.DrawFn) -> list[tuple[Family, list[Sample]]]:
 def test_the_whole_page_is_that_of_prometheus_client_and_read_back(families: list[tuple[Family, list[Sample]]]) -> None:
     store, telemetry = Store(FAMILIES), Telemetry()
     telemetry.request("/ingestions/{id}", "200", 0.2)
-    store.put("owner", FAMILIES, chain.from_iterable(samples for _, samples in families), math.inf)
+    store.put("owner", FAMILIES, chain.from_iterable(samples for _, samples in families))
     own = list(telemetry.registry.collect())
     text, openmetrics = pages([*(theirs(*each) for each in families), *own])
     assert _page(store, telemetry, openmetrics=False) == text
@@ -204,9 +205,11 @@ def test_of_two_samples_of_one_series_the_later_one_stays() -> None:
     assert render([GAUGE(1, a="", b=""), GAUGE(2, a="", b="")]) == {"kimono_gauge": b'kimono_gauge{a="",b=""} 2.0\n'}
 
 
-def test_a_histogram_refuses_labels_that_are_not_its_own() -> None:
-    with pytest.raises(TypeError, match="needs the label"):
-        Histogram(LATENCY, BOUNDS).observe(1.0, {"state": "success"})
+def test_totals_of_undeclared_families_are_refused_and_change_nothing() -> None:
+    totals = Totals()
+    with pytest.raises(ValueError, match="kimono_latency_seconds"):
+        totals.apply([GAUGE], [], [LATENCY(1.0, state="", kind="", zone="")])
+    assert list(totals.samples([LATENCY])) == []
 
 
 @pytest.mark.parametrize("parse", [parse_text, parse_openmetrics])

@@ -1,4 +1,4 @@
-"""Is the page whole, whatever was put, forgotten and kept, in whatever order?"""
+"""Is the page whole, whatever was put, removed and kept, in whatever order?"""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def a(owner: str, kind: str = "x", value: float = 1) -> Sample:
 def test_a_family_comes_once_with_its_header_and_all_owners_below() -> None:
     store = Store((*PAIR, *SINGLE))
     for owner in OWNERS[:2]:
-        store.put(owner, PAIR, [a(owner), B(2, tenant_id=owner)], math.inf)
+        store.put(owner, PAIR, [a(owner), B(2, tenant_id=owner)])
     assert text(store) == (
         "# HELP kimono_a First.\n# TYPE kimono_a gauge\n"
         'kimono_a{kind="x",tenant_id="one"} 1.0\nkimono_a{kind="x",tenant_id="two"} 1.0\n'
@@ -47,31 +47,40 @@ def test_an_empty_store_gives_an_empty_page() -> None:
 
 def test_a_put_replaces_all_that_the_owner_had_in_these_families() -> None:
     store = Store(PAIR)
-    store.put("one", PAIR, [a("one", "old"), B(2, tenant_id="one")], math.inf)
-    store.put("one", PAIR, [a("one", "new")], math.inf)
+    store.put("one", PAIR, [a("one", "old"), B(2, tenant_id="one")])
+    store.put("one", PAIR, [a("one", "new")])
     assert 'kind="new"' in text(store)
     assert "old" not in text(store)
     assert "kimono_b" not in text(store)
 
 
-def test_rows_vanish_after_their_time_and_not_before() -> None:
+def test_samples_expire_at_their_time_and_not_before() -> None:
     store = Store(PAIR)
-    store.put("one", PAIR, [a("one")], expires=10.0)
+    store.put("one", PAIR, [a("one")])
+    store.expire("one", PAIR, 10.0)
     assert text(store, 10.0) != ""
     assert text(store, 10.1) == ""
 
 
-def test_a_later_put_gives_rows_a_new_time() -> None:
+def test_samples_that_were_put_again_no_longer_expire() -> None:
     store = Store(PAIR)
-    store.put("one", PAIR, [a("one")], expires=10.0)
-    store.put("one", PAIR, [a("one")], expires=20.0)
+    store.put("one", PAIR, [a("one")])
+    store.expire("one", PAIR, 10.0)
+    store.put("one", PAIR, [a("one")])
     assert text(store, 15.0) != ""
+
+
+def test_samples_of_an_unknown_owner_do_not_expire_into_being() -> None:
+    store = Store(PAIR)
+    store.expire("one", PAIR, 10.0)
+    store.remove("one", PAIR)
+    assert text(store, 15.0) == ""
 
 
 def test_retain_keeps_the_fleet() -> None:
     store = Store((*PAIR, *SINGLE))
-    store.put(FLEET, SINGLE, [C(1)], math.inf)
-    store.put("one", PAIR, [a("one")], math.inf)
+    store.put(FLEET, SINGLE, [C(1)])
+    store.put("one", PAIR, [a("one")])
     store.retain([])
     assert text(store) == "# HELP kimono_c Third.\n# TYPE kimono_c gauge\nkimono_c 1.0\n"
 
@@ -79,40 +88,42 @@ def test_retain_keeps_the_fleet() -> None:
 def test_a_tenant_that_is_gone_leaves_nothing_in_memory() -> None:
     store = Store(PAIR)
     for owner in OWNERS:
-        store.put(owner, PAIR, [a(owner)], expires=10.0)
+        store.put(owner, PAIR, [a(owner)])
+        store.expire(owner, PAIR, 10.0)
     assert "'two'" in repr(vars(store))
-    store.forget("one", PAIR)
+    store.remove("one", PAIR)
     store.retain(["three"])
     text(store, 11.0)
     assert not [owner for owner in OWNERS if f"'{owner}'" in repr(vars(store))]
 
 
-def test_to_forget_who_was_never_known_is_no_mistake() -> None:
+def test_removing_an_unknown_owner_changes_nothing() -> None:
     store = Store(PAIR)
-    store.forget("one", PAIR)
+    store.remove("one", PAIR)
     assert text(store) == ""
 
 
 def test_undeclared_families_are_refused_and_nothing_is_changed() -> None:
     store = Store((*PAIR, *SINGLE))
-    store.put("one", PAIR, [a("one")], math.inf)
+    store.put("one", PAIR, [a("one")])
     before = text(store)
     with pytest.raises(ValueError, match="kimono_c"):
-        store.put("one", PAIR, [a("one", "new"), C(1)], math.inf)
+        store.put("one", PAIR, [a("one", "new"), C(1)])
     assert text(store) == before
 
 
 def test_a_page_that_is_being_read_is_not_touched_by_what_comes_after() -> None:
     store = Store((*PAIR, *SINGLE))
     for owner in OWNERS:
-        store.put(owner, PAIR, [a(owner), B(1, tenant_id=owner)], expires=10.0)
+        store.put(owner, PAIR, [a(owner), B(1, tenant_id=owner)])
+        store.expire(owner, PAIR, 10.0)
     whole = text(store)
     pieces = store.page(0.0, openmetrics=False)
     read = next(pieces)
-    store.put("one", PAIR, [a("one", value=5), B(5, tenant_id="one")], 10.0)
-    store.forget("two", PAIR)
+    store.put("one", PAIR, [a("one", value=5), B(5, tenant_id="one")])
+    store.remove("two", PAIR)
     store.retain(["one"])
-    store.put("four", PAIR, [a("four"), B(4, tenant_id="four")], 10.0)
+    store.put("four", PAIR, [a("four"), B(4, tenant_id="four")])
     store.page(11.0, openmetrics=False)
     assert (read + b"".join(pieces)).decode() == whole
 
@@ -136,19 +147,21 @@ class StoreMachine(RuleBasedStateMachine):
     def put(self, owner: str, kinds: list[str], counter: int | None, lasts: float) -> None:
         samples = [a(owner, kind) for kind in kinds]
         samples += [] if counter is None else [B(counter, tenant_id=owner)]
-        self.store.put(owner, PAIR, samples, self.now + lasts)
+        self.store.put(owner, PAIR, samples)
+        self.store.expire(owner, PAIR, self.now + lasts)
         lines = {f'kimono_a{{kind="{kind}",tenant_id="{owner}"}} 1.0' for kind in kinds}
         lines |= set() if counter is None else {f'kimono_b_total{{tenant_id="{owner}"}} {counter}.0'}
         self.truth[owner, PAIR] = (self.now + lasts, lines)
 
     @rule(number=st.integers(0, 9), lasts=st.sampled_from((0.0, 5.0, math.inf)))
     def put_fleet(self, number: int, lasts: float) -> None:
-        self.store.put(FLEET, SINGLE, [C(number)], self.now + lasts)
+        self.store.put(FLEET, SINGLE, [C(number)])
+        self.store.expire(FLEET, SINGLE, self.now + lasts)
         self.truth[FLEET, SINGLE] = (self.now + lasts, {f"kimono_c {number}.0"})
 
     @rule(owner=st.sampled_from((*OWNERS, FLEET)), group=st.sampled_from(GROUPS))
-    def forget(self, owner: str, group: tuple[Family, ...]) -> None:
-        self.store.forget(owner, group)
+    def remove(self, owner: str, group: tuple[Family, ...]) -> None:
+        self.store.remove(owner, group)
         self.truth.pop((owner, group), None)
 
     @rule(owners=st.sets(st.sampled_from(OWNERS)))

@@ -10,14 +10,14 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter import __version__
 from exporter.clock import Clock
 from exporter.telemetry import FAMILIES, Telemetry
-from tests.virtual_time import run_virtual, virtual_clock
+from tests.support.virtual_time import run_virtual, virtual_clock
 
 
 def after_everything() -> Telemetry:
     """Telemetry that has seen each kind of event, some of them twice."""
     telemetry = Telemetry()
     telemetry.report_lag(lambda: {"state": 1.5, "ingestions": 0.0})
-    telemetry.report_budget(lambda: 20.0, lambda: 2.5)
+    telemetry.report_rate_limit(lambda: 20.0, lambda: 2.5)
     telemetry.request("/ingestions/{id}", "200", 0.2)
     telemetry.request("/ingestions/{id}", "200", 40.0)
     telemetry.request("/ingestions/{id}", "timeout", 30.0)
@@ -107,9 +107,9 @@ def test_the_lag_of_polls_is_asked_for_at_each_page() -> None:
     assert values(telemetry)[("kimono_exporter_poll_lag_seconds", "state")] == 7
 
 
-def test_the_budget_is_asked_for_at_each_page() -> None:
+def test_the_rate_limit_is_asked_for_at_each_page() -> None:
     telemetry, rates = Telemetry(), {"limit": 20.0, "allowed": 20.0}
-    telemetry.report_budget(lambda: rates["limit"], lambda: rates["allowed"])
+    telemetry.report_rate_limit(lambda: rates["limit"], lambda: rates["allowed"])
     rates |= {"limit": 50.0, "allowed": 0.0}
     seen = values(telemetry)
     assert seen[("kimono_exporter_rate_limit_requests_per_second",)] == 50

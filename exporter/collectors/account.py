@@ -1,71 +1,67 @@
-"""What else do the account's credentials see? Actors, clouds, integrations; off unless asked for."""
+"""Collects what the account's credentials see besides tenants: actors, clouds, integrations. Off by default."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from exporter.api.client import AccountApi
+from exporter.api.client import Api
 from exporter.api.models import Actor, Integration, IntegrationVersion
-from exporter.collectors.collector import Collector, Reading, polled
+from exporter.collectors.collector import Poll, StatelessCollector, polled
+from exporter.metrics import Sample
 
 ACTORS = polled("kimono_actors", "Actors that the account sees, by type.", "actor_type")
 CLOUDS = polled("kimono_clouds", "Clouds that the account sees.")
 VERSION = polled(
     "kimono_integration_version_info",
     "A version of an integration and the state of its release.",
-    "integration",
-    "version",
-    "release_state",
+    *("integration", "version", "release_state"),
 )
 
 
 @dataclass(frozen=True)
 class Account:
-    """All that the account's own lists tell; `versions` go by the integration's name."""
+    """The account's lists; `versions` go with the integration's name."""
 
     actors: list[Actor]
     clouds: int
     versions: list[tuple[str, IntegrationVersion]]
 
 
-class AccountCollector(Collector[AccountApi, Account, None]):
-    """The account's actors, clouds and integrations. It visits no tenant."""
+class AccountCollector(StatelessCollector[Account]):
+    """The account's actors, clouds and integrations."""
 
     name = "account"
+    description = "Counts of actors and clouds, and integration versions (needs account credentials)"
+    default_interval = 3600.0
+    enabled_by_default = False
     families = (ACTORS, CLOUDS, VERSION)
+    of_account = True
 
-    async def fetch(self, api: AccountApi, memory: None) -> Account:  # noqa: ARG002 - nothing to remember
-        """Ask for the lists, and for the versions of each integration."""
+    async def fetch(self, api: Api) -> Account:
+        """Get the lists, and the versions of each integration."""
         versions = [
             (integration.name or "", version)
-            for integration in await api.integrations()
+            for integration in await api.get_list("/integrations", Integration.parse)
             for version in await _versions(api, integration)
         ]
-        return Account(await api.actors(), await api.clouds(), versions)
+        actors = await api.get_list("/actors", Actor.parse)
+        return Account(actors, len(await api.get_list("/clouds", lambda cloud: cloud)), versions)
 
-    def read(self, tenant_id: str, facts: Account, memory: None, now: float) -> Reading[None]:  # noqa: ARG002 - it has no tenant
-        """Counts, and a row a version."""
-        actors = Counter(actor.type for actor in facts.actors)
-        return Reading(
-            [
-                *[ACTORS(count, actor_type=actor_type) for actor_type, count in actors.items()],
-                CLOUDS(facts.clouds),
-                *[
-                    VERSION(
-                        1,
-                        integration=integration,
-                        version=version.version or "",
-                        release_state=version.release_state or "",
-                    )
-                    for integration, version in facts.versions
-                ],
-            ]
-        )
+    def samples(self, poll: Poll[Account]) -> Iterable[Sample]:
+        """The counts, and one sample for each version."""
+        for actor_type, count in Counter(actor.type for actor in poll.facts.actors).items():
+            yield ACTORS(count, actor_type=actor_type)
+        yield CLOUDS(poll.facts.clouds)
+        for integration, version in poll.facts.versions:
+            yield VERSION(
+                1, integration=integration, version=version.version or "", release_state=version.release_state or ""
+            )
 
 
-async def _versions(api: AccountApi, integration: Integration) -> list[IntegrationVersion]:
-    """An integration without an id can't be asked for its versions; the list names one of them."""
+async def _versions(api: Api, integration: Integration) -> list[IntegrationVersion]:
+    """The versions of an integration. One without an id has no such list: its own version is the only one known."""
     if integration.id is None:
         return [IntegrationVersion(integration.version, None)] if integration.version else []
-    return await api.versions(integration.id)
+    return await api.get_list("/integrations/{id}/versions", IntegrationVersion.parse, ident=integration.id)

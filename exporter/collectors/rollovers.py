@@ -1,13 +1,13 @@
-"""Which windows are planned for the change of the school year? `GET /tenant/rollovers`."""
+"""Collects the planned windows for the change of the school year: `GET /tenant/rollovers`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from exporter.api.client import TenantApi
+from exporter.api.client import Api
 from exporter.api.models import Rollover
-from exporter.collectors.collector import Collector, Reading, known, polled
+from exporter.collectors.collector import Poll, StatelessCollector, known, polled
 from exporter.metrics import Sample
 
 _LABELS = ("tenant_id", "rollover_id")
@@ -23,37 +23,36 @@ FAILURE = polled(
 )
 
 
-class RolloversCollector(Collector[TenantApi, list[Rollover], None]):
+class RolloversCollector(StatelessCollector[list[Rollover]]):
     """The tenant's rollovers."""
 
     name = "rollovers"
+    description = "Planned rollovers, their windows and status"
+    default_interval = 900.0
     families = (INFO, STATUS, START, END, FAILURES, FAILURE)
 
-    async def fetch(self, api: TenantApi, memory: None) -> list[Rollover]:  # noqa: ARG002 - nothing to remember
-        """Ask for all of them."""
-        return await api.rollovers()
+    async def fetch(self, api: Api) -> list[Rollover]:
+        """Get all rollovers."""
+        return await api.get_list("/tenant/rollovers", Rollover.parse)
 
-    def read(self, tenant_id: str, facts: list[Rollover], memory: None, now: float) -> Reading[None]:  # noqa: ARG002 - likewise
-        """A few rows a rollover; one listed twice counts once."""
-        rollovers = {_ident(rollover): rollover for rollover in facts}
-        return Reading([row for ident, rollover in rollovers.items() for row in _rows(tenant_id, ident, rollover)])
+    def samples(self, poll: Poll[list[Rollover]]) -> Iterable[Sample]:
+        """The samples of each rollover; one listed twice counts once."""
+        rollovers = {_key(rollover): rollover for rollover in poll.facts}
+        for key, rollover in rollovers.items():
+            labels = {"tenant_id": poll.tenant_id, "rollover_id": key}
+            yield INFO(1, **labels, rollover_name=rollover.name or "", rollover_type=rollover.type or "")
+            if rollover.status is not None:
+                yield STATUS(1, **labels, status=rollover.status)
+            if rollover.failure_reason is not None:
+                yield FAILURE(1, **labels, reason=rollover.failure_reason)
+            yield from known(
+                (START, rollover.start), (END, rollover.end), (FAILURES, rollover.status_change_failures), **labels
+            )
 
 
-def _ident(rollover: Rollover) -> str:
-    """Its id, or else what makes it this rollover and no other: never its place in the list."""
+def _key(rollover: Rollover) -> str:
+    """Its id, or else its name and start: never its place in the list."""
     if rollover.id:
         return rollover.id
     start = "" if rollover.start is None else datetime.fromtimestamp(rollover.start, UTC).isoformat(timespec="seconds")
     return f"{rollover.name or rollover.type or ''}@{start}"
-
-
-def _rows(tenant_id: str, ident: str, rollover: Rollover) -> Iterable[Sample]:
-    labels = {"tenant_id": tenant_id, "rollover_id": ident}
-    yield INFO(1, **labels, rollover_name=rollover.name or "", rollover_type=rollover.type or "")
-    if rollover.status is not None:
-        yield STATUS(1, **labels, status=rollover.status)
-    if rollover.failure_reason is not None:
-        yield FAILURE(1, **labels, reason=rollover.failure_reason)
-    yield from known(
-        (START, rollover.start), (END, rollover.end), (FAILURES, rollover.status_change_failures), **labels
-    )

@@ -1,13 +1,14 @@
-"""How much of a district is selected? `GET /tenant/scoping/schools` and `/courses`; off unless asked for."""
+"""Collects how many schools and courses are selected: `GET /tenant/scoping/schools` and `/courses`. Off by default."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from exporter.api.client import TenantApi
+from exporter.api.client import Api
 from exporter.api.models import Scope
-from exporter.collectors.collector import Collector, Reading, polled
+from exporter.collectors.collector import Poll, StatelessCollector, polled
 from exporter.metrics import Family, Sample
 
 SCHOOLS = polled("kimono_scoping_schools", "Schools, by whether they are selected.", "tenant_id", "selected")
@@ -22,20 +23,25 @@ class Scoping:
     courses: list[Scope]
 
 
-class ScopingCollector(Collector[TenantApi, Scoping, None]):
+class ScopingCollector(StatelessCollector[Scoping]):
     """The tenant's schools and courses."""
 
     name = "scoping"
+    description = "Counts of schools and courses in scope"
+    default_interval = 3600.0
+    enabled_by_default = False
     families = (SCHOOLS, COURSES)
     may_be_absent = True
 
-    async def fetch(self, api: TenantApi, memory: None) -> Scoping:  # noqa: ARG002 - nothing to remember
-        """Ask for both lists."""
-        return Scoping(await api.schools(), await api.courses())
+    async def fetch(self, api: Api) -> Scoping:
+        """Get both lists."""
+        schools = await api.get_list("/tenant/scoping/schools", Scope.parse)
+        return Scoping(schools, await api.get_list("/tenant/scoping/courses", Scope.parse))
 
-    def read(self, tenant_id: str, facts: Scoping, memory: None, now: float) -> Reading[None]:  # noqa: ARG002 - likewise
-        """Two counts of each; what does not say whether it is selected counts in neither."""
-        return Reading([*_counts(SCHOOLS, tenant_id, facts.schools), *_counts(COURSES, tenant_id, facts.courses)])
+    def samples(self, poll: Poll[Scoping]) -> Iterable[Sample]:
+        """Two counts of each; an object that does not say whether it is selected counts in neither."""
+        yield from _counts(SCHOOLS, poll.tenant_id, poll.facts.schools)
+        yield from _counts(COURSES, poll.tenant_id, poll.facts.courses)
 
 
 def _counts(family: Family, tenant_id: str, scopes: list[Scope]) -> list[Sample]:

@@ -1,29 +1,33 @@
-"""Which modes is a tenant in? `GET /tenant/state`: every boolean of the reply is a flag, new ones too."""
+"""Collects the flags of a tenant: `GET /tenant/state`. Every boolean of the reply is a flag, new ones too."""
 
 from __future__ import annotations
 
-from exporter.api.client import TenantApi
+from collections.abc import Iterable
+
+from exporter.api.client import Api
 from exporter.api.models import State
-from exporter.collectors.collector import Collector, Reading, polled
+from exporter.collectors.collector import Poll, StatelessCollector, polled
+from exporter.metrics import Sample
 
 STATE = polled(
     "kimono_tenant_state",
-    "Whether a mode is on: 1 or 0 for each boolean in the tenant's state, under the field's own name.",
-    "tenant_id",
-    "flag",
+    "Whether a flag of the tenant is on: 1 or 0 for each boolean in its state, under the field's own name.",
+    *("tenant_id", "flag"),
 )
 
 
-class StateCollector(Collector[TenantApi, State, None]):
+class StateCollector(StatelessCollector[State]):
     """The tenant's flags."""
 
     name = "state"
+    description = "Flags of the tenant (suspended, rollover, setup, mass change)"
+    default_interval = 60.0
     families = (STATE,)
 
-    async def fetch(self, api: TenantApi, memory: None) -> State:  # noqa: ARG002 - nothing to remember
-        """Ask for the flags."""
-        return await api.state()
+    async def fetch(self, api: Api) -> State:
+        """Get the flags."""
+        return await api.get_one("/tenant/state", State.parse)
 
-    def read(self, tenant_id: str, facts: State, memory: None, now: float) -> Reading[None]:  # noqa: ARG002 - likewise
-        """One row a flag."""
-        return Reading([STATE(on, tenant_id=tenant_id, flag=flag) for flag, on in facts.flags.items()])
+    def samples(self, poll: Poll[State]) -> Iterable[Sample]:
+        """One sample for each flag."""
+        return [STATE(on, tenant_id=poll.tenant_id, flag=flag) for flag, on in poll.facts.flags.items()]

@@ -1,4 +1,4 @@
-"""Do the collectors without a memory show what the API said, and nothing that it did not?"""
+"""Tests the collectors without a history: samples of what the API returned, and no others."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from exporter.collectors.scoping import COURSES, SCHOOLS, ScopingCollector
 from exporter.collectors.state import STATE, StateCollector
 from exporter.metrics import Sample
 from exporter.store import FLEET
-from tests.collectors.visits import Visits
-from tests.replies import Replies, table
-from tests.virtual_time import START as NOW
+from tests.collectors.polls import Polls
+from tests.support.replies import Replies, table
+from tests.support.virtual_time import START as NOW
 
 
-def visited(collector: Collector[Any, Any, Any], answers: dict[str, Any]) -> Visits:
-    visits = Visits(collector)
-    visits.visit({path: {"data": data} for path, data in answers.items()})
-    return visits
+def polled(collector: Collector, answers: dict[str, Any]) -> Polls:
+    polls = Polls(collector)
+    polls.poll({path: {"data": data} for path, data in answers.items()})
+    return polls
 
 
 def state(**flags: Any) -> Any:
-    return visited(StateCollector(), {"/tenant/state": flags}).series(STATE)
+    return polled(StateCollector(), {"/tenant/state": flags}).series(STATE)
 
 
 def test_every_boolean_of_the_state_is_a_flag_and_nothing_else_is() -> None:
@@ -42,27 +42,27 @@ def test_a_null_or_missing_flag_has_no_sample() -> None:
     assert state(mass_change_pending=None) == {}
 
 
-def application(**members: Any) -> Visits:
-    return visited(ApplicationCollector(), {"/tenant/application": members})
+def application(**members: Any) -> Polls:
+    return polled(ApplicationCollector(), {"/tenant/application": members})
 
 
 def test_an_application_shows_its_state_and_switches() -> None:
-    visits = application(auth_type="oauth2", auth_state="confirmed", deliver_tasks=True, validate_tasks=False)
-    assert visits.series(AUTH_STATE) == {("oauth2", "confirmed"): 1}
-    assert (visits.series(DELIVER), visits.series(VALIDATE)) == ({(): 1}, {(): 0})
+    polls = application(auth_type="oauth2", auth_state="confirmed", deliver_tasks=True, validate_tasks=False)
+    assert polls.series(AUTH_STATE) == {("oauth2", "confirmed"): 1}
+    assert (polls.series(DELIVER), polls.series(VALIDATE)) == ({(): 1}, {(): 0})
 
 
 def test_an_application_without_a_state_has_no_series_for_it() -> None:
-    visits = application(auth_type="oauth2", auth_state=None, deliver_tasks=None)
-    assert [visits.series(family) for family in (AUTH_STATE, DELIVER, VALIDATE)] == [{}, {}, {}]
+    polls = application(auth_type="oauth2", auth_state=None, deliver_tasks=None)
+    assert [polls.series(family) for family in (AUTH_STATE, DELIVER, VALIDATE)] == [{}, {}, {}]
 
 
 def test_an_application_with_a_state_and_no_type_has_an_empty_label() -> None:
     assert application(auth_state="brand_new").series(AUTH_STATE) == {("", "brand_new"): 1}
 
 
-def rollovers(*members: dict[str, Any]) -> Visits:
-    return visited(RolloversCollector(), {"/tenant/rollovers": [None, *members]})
+def rollovers(*members: dict[str, Any]) -> Polls:
+    return polled(RolloversCollector(), {"/tenant/rollovers": [None, *members]})
 
 
 SUMMER = {
@@ -78,20 +78,24 @@ SUMMER = {
 
 
 def test_a_rollover_shows_what_it_says() -> None:
-    visits = rollovers(SUMMER)
-    assert visits.series(INFO) == {("r", "Summer", "new_year"): 1}
-    assert visits.series(STATUS) == {("r", "ongoing"): 1}
-    assert visits.series(START) == {("r",): NOW}
-    assert visits.series(END) == {("r",): NOW + 60}
-    assert visits.series(FAILURES) == {("r",): 2}
-    assert visits.series(FAILURE) == {("alreadyInRolloverMode", "r"): 1}
+    polls = rollovers(SUMMER)
+    assert polls.series(INFO) == {("r", "Summer", "new_year"): 1}
+    assert polls.series(STATUS) == {("r", "ongoing"): 1}
+    assert polls.series(START) == {("r",): NOW}
+    assert polls.series(END) == {("r",): NOW + 60}
+    assert polls.series(FAILURES) == {("r",): 2}
+    assert polls.series(FAILURE) == {("alreadyInRolloverMode", "r"): 1}
 
 
 def test_what_a_rollover_does_not_say_has_no_sample() -> None:
-    visits = rollovers({"id": "r", "failure_reason": "", "status": None, "start_date": "soon"})
-    assert visits.series(INFO) == {("r", "", ""): 1}
+    polls = rollovers({"id": "r", "failure_reason": "", "status": None, "start_date": "soon"})
+    assert polls.series(INFO) == {("r", "", ""): 1}
     for family in (STATUS, START, END, FAILURES, FAILURE):
-        assert visits.series(family) == {}
+        assert polls.series(family) == {}
+
+
+def test_a_rollover_that_has_never_failed_shows_that() -> None:
+    assert rollovers(SUMMER | {"status_change_failure_count": 0}).series(FAILURES) == {("r",): 0}
 
 
 def test_rollovers_without_ids_go_by_name_or_type_and_start_in_any_order() -> None:
@@ -107,37 +111,35 @@ def test_a_rollover_listed_twice_has_one_status() -> None:
 
 def test_schools_and_courses_are_counted_by_selection_and_the_undecided_in_neither() -> None:
     schools = [{"school_id": str(number), "selected": on} for number, on in enumerate((True, True, False, None))]
-    visits = visited(
+    polls = polled(
         ScopingCollector(), {"/tenant/scoping/schools": schools, "/tenant/scoping/courses": [None, {"selected": True}]}
     )
-    assert visits.series(SCHOOLS) == {("true",): 2, ("false",): 1}
-    assert visits.series(COURSES) == {("true",): 1, ("false",): 0}
+    assert polls.series(SCHOOLS) == {("true",): 2, ("false",): 1}
+    assert polls.series(COURSES) == {("true",): 1, ("false",): 0}
 
 
 @pytest.mark.parametrize(("status", "error"), [(403, ForbiddenError), (404, NotFoundError)])
 @pytest.mark.parametrize("kind", [ApplicationCollector, ScopingCollector])
 def test_who_has_no_application_or_scoping_is_let_off(
-    kind: type[Collector[Any, Any, Any]], status: int, error: type[Exception]
+    kind: type[Collector], status: int, error: type[Exception]
 ) -> None:
     assert kind.may_be_absent
     refusals = dict.fromkeys(("/tenant/application", "/tenant/scoping/schools", "/tenant/scoping/courses"), status)
     with pytest.raises(error):
-        Visits(kind()).visit(refusals)
+        Polls(kind()).poll(refusals)
 
 
 def test_a_half_of_the_scoping_fails_the_whole() -> None:
     with pytest.raises(ForbiddenError):
-        Visits(ScopingCollector()).visit({"/tenant/scoping/schools": {"data": []}, "/tenant/scoping/courses": 403})
+        Polls(ScopingCollector()).poll({"/tenant/scoping/schools": {"data": []}, "/tenant/scoping/courses": 403})
 
 
 def account(**answers: Any) -> list[Sample]:
-    """The rows of the account collector; endpoints that are not named have empty lists."""
+    """The samples of the account collector; endpoints that are not given have empty lists."""
     lists = {path: {"data": answers.get(path, [])} for path in ("actors", "clouds", "integrations")}
     lists |= {path: {"data": data} for path, data in answers.items() if "/" in path}
     replies = Replies(table({f"/{path}": answer for path, answer in lists.items()}))
-    collector = AccountCollector()
-    facts = asyncio.run(collector.fetch(replies.account(), None))
-    return list(collector.read(FLEET, facts, None, NOW).samples)
+    return list(asyncio.run(AccountCollector().poll(replies.api(), FLEET, None, lambda: NOW)).samples)
 
 
 def test_an_account_that_sees_nothing_has_no_clouds_and_no_other_series() -> None:
@@ -145,10 +147,10 @@ def test_an_account_that_sees_nothing_has_no_clouds_and_no_other_series() -> Non
 
 
 def test_actors_count_by_type_new_ones_and_those_without_a_type_too() -> None:
-    rows = account(
+    samples = account(
         actors=[None, {"id": "1", "type": "connector"}, {"id": "2", "type": "connector"}, {"type": "agency"}, {}]
     )
-    assert rows == [
+    assert samples == [
         ACTORS(2, actor_type="connector"),
         ACTORS(1, actor_type="agency"),
         ACTORS(1, actor_type=""),
@@ -157,11 +159,11 @@ def test_actors_count_by_type_new_ones_and_those_without_a_type_too() -> None:
 
 
 def test_versions_are_asked_for_by_id_and_those_of_an_integration_without_one_are_its_own() -> None:
-    rows = account(
+    samples = account(
         integrations=[{"id": "i", "name": "reader"}, {"name": "writer", "version": "2"}, {"name": "silent"}],
         **{"integrations/i/versions": [None, {"version": "1", "release_state": "sunset"}, {"version": None}]},
     )
-    assert rows[1:] == [
+    assert samples[1:] == [
         VERSION(1, integration="reader", version="1", release_state="sunset"),
         VERSION(1, integration="reader", version="", release_state=""),
         VERSION(1, integration="writer", version="2", release_state=""),

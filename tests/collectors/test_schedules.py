@@ -1,4 +1,4 @@
-"""When should a schedule have started, and when should it start next?"""
+"""Tests the schedules collector: when a schedule was last due, and when it is due next."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from exporter.collectors.schedules import (
     last_due,
     next_due,
 )
-from tests.collectors.visits import Visits
+from tests.collectors.polls import Polls
 
 DAILY = Schedule(
     "s",
@@ -117,13 +117,13 @@ def test_now_lies_between_last_and_next_and_nothing_else_does(now: float, hour: 
     assert not any(is_start(begin + timedelta(hours=after)) for after in range(1, int((following - last) // 3600)))
 
 
-def visited(*schedules: Any, now: str = "2026-09-01T12:00") -> Visits:
-    visits = Visits(SchedulesCollector())
-    visits.visit({"/tenant/schedules": {"data": [None, *schedules]}}, utc(now))
-    return visits
+def polled(*schedules: Any, now: str = "2026-09-01T12:00") -> Polls:
+    polls = Polls(SchedulesCollector())
+    polls.poll({"/tenant/schedules": {"data": [None, *schedules]}}, utc(now))
+    return polls
 
 
-def row(ident: str | None = "s", **more: Any) -> dict[str, Any]:
+def fields(ident: str | None = "s", **more: Any) -> dict[str, Any]:
     return {
         "id": ident,
         "type": "collection",
@@ -135,29 +135,29 @@ def row(ident: str | None = "s", **more: Any) -> dict[str, Any]:
 
 
 def test_a_schedule_shows_what_it_says() -> None:
-    visits = visited(row(days="mon,tue", last_executed_at="2026-09-01T07:00:01.500Z"))
+    polls = polled(fields(days="mon,tue", last_executed_at="2026-09-01T07:00:01.500Z"))
     key = ("s", "collection")
     # The labels are sorted: days, hour, schedule_id, schedule_type.
-    assert visits.series(INFO) == {("mon,tue", "7", *key): 1}
-    assert visits.series(ENABLED) == {key: 1}
-    assert visits.series(LAST_EXECUTED) == {key: utc("2026-09-01T07:00:01.5")}
-    assert visits.series(LAST_DUE) == {key: utc("2026-09-01T07:00")}
-    assert visits.series(NEXT_DUE) == {key: utc("2026-09-07T07:00")}
+    assert polls.series(INFO) == {("mon,tue", "7", *key): 1}
+    assert polls.series(ENABLED) == {key: 1}
+    assert polls.series(LAST_EXECUTED) == {key: utc("2026-09-01T07:00:01.5")}
+    assert polls.series(LAST_DUE) == {key: utc("2026-09-01T07:00")}
+    assert polls.series(NEXT_DUE) == {key: utc("2026-09-07T07:00")}
 
 
 def test_what_a_schedule_does_not_say_has_no_sample() -> None:
-    visits = visited(row(enabled=None, hour=None, type=None, days="none that can be read"))
-    assert visits.series(INFO) == {("none that can be read", "", "s", ""): 1}
+    polls = polled(fields(enabled=None, hour=None, type=None, days="none that can be read"))
+    assert polls.series(INFO) == {("none that can be read", "", "s", ""): 1}
     for family in (ENABLED, LAST_EXECUTED, LAST_DUE, NEXT_DUE):
-        assert visits.series(family) == {}
+        assert polls.series(family) == {}
 
 
 def test_schedules_without_ids_go_by_type_and_hour_in_any_order() -> None:
-    night, day, unknown = row(None, hour=2), row(None, hour=14), row(None, hour=None, type=None)
-    forth, back = visited(night, day, unknown), visited(unknown, day, night)
+    night, day, unknown = fields(None, hour=2), fields(None, hour=14), fields(None, hour=None, type=None)
+    forth, back = polled(night, day, unknown), polled(unknown, day, night)
     assert set(forth.series(ENABLED)) == {("collection@2", "collection"), ("collection@14", "collection"), ("@", "")}
     assert forth.series(INFO) == back.series(INFO)
 
 
 def test_a_schedule_listed_twice_gives_one_series() -> None:
-    assert visited(row(None), row(None, enabled=False)).series(ENABLED) == {("collection@7", "collection"): 0}
+    assert polled(fields(None), fields(None, enabled=False)).series(ENABLED) == {("collection@7", "collection"): 0}

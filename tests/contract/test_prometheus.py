@@ -1,23 +1,22 @@
-"""Does a real Prometheus see exactly the simulated fleet?"""
+"""Tests that a real Prometheus has exactly the simulated fleet."""
 
 from __future__ import annotations
 
 import json
 import re
-import socket
 import subprocess
 import time
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from exporter.collectors import COLLECTORS
 from exporter.simulator import Simulator
-from tests.contract.harness import Page
-from tests.contract.served import environment, eventually, kimono, needed, running, served
 from tests.contract.truth import CHECKS, Fleet
+from tests.support.processes import answers, environment, eventually, free_port, get, kimono, needed, running, served
+from tests.support.simulated_exporter import Page
 
 CONFIG = """
 global:
@@ -27,27 +26,9 @@ scrape_configs:
     static_configs:
       - targets: ["{target}"]
 """
-OPT_IN = {"KIMONO_COLLECTORS_SCOPING_ENABLED": "true", "KIMONO_COLLECTORS_ACCOUNT_ENABLED": "true"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def get(url: str, accept: str = "*/*") -> str:
-    request = urllib.request.Request(url, headers={"Accept": accept})  # noqa: S310 - loopback
-    with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310
-        return str(reply.read().decode())
-
-
-def answers(url: str) -> bool:
-    try:
-        get(url)
-    except OSError:
-        return False
-    return True
+OPT_IN = {
+    f"KIMONO_COLLECTORS_{each.name.upper()}_ENABLED": "true" for each in COLLECTORS if not each.enabled_by_default
+}
 
 
 class Stack:
@@ -71,7 +52,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     prometheus = needed("prometheus")
     folder = tmp_path_factory.mktemp("prometheus")
     begun = time.time()
-    # The fleet stands still, so that what was read a moment ago is still true.
+    # The fleet does not change, so that earlier polls are still true.
     hub = Simulator(tenants=40, now=lambda: begun)
     target, port = f"127.0.0.1:{free_port()}", free_port()
     (folder / "prometheus.yml").write_text(CONFIG.format(target=target))
@@ -98,7 +79,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def fleet(stack: Stack) -> Fleet:
-    """What Prometheus has, as a page, without the labels that it adds. It keeps no empty ones."""
+    """What Prometheus has, as a page without the labels that it adds. It drops empty labels."""
     page = Page("")
     for series in stack.query('{__name__=~"kimono_.+", job="kimono"}'):
         labels = {name: value for name, value in series["metric"].items() if name not in ("job", "instance")}
@@ -113,7 +94,7 @@ def test_the_exporter_is_up(stack: Stack) -> None:
     assert [series["value"][1] for series in stack.query("up")] == ["1"]
 
 
-# An empty label is no label to Prometheus, so that identity is compared on the page itself.
+# Prometheus drops empty labels, so the identity is compared on the page itself.
 @pytest.mark.parametrize(
     "check", [check for check in CHECKS if "identity" not in check.__name__], ids=lambda check: check.__name__
 )

@@ -1,6 +1,6 @@
-"""What must a page show, given what is true in the simulated hub? One check for each row of the contract.
+"""Checks a page of metrics against the simulated hub: one check for each part of the contract.
 
-The same checks hold the page itself, and what a real Prometheus has made of it, against the hub.
+The checks apply to the exporter's page and to what a real Prometheus has scraped.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from exporter.collectors import TENANT_COLLECTORS
+from exporter.collectors import COLLECTORS
 from exporter.families import FAMILIES
 from exporter.simulator import Simulator
 from exporter.simulator.records import INGESTION_FINAL_STATES, Schedule, Truth
-from tests.contract.harness import Page
+from tests.support.simulated_exporter import Page
 
 UNFINISHED = ("unspecified", "preparing", "scheduled", "executing")
 
-# A page, the hub behind it, and the times when reading began and ended.
+# A page, the hub behind it, and the times when polling began and ended.
 Fleet = tuple[Page, Simulator, float, float]
 
 
@@ -26,7 +26,7 @@ def times(values: dict[frozenset[tuple[str, str]], float]) -> set[float]:
     return {round(value) for value in values.values()}
 
 
-def fleet_rows_count_what_is_watched(fleet: Fleet) -> None:
+def tenants_are_counted(fleet: Fleet) -> None:
     page, hub, *_ = fleet
     assert page.value("kimono_up") == 1
     assert page.value("kimono_tenants") == len(hub.tenants())
@@ -35,48 +35,48 @@ def fleet_rows_count_what_is_watched(fleet: Fleet) -> None:
 def identity_is_the_tenant_list_and_a_null_part_is_empty(fleet: Fleet) -> None:
     page, hub, *_ = fleet
     shown = {frozenset(labels) for labels in page.all("kimono_tenant_info")}
-    told = {
+    listed = {
         frozenset(
             {
-                "tenant_id": row.id,
-                "tenant_name": row.name,
-                "account_id": row.account_id or "",
-                "account_name": row.account_name or "",
-                "cloud_id": row.cloud_id or "",
-                "cloud_name": row.cloud_name or "",
-                "integration": row.integration or "",
-                "integration_version": row.integration_version or "",
+                "tenant_id": tenant.id,
+                "tenant_name": tenant.name,
+                "account_id": tenant.account_id or "",
+                "account_name": tenant.account_name or "",
+                "cloud_id": tenant.cloud_id or "",
+                "cloud_name": tenant.cloud_name or "",
+                "integration": tenant.integration or "",
+                "integration_version": tenant.integration_version or "",
             }.items()
         )
-        for row in hub.tenants()
+        for tenant in hub.tenants()
     }
-    assert shown == told
-    assert any(row.account_id is None for row in hub.tenants()), "the fleet should have a tenant with null parts"
+    assert shown == listed
+    assert any(tenant.account_id is None for tenant in hub.tenants()), "the fleet should have a tenant with null parts"
 
 
 def every_tenant_is_up_and_none_has_a_failure(fleet: Fleet) -> None:
     page, hub, *_ = fleet
-    assert page.labels("kimono_tenant_up", "tenant_id") == {row.id for row in hub.tenants()}
+    assert page.labels("kimono_tenant_up", "tenant_id") == {tenant.id for tenant in hub.tenants()}
     assert set(page.all("kimono_tenant_up").values()) == {1}
     assert not page.all("kimono_tenant_failure_info")
 
 
 def credentials_are_as_old_as_the_list_says(fleet: Fleet) -> None:
     page, hub, *_ = fleet
-    for row in hub.tenants():
-        shown = page.value("kimono_tenant_credentials_updated_timestamp_seconds", tenant_id=row.id)
-        assert shown == pytest.approx(row.credentials.updated_at, abs=0.01)
+    for tenant in hub.tenants():
+        shown = page.value("kimono_tenant_credentials_updated_timestamp_seconds", tenant_id=tenant.id)
+        assert shown == pytest.approx(tenant.credentials.updated_at, abs=0.01)
 
 
-def last_success_is_the_time_of_the_visit(fleet: Fleet) -> None:
+def last_success_is_the_time_of_the_poll(fleet: Fleet) -> None:
     page, hub, begun, now = fleet
-    rows = page.all("kimono_collector_last_success_timestamp_seconds")
-    assert len(rows) == len(hub.tenants()) * len(TENANT_COLLECTORS)
-    assert all(begun <= when <= now for when in rows.values())
+    samples = page.all("kimono_collector_last_success_timestamp_seconds")
+    assert len(samples) == len(hub.tenants()) * sum(not each.of_account for each in COLLECTORS)
+    assert all(begun <= when <= now for when in samples.values())
 
 
 def truths(hub: Simulator) -> list[Truth]:
-    return [hub.truth(row.id) for row in hub.tenants()]
+    return [hub.truth(tenant.id) for tenant in hub.tenants()]
 
 
 def each_flag_is_a_series_unknown_ones_too(fleet: Fleet) -> None:
@@ -85,7 +85,7 @@ def each_flag_is_a_series_unknown_ones_too(fleet: Fleet) -> None:
         shown = {dict(labels)["flag"]: value for labels, value in
                  page.all("kimono_tenant_state", tenant_id=truth.tenant_id).items()}  # fmt: skip
         assert shown == {flag: float(on) for flag, on in truth.flags.items()}
-    assert any(len(truth.flags) > 4 for truth in truths(hub)), "the fleet should have a flag that is new to us"
+    assert any(len(truth.flags) > 4 for truth in truths(hub)), "the fleet should have an unknown flag"
 
 
 def ingestions_are_those_in_the_list(fleet: Fleet) -> None:
@@ -118,7 +118,7 @@ def ends_are_counted_from_zero_for_every_type_seen(fleet: Fleet) -> None:
 
 
 def due_moments(schedule: Schedule, now: float) -> tuple[float | None, float | None]:
-    """The contract's words, hour by hour: the simplest thing that can't be wrong."""
+    """The contract's definition of due, hour by hour: simple enough to be certainly right."""
     if not schedule.enabled or schedule.days_of_week is None:
         return None, None
     hour = datetime.fromtimestamp(now, UTC).replace(minute=0, second=0, microsecond=0)
@@ -137,7 +137,7 @@ def due_moments(schedule: Schedule, now: float) -> tuple[float | None, float | N
 def schedules_are_shown_with_what_is_due(fleet: Fleet) -> None:
     page, hub, _, now = fleet
     schedules = [(truth.tenant_id, each) for truth in truths(hub) for each in truth.schedules]
-    unread = disabled = never = 0
+    unparsed = disabled = never = 0
     for tenant_id, schedule in schedules:
         labels = {"tenant_id": tenant_id, "schedule_id": schedule.id, "schedule_type": schedule.type}
         info = {"hour": str(schedule.hour), "days": schedule.days or ""}
@@ -148,15 +148,15 @@ def schedules_are_shown_with_what_is_due(fleet: Fleet) -> None:
         last, coming = due_moments(schedule, now)
         assert page.value("kimono_schedule_last_due_timestamp_seconds", **labels) == last
         assert page.value("kimono_schedule_next_due_timestamp_seconds", **labels) == coming
-        unread += schedule.days_of_week is None
+        unparsed += schedule.days_of_week is None
         disabled += not schedule.enabled
         never += schedule.last_executed_at is None
     assert len(page.all("kimono_schedule_info")) == len(schedules)
-    assert unread, "the fleet should have a schedule whose days nobody can read"
+    assert unparsed, "the fleet should have a schedule whose days can't be parsed"
     assert disabled, "and one that is off"
     assert never, "and one that never ran"
     shown = page.value("kimono_exporter_invalid_fields_total", endpoint="/tenant/schedules", field="days")
-    assert shown == unread
+    assert shown == unparsed
 
 
 def rollovers_are_shown(fleet: Fleet) -> None:
@@ -211,9 +211,9 @@ def the_accounts_own_lists_are_counted(fleet: Fleet) -> None:
     page, hub, *_ = fleet
     assert sum(page.all("kimono_actors").values()) > 0
     assert page.labels("kimono_actors", "actor_type") <= {"connector", "integration", "repository", "application"}
-    assert page.value("kimono_clouds") == len(hub.world.fleet.clouds)
+    assert page.value("kimono_clouds") == len(hub.inventory.clouds)
     shown = {(dict(have)["integration"], dict(have)["version"]) for have in page.all("kimono_integration_version_info")}
-    assert {(row.integration, row.integration_version) for row in hub.tenants() if row.integration} <= shown
+    assert {(tenant.integration, tenant.integration_version) for tenant in hub.tenants() if tenant.integration} <= shown
 
 
 def no_secret_and_no_ingestion_id_is_on_the_page(fleet: Fleet) -> None:
@@ -224,11 +224,11 @@ def no_secret_and_no_ingestion_id_is_on_the_page(fleet: Fleet) -> None:
 
 
 CHECKS = (
-    fleet_rows_count_what_is_watched,
+    tenants_are_counted,
     identity_is_the_tenant_list_and_a_null_part_is_empty,
     every_tenant_is_up_and_none_has_a_failure,
     credentials_are_as_old_as_the_list_says,
-    last_success_is_the_time_of_the_visit,
+    last_success_is_the_time_of_the_poll,
     each_flag_is_a_series_unknown_ones_too,
     ingestions_are_those_in_the_list,
     ends_are_counted_from_zero_for_every_type_seen,

@@ -1,4 +1,4 @@
-"""How does a test visit one tenant, poll after poll, with one collector?"""
+"""Polls one tenant repeatedly with one collector."""
 
 from __future__ import annotations
 
@@ -6,38 +6,43 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from exporter.collectors import Collector
+from exporter.collectors import Collector, FleetChange
 from exporter.metrics import Family, Sample
-from tests.replies import Replies, table
-from tests.virtual_time import START
+from exporter.telemetry import Telemetry
+from exporter.totals import Totals
+from tests.support.replies import CREDENTIALS, Replies, table
+from tests.support.virtual_time import START
 
 TENANT = "tenant"
-# What tells series of one family apart here: the labels' values, without the tenant's.
+# One for all: making its instruments takes longer than a poll.
+_TELEMETRY = Telemetry()
+# The series of a family by their labels' values, without the tenant's.
 Series = Mapping[tuple[str, ...], float]
 
 
-class Visits:
-    """A tenant that is visited again and again; a visit that fails changes nothing, as in the poller."""
+class Polls:
+    """A tenant that is polled. A failed poll changes nothing, as in the poller. Tenants may share `totals`."""
 
-    def __init__(self, collector: Collector[Any, Any, Any]) -> None:
+    def __init__(self, collector: Collector, totals: Totals | None = None) -> None:
         self.collector = collector
-        self.memory: Any = None
+        self.totals = totals or Totals()
+        self.history: Any = None
         self.asked: list[str] = []
-        self.news: object = None
-        # Whether the last visit changed what the fleet shows.
+        self.change = FleetChange()
+        # Whether the last poll changed the series without a tenant.
         self.changed = False
         self._samples: list[Sample] = []
 
-    def visit(self, answers: Mapping[str, Any], now: float = START) -> None:
+    def poll(self, answers: Mapping[str, Any], now: float = START) -> None:
         """Poll once, at `now`, an API that gives these answers by path."""
         replies = Replies(table(answers))
         try:
-            facts = asyncio.run(self.collector.fetch(replies.tenant(), self.memory))
+            api = replies.client(telemetry=_TELEMETRY).api(CREDENTIALS)
+            result = asyncio.run(self.collector.poll(api, TENANT, self.history, lambda: now))
         finally:
             self.asked = list(dict.fromkeys(replies.asked))
-        reading = self.collector.read(TENANT, facts, self.memory, now)
-        self.memory, self._samples, self.news = reading.memory, list(reading.samples), reading.news
-        self.changed = reading.news is not None and self.collector.take(reading.news)
+        self.history, self._samples, self.change = result.history, list(result.samples), result.fleet
+        self.changed = self.totals.apply(self.collector.fleet_families, result.fleet.new, result.fleet.observed)
 
     def series(self, family: Family) -> Series:
         """The tenant's series of a family as they are now. Two samples of one series fail the test."""
@@ -45,7 +50,7 @@ class Visits:
 
     def fleet(self, family: Family) -> Series:
         """The same, of a family without a tenant."""
-        return _by_labels(family, list(self.collector.fleet()))
+        return _by_labels(family, list(self.totals.samples([family])))
 
 
 def _by_labels(family: Family, samples: list[Sample]) -> Series:

@@ -1,0 +1,1 @@
+"""Schedules polls, runs them, and contains their failures."""

@@ -1,0 +1,131 @@
+"""Keeps the watched tenants in step with what their source finds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+import structlog
+
+from exporter.api.client import Api, Client
+from exporter.api.errors import ApiError
+from exporter.api.models import Tenant
+from exporter.clock import Clock
+from exporter.collectors.collector import polled
+from exporter.logs import internal_error
+from exporter.polling.scheduler import Scheduler
+from exporter.polling.sources import Discovered, TenantSource
+from exporter.polling.tenant import IDENTITY_FAMILIES, TenantState
+from exporter.status import DiscoveryStatus
+from exporter.store import FLEET, Store
+
+log = structlog.get_logger("exporter.polling.discovery")
+
+# Called after tenants were added, so that garbage collection can be told to skip what is known of them.
+OnGrowth = Callable[[], None]
+
+UP = polled("kimono_up", "Whether the last discovery of tenants succeeded.")
+TENANTS = polled("kimono_tenants", "Tenants that are watched now.")
+FLEET_FAMILIES = (UP, TENANTS)
+
+# While no tenant is known, discovery runs again after this many seconds, if its interval is longer.
+_RETRY_SECONDS = 30.0
+# 10,000 tenants added at once would block scrapes and polls for 0.2 s.
+_ADDED_AT_ONCE = 100
+
+
+class Discovery:
+    """The tenants watched now, by id, and how the last discovery went."""
+
+    def __init__(self, client: Client, store: Store, scheduler: Scheduler, clock: Clock, on_growth: OnGrowth) -> None:
+        """`on_growth` is called whenever tenants were added."""
+        self.tenants: dict[str, TenantState] = {}
+        self.status = DiscoveryStatus()
+        self.interval = 0.0
+        self._client = client
+        self._store = store
+        self._scheduler = scheduler
+        self._clock = clock
+        self._on_growth = on_growth
+        self._source: TenantSource
+        self._again = asyncio.Event()
+        self._expose()
+
+    def configure(self, source: TenantSource, interval: float) -> None:
+        """Use this source from now on, at once and then at this interval in seconds."""
+        self._source, self.interval = source, interval
+        self._again.set()
+
+    async def run(self) -> AsyncIterator[None]:
+        """Discover until cancelled; yields after each discovery."""
+        while True:
+            self._again.clear()
+            begun = self._clock.monotonic()
+            await self.discover()
+            yield
+            pause = self.interval if self.tenants else min(self.interval, _RETRY_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(begun + pause - self._clock.monotonic()):
+                    await self._again.wait()
+
+    async def discover(self) -> None:
+        """Find the tenants now; a failed or partial discovery removes none."""
+        try:
+            found = await self._source.get_tenants()
+        except ApiError as error:
+            self._end(error.reason, str(error))
+        except Exception as error:  # noqa: BLE001 - an internal error must not stop the polls of known tenants
+            self._end("bug", internal_error(error))
+        else:
+            await self._update(found)
+            self._end(found.reason, "; ".join(found.failures))
+
+    async def _update(self, found: Discovered) -> None:
+        known = [(tenant, self.tenants[tenant.id]) for tenant in found.tenants if tenant.id in self.tenants]
+        renewed = [state for tenant, state in known if state.tenant.credentials != tenant.credentials]
+        now = self._clock.monotonic()
+        for first in range(0, len(found.tenants), _ADDED_AT_ONCE):
+            before = len(self.tenants)
+            for tenant in found.tenants[first : first + _ADDED_AT_ONCE]:
+                self._add_or_update(tenant, found, now)
+            if len(self.tenants) > before:
+                self._on_growth()
+            await asyncio.sleep(0)
+        if not found.failures:
+            for ident in self.tenants.keys() - {tenant.id for tenant in found.tenants}:
+                self._scheduler.remove(self.tenants.pop(ident))
+            self._store.retain(self.tenants)
+        # New credentials may fix a failing collector.
+        self._scheduler.hurry(renewed)
+
+    def _add_or_update(self, tenant: Tenant, found: Discovered, now: float) -> None:
+        state = self.tenants.get(tenant.id)
+        if state and state.tenant == tenant:
+            return
+        if state is None:
+            state = self.tenants[tenant.id] = TenantState(tenant, self._api(tenant, found))
+            self._scheduler.add(state, now)
+        elif state.tenant.credentials != tenant.credentials:
+            state.api = self._api(tenant, found)
+        state.tenant = tenant
+        self._store.put(tenant.id, IDENTITY_FAMILIES, state.identity_samples())
+
+    def _api(self, tenant: Tenant, found: Discovered) -> Callable[[], Api]:
+        api = found.apis.get(tenant.id) or self._client.api(tenant.credentials)
+        return lambda: api
+
+    def _end(self, reason: str, detail: str) -> None:
+        before, now = self.status, self._clock.now()
+        ok = not reason
+        self.status = DiscoveryStatus(ok, now if ok else before.succeeded_at, reason, detail)
+        if not ok and not before.reason:
+            log.error("discovery fails", reason=reason, detail=detail, known_tenants=len(self.tenants))
+        if ok and before.reason:
+            log.info("discovery succeeds again", tenants=len(self.tenants))
+        if before.ok is None and ok:
+            log.info("tenants discovered", tenants=len(self.tenants))
+        self._expose()
+
+    def _expose(self) -> None:
+        self._store.put(FLEET, FLEET_FAMILIES, [UP(bool(self.status.ok)), TENANTS(len(self.tenants))])

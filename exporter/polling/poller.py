@@ -1,0 +1,223 @@
+"""Polls every tenant, and contains the failures of each poll."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from exporter import __version__
+from exporter.api.client import Api, Client
+from exporter.api.errors import ApiError, ForbiddenError, NotFoundError
+from exporter.api.models import Tenant
+from exporter.clock import Clock
+from exporter.collectors import Collector, PollResult
+from exporter.logs import internal_error
+from exporter.polling.discovery import Discovery, OnGrowth
+from exporter.polling.recorder import Recorder
+from exporter.polling.scheduler import ScheduledPoll, Scheduler
+from exporter.polling.sources import TenantSource
+from exporter.polling.tenant import TenantState
+from exporter.status import CollectorStatus, Status, TenantStatus
+from exporter.store import FLEET, Store
+from exporter.telemetry import Telemetry
+
+log = structlog.get_logger("exporter.polling.poller")
+
+# Without progress for this many seconds, and this many discovery intervals, the process should be restarted.
+_STUCK_SECONDS, _STUCK_INTERVALS = 900.0, 3
+# Nor is it restarted within the time that the rate limit allows for this many requests.
+_STUCK_REQUESTS = 10
+
+
+class Poller:
+    """Discovers tenants, polls them, and keeps the store up to date."""
+
+    def __init__(
+        self, client: Client, store: Store, telemetry: Telemetry, clock: Clock, on_growth: OnGrowth = lambda: None
+    ) -> None:
+        """`on_growth` is called after tenants were added, and when all have been polled once."""
+        self.scheduler = Scheduler(clock)
+        self.discovery = Discovery(client, store, self.scheduler, clock, on_growth)
+        self._client = client
+        self._recorder = Recorder(self.scheduler, store, telemetry, clock)
+        self._clock = clock
+        self._on_growth = on_growth
+        self._account: TenantState | None = None
+        self._wake = asyncio.Event()
+        self._all_polled = asyncio.Event()
+        self._started_at = clock.now()
+        self._progress_at = clock.monotonic()
+        self._behind = False
+
+    def configure(
+        self,
+        source: TenantSource,
+        discovery_interval: float,
+        intervals: Mapping[type[Collector], float],
+        account_api: Callable[[], Api] | None = None,
+    ) -> None:
+        """Set, at the start or while running, where tenants come from and how often collectors poll; in seconds.
+
+        Tenants, and what is known of them, stay until the next discovery. `account_api` is needed by the collectors
+        that poll the account.
+        """
+        before, states = self.scheduler.schedules, self._states()
+        known = set(before.values())
+        for dropped in self.scheduler.configure(intervals):
+            self._recorder.drop(dropped, states)
+        if account_api:
+            self._account = self._account or TenantState(Tenant(FLEET, "account"), account_api)
+            self._account.api = account_api
+        for schedule in self.scheduler.schedules.values():
+            self._recorder.expose_totals(schedule.collector)
+        now = self._clock.monotonic()
+        for state in self._states():
+            self.scheduler.add(state, now, known)
+            if self.scheduler.schedules.keys() != before.keys():
+                self._recorder.expose_health(state)
+        self._on_growth()
+        self.discovery.configure(source, discovery_interval)
+        self._wake.set()
+
+    def _states(self) -> list[TenantState]:
+        """All that are polled: the tenants, and the account if a collector polls it."""
+        account = self._account if self.scheduler.collectors(of_account=True) else None
+        return [*self.discovery.tenants.values(), *([account] if account else [])]
+
+    # Running
+
+    async def run(self) -> None:
+        """Discover and poll until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._discover())
+            group.create_task(self._dispatch())
+
+    async def once(self) -> None:
+        """Discover once, and poll every tenant once with every collector."""
+        self.scheduler.repeat = False
+        await self.discovery.discover()
+        async with asyncio.TaskGroup() as group:
+            dispatching = group.create_task(self._dispatch())
+            await self._all_polled.wait()
+            dispatching.cancel()
+
+    async def _discover(self) -> None:
+        async for _ in self.discovery.run():
+            self._progress_at = self._clock.monotonic()
+            self._log_lag()
+            self._wake.set()
+
+    async def _dispatch(self) -> None:
+        async with asyncio.TaskGroup() as polls:
+            while True:
+                polls.create_task(self._poll(await self._next_poll()))
+
+    async def _next_poll(self) -> ScheduledPoll:
+        """The next poll, as soon as it is due and one of `api.concurrency` slots is free."""
+        while True:
+            free = self.scheduler.running < self._client.concurrency
+            poll = self.scheduler.next_due() if free else None
+            self._check_all_polled()
+            if poll:
+                return poll
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.scheduler.seconds_until_next() if free else None):
+                    await self._wake.wait()
+
+    def _check_all_polled(self) -> None:
+        done = self.discovery.status.ok is not None and self.scheduler.first_polls_left == 0
+        if done and not self.ready:
+            self._all_polled.set()
+            log.info("all tenants polled once", tenants=len(self.discovery.tenants))
+            self._on_growth()
+
+    def _log_lag(self) -> None:
+        """Log once when polling falls behind, and once when it has caught up."""
+        behind = [each for each in self._collector_statuses() if each.lag > each.interval]
+        if behind and self.ready and not self._behind:
+            worst = max(behind, key=lambda each: each.lag)
+            log.warning(
+                "polling is behind schedule",
+                collector=worst.name,
+                behind_seconds=round(worst.lag),
+                how_to_fix="raise api.rate_limit or api.concurrency, or lengthen the intervals",
+            )
+            self._behind = True
+        if self._behind and not behind:
+            log.info("polling is on schedule again")
+            self._behind = False
+
+    # One poll
+
+    async def _poll(self, poll: ScheduledPoll) -> None:
+        """Run one poll. This is the one error boundary: a failure ends here, as a reason of the closed set."""
+        try:
+            self._recorder.success(poll, await self._result(poll.state, poll.schedule.collector))
+        except ApiError as error:
+            self._recorder.failure(poll, error.reason, str(error))
+        except Exception as error:  # noqa: BLE001 - an internal error must not affect the other tenants
+            self._recorder.failure(poll, "bug", internal_error(error))
+        finally:
+            self._progress_at = self._clock.monotonic()
+            self.scheduler.finish(poll)
+            self._wake.set()
+
+    async def _result(self, state: TenantState, collector: Collector) -> PollResult:
+        try:
+            return await collector.poll(state.api(), state.id, state.history.get(collector.name), self._clock.now)
+        except (ForbiddenError, NotFoundError):
+            if collector.may_be_absent:
+                return PollResult([])
+            raise
+
+    # The state for others
+
+    @property
+    def ready(self) -> bool:
+        """Whether the first discovery, and a first poll of all that it found, have ended, successful or not."""
+        return self._all_polled.is_set()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether there has been progress lately. Waiting because the server asked for it is no lack of progress."""
+        limiter = self._client.rate_limiter
+        last = max(self._progress_at, limiter.acquired_at)
+        slowest = _STUCK_REQUESTS / limiter.full_rate
+        allowed = max(_STUCK_SECONDS, _STUCK_INTERVALS * self.discovery.interval, slowest)
+        return self._clock.monotonic() - last < allowed + limiter.hold
+
+    def status(self, *, with_working: bool = False) -> Status:
+        """The snapshot for people; working tenants are in it if asked for."""
+        states = self._states()
+        failing = sorted((each.status() for each in states if each.failures), key=_failing_since)
+        working = [each.status() for each in states if not each.failures] if with_working else []
+        return Status(
+            version=__version__,
+            api_url=self._client.transport.base_url,
+            started_at=self._started_at,
+            now=self._clock.now(),
+            healthy=self.healthy,
+            ready=self.ready,
+            discovery=self.discovery.status,
+            collectors=self._collector_statuses(),
+            tenants=len(self.discovery.tenants),
+            failing=tuple(failing),
+            working=tuple(sorted(working, key=lambda each: each.name)),
+        )
+
+    def _collector_statuses(self) -> tuple[CollectorStatus, ...]:
+        failing = Counter(name for state in self._states() for name in state.failures)
+        now = self._clock.monotonic()
+        return tuple(
+            CollectorStatus(each.name, each.interval, each.lag(now), failing[each.name])
+            for each in self.scheduler.schedules.values()
+        )
+
+
+def _failing_since(state: TenantStatus) -> float:
+    return min(failure.since for failure in state.failures)

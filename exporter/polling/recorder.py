@@ -1,0 +1,85 @@
+"""Records the outcome of each poll: in the tenant's state, in the store, in the counters and in the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import structlog
+
+from exporter.clock import Clock
+from exporter.collectors import Collector, PollResult
+from exporter.polling.scheduler import ScheduledPoll, Scheduler
+from exporter.polling.tenant import HEALTH_FAMILIES, TenantState
+from exporter.status import Failure
+from exporter.store import FLEET, Store
+from exporter.telemetry import Telemetry
+from exporter.totals import Totals
+
+log = structlog.get_logger("exporter.polling.recorder")
+
+# After this many intervals without success, a failing collector's samples are too old to expose.
+_INTERVALS_KEPT = 3
+
+
+class Recorder:
+    """Keeps the store up to date with what polls have shown. A poll that was cancelled meanwhile is only counted."""
+
+    def __init__(self, scheduler: Scheduler, store: Store, telemetry: Telemetry, clock: Clock) -> None:
+        self._scheduler = scheduler
+        self._store = store
+        self._telemetry = telemetry
+        self._clock = clock
+        self._totals = Totals()
+
+    def success(self, poll: ScheduledPoll, result: PollResult) -> None:
+        """Record a successful poll. Samples that can't be put raise `ValueError`, and then nothing is recorded."""
+        state, collector, name = poll.state, poll.schedule.collector, poll.schedule.name
+        if not poll.cancelled:
+            self._store.put(state.id, collector.families, result.samples)
+            if self._totals.apply(collector.fleet_families, result.fleet.new, result.fleet.observed):
+                self.expose_totals(collector)
+            state.history[name] = result.history
+            state.succeeded_at[name] = self._clock.now()
+            state.expires_at[name] = self._clock.monotonic() + _INTERVALS_KEPT * poll.schedule.interval
+            failure = state.failures.pop(name, None)
+            if failure and not state.failures:
+                event, seconds = f"{state.kind} recovered", round(self._clock.now() - failure.since)
+                log.info(event, tenant=state.name, tenant_id=state.id, after_seconds=seconds)
+        self._end(poll, "success")
+
+    def failure(self, poll: ScheduledPoll, reason: str, detail: str) -> None:
+        """Record a failed poll; `detail` holds no secret."""
+        state, name = poll.state, poll.schedule.name
+        if not poll.cancelled:
+            # Samples of a tenant that is merely waiting for its next poll are kept; those of a failing one expire.
+            self._store.expire(state.id, poll.schedule.collector.families, state.expires_at.get(name, 0.0))
+            if not state.failures:
+                event, about = f"{state.kind} fails", {"tenant": state.name, "tenant_id": state.id}
+                log.warning(event, **about, collector=name, reason=reason, detail=detail)
+            before = state.failures.get(name)
+            state.failures[name] = Failure(name, reason, detail, before.since if before else self._clock.now())
+        self._end(poll, reason)
+
+    def _end(self, poll: ScheduledPoll, outcome: str) -> None:
+        self._telemetry.polled(poll.schedule.name, outcome)
+        if not poll.cancelled:
+            self.expose_health(poll.state)
+
+    def expose_health(self, state: TenantState) -> None:
+        """Put the tenant's health. The account has none: `kimono_exporter_polls_total` has its collector's outcomes."""
+        if state.id != FLEET:
+            collectors = len(self._scheduler.collectors(of_account=False))
+            self._store.put(state.id, HEALTH_FAMILIES, state.health_samples(collectors))
+
+    def expose_totals(self, collector: Collector) -> None:
+        """Put the collector's series without a tenant."""
+        if collector.fleet_families:
+            self._store.put(FLEET, collector.fleet_families, self._totals.samples(collector.fleet_families))
+
+    def drop(self, collector: Collector, states: Iterable[TenantState]) -> None:
+        """Remove all that a disabled collector has shown of these tenants and of the fleet."""
+        self._store.remove(FLEET, collector.fleet_families)
+        self._totals.drop(collector.fleet_families)
+        for state in states:
+            self._store.remove(state.id, collector.families)
+            state.drop(collector.name)

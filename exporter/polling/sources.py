@@ -1,0 +1,153 @@
+"""Finds the tenants to watch: the account's list has them, or a file of tenants' own credentials."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import Protocol
+
+from exporter.api.client import Api, Client
+from exporter.api.credentials import Credentials, NamedCredentials, TenantCredentials
+from exporter.api.errors import ApiError, BadResponseError
+from exporter.api.models import Tenant
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which tenants to watch. Empty parts match all; `include` and `exclude` are globs, exclude wins."""
+
+    accounts: Sequence[str] = ()
+    integrations: Sequence[str] = ()
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+
+    def matches(self, tenant: Tenant) -> bool:
+        """Accounts match by id, public id or name, integrations by id or name, globs by tenant id or name."""
+        return (
+            _any_of(self.accounts, (tenant.account_id, tenant.account_public_id, tenant.account_name))
+            and _any_of(self.integrations, (tenant.integration_id, tenant.integration))
+            and (not self.include or _any_glob(self.include, tenant))
+            and not _any_glob(self.exclude, tenant)
+        )
+
+    def select(self, tenants: Iterable[Tenant | None]) -> list[Tenant]:
+        """The tenants that match, each once. None stands for one that is not known."""
+        unique = {tenant.id: tenant for tenant in tenants if tenant is not None}
+        return [tenant for tenant in unique.values() if self.matches(tenant)]
+
+    def query(self) -> dict[str, str]:
+        """The part of the filter that the server can apply: it knows ids, and a name would match nothing there."""
+        filters = {"accounts": self.accounts, "integrations": self.integrations}
+        return {name: ",".join(ids) for name, ids in filters.items() if ids and all(map(_UUID.fullmatch, ids))}
+
+
+def _any_of(wanted: Sequence[str], names: Iterable[str | None]) -> bool:
+    return not wanted or any(name in wanted for name in names)
+
+
+def _any_glob(globs: Sequence[str], tenant: Tenant) -> bool:
+    return any(fnmatchcase(name, glob) for glob in globs for name in (tenant.id, tenant.name) if name is not None)
+
+
+@dataclass(frozen=True)
+class Discovered:
+    """The tenants found. `apis` has those already opened for some of them, by tenant id: they hold a token.
+
+    With `failures`, texts without secrets, there may be more tenants; `reason` is that of the first failure.
+    """
+
+    tenants: list[Tenant]
+    apis: Mapping[str, Api] = field(default_factory=dict)
+    failures: Sequence[str] = ()
+    reason: str = ""
+
+
+class TenantSource(Protocol):
+    """One way to find tenants."""
+
+    async def get_tenants(self) -> Discovered:
+        """Find them now; raises `ApiError` if that fails as a whole."""
+
+
+class AccountSource:
+    """Lists tenants with account credentials, which are read anew each time: a file may have changed."""
+
+    def __init__(self, client: Client, credentials: Callable[[], Credentials], wanted: Filter) -> None:
+        self._client = client
+        self._get_credentials = credentials
+        self._wanted = wanted
+        self._credentials: Credentials | None = None
+        self._api: Api | None = None
+
+    def api(self) -> Api:
+        """The account's calls: the same object, and so the same token, while the credentials are the same."""
+        credentials = self._get_credentials()
+        if self._api is None or credentials != self._credentials:
+            self._credentials, self._api = credentials, self._client.api(credentials)
+        return self._api
+
+    async def get_tenants(self) -> Discovered:
+        """The tenants that the account lists and the filter matches, each once. The server may ignore its filters."""
+        listed = await self.api().get_list("/tenants", Tenant.parse, self._wanted.query())
+        return Discovered(self._wanted.select(listed))
+
+
+@dataclass
+class _Entry:
+    """An entry of the tenants file, and the tenant that it turned out to belong to."""
+
+    credentials: TenantCredentials
+    api: Api
+    tenant: Tenant | None = None
+
+
+class FileSource:
+    """Asks which tenant each entry of the tenants file belongs to; the file is read anew each time."""
+
+    def __init__(
+        self,
+        client: Client,
+        entries: Callable[[], Iterable[NamedCredentials]],
+        wanted: Filter,
+        before: TenantSource | None = None,
+    ) -> None:
+        """The tokens of the source `before`, which this one replaces, are kept where credentials stay the same."""
+        self._client = client
+        self._get_entries = entries
+        self._wanted = wanted
+        entries_before = before.entries if isinstance(before, FileSource) else []
+        self.entries: list[_Entry] = [_Entry(each.credentials, each.api) for each in entries_before]
+
+    async def get_tenants(self) -> Discovered:
+        """The tenants of all entries that could be identified; a failing entry does not affect the others.
+
+        Entries whose credentials stay the same keep their token.
+        """
+        given = list(self._get_entries())
+        known = {entry.credentials: entry for entry in self.entries}
+        self.entries = [
+            known.get(each.credentials) or _Entry(each.credentials, self._client.api(each.credentials))
+            for each in given
+        ]
+        errors = await asyncio.gather(*[_identify(entry) for entry in self.entries])
+        failed = {f"{each.name}: {error}": error.reason for each, error in zip(given, errors, strict=True) if error}
+        tenants = self._wanted.select(entry.tenant for entry in self.entries)
+        apis = {entry.tenant.id: entry.api for entry in self.entries if entry.tenant}
+        return Discovered(tenants, apis, list(failed), next(iter(failed.values()), ""))
+
+
+async def _identify(entry: _Entry) -> ApiError | None:
+    """Find out the entry's tenant. If that fails, a known one stays: its polls show what is wrong with it."""
+    try:
+        tenant = await entry.api.get_one("/tenant", Tenant.parse)
+    except ApiError as error:
+        return None if entry.tenant else error
+    if tenant is not None:
+        # The file's credentials are the ones that work: the reply may show none, or others.
+        entry.tenant = replace(tenant, credentials=entry.credentials)
+    return None if entry.tenant else BadResponseError("the reply has no tenant id")

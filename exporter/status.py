@@ -1,0 +1,117 @@
+"""Describes the exporter at one moment, for `check`, `once`, the status page and the log.
+
+`Poller.status` takes the snapshot. No field may hold a secret, and no text is null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+# What each reason of a failure means.
+MEANING: Mapping[str, str] = {
+    "auth": "credentials rejected",
+    "forbidden": "access denied",
+    "not_found": "not found",
+    "throttled": "too many requests",
+    "timeout": "no reply within api.timeout",
+    "network": "connection failed",
+    "server": "server error",
+    "bad_response": "invalid reply",
+    "bug": "internal error, see the log",
+}
+HOW_TO_FIX: Mapping[str, str] = {
+    "auth": "The secret was changed or revoked: update it in the tenant list or in api.tenants_file.",
+    "forbidden": "Ask the hub's administrator to grant these credentials access.",
+    "not_found": "Check api.url: this API does not have the path, or the tenant was removed.",
+    "throttled": "Lower api.rate_limit, or lengthen the collectors' intervals.",
+    "timeout": "Try again. If it persists, raise api.timeout.",
+    "network": "Check api.url, DNS, the firewall and the server's certificate.",
+    "server": "Try again later. If it persists, contact the hub's support.",
+    "bad_response": "Check that api.url is the API itself and not a portal or proxy in front of it.",
+    "bug": "Please report it, with its type and place as shown.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a collector fails for a tenant or for the account.
+
+    `reason` is a key of `MEANING`; `detail` is a sentence; `since` is the first failure, in Unix seconds.
+    """
+
+    collector: str
+    reason: str
+    detail: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class TenantStatus:
+    """A polled tenant, or the account if it is polled: its `id` is empty.
+
+    `name` is the id if the tenant has no name. `polled` names the collectors that have finished a poll of it,
+    whether or not the poll failed. `failures` has at most one for each collector.
+    """
+
+    id: str
+    name: str
+    account_name: str
+    integration: str
+    integration_version: str
+    polled: tuple[str, ...]
+    failures: tuple[Failure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorStatus:
+    """A collector: its interval and lag in seconds, and how many tenants it fails for.
+
+    `lag` is how far the most overdue poll is behind schedule; 0.0 before the first poll.
+    """
+
+    name: str
+    interval: float
+    lag: float
+    failing: int
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveryStatus:
+    """The last discovery: `ok` is None before the first has ended.
+
+    `succeeded_at` is the end of the last successful one, in Unix seconds. `reason` and `detail` are empty unless
+    the last one failed.
+    """
+
+    ok: bool | None = None
+    succeeded_at: float | None = None
+    reason: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The whole exporter. `now` and `started_at` are Unix seconds.
+
+    `healthy` and `ready` are what the health paths answer. `tenants` is the number of tenants polled. `failing` has
+    every failing tenant, and the account if it fails, the longest failing first. `working` has the others by name, and
+    is empty unless asked for: there may be 10,000.
+    """
+
+    version: str
+    api_url: str
+    started_at: float
+    now: float
+    healthy: bool
+    ready: bool
+    discovery: DiscoveryStatus
+    collectors: tuple[CollectorStatus, ...]
+    tenants: int
+    failing: tuple[TenantStatus, ...]
+    working: tuple[TenantStatus, ...] = ()
+
+    @property
+    def tenants_failing(self) -> int:
+        """The number of failing tenants, without the account."""
+        return sum(bool(tenant.id) for tenant in self.failing)
