@@ -1,22 +1,11 @@
-"""What does the exporter serve over HTTP, and to whom?
+"""Serves the exporter over HTTP: `/metrics`, the health paths and the status page.
 
-`create_app` makes the pages from a `Source`, `load_access` reads who may see them, `start` listens.
+`create_app` builds the application from a `Source`, `load_access_rules` loads `web.config_file`, `start` listens.
 """
 
-from exporter.web.access import Access, AccessError, load_access
+from exporter.web.access import AccessError, AccessRules, load_access_rules
 from exporter.web.app import create_app
-from exporter.web.server import Running, start
-from exporter.web.source import CollectorRow, FailingTenant, Overview, Source
+from exporter.web.server import RunningServer, start
+from exporter.web.source import Source
 
-__all__ = [
-    "Access",
-    "AccessError",
-    "CollectorRow",
-    "FailingTenant",
-    "Overview",
-    "Running",
-    "Source",
-    "create_app",
-    "load_access",
-    "start",
-]
+__all__ = ["AccessError", "AccessRules", "RunningServer", "Source", "create_app", "load_access_rules", "start"]

@@ -1,8 +1,8 @@
-"""How does a page of 60 MB reach a scraper whole, without holding up anything else?
+"""Serves `/metrics`: builds the whole page first, then sends it, without blocking the event loop.
 
-The page is complete in memory before its first byte is sent, so a source that fails gives a 500 and never a
-short page that looks whole. Every step gives the event loop back: one piece is joined, or compressed in a
-thread, or one slice is sent, and then others have their turn.
+At 10,000 tenants the page has about 60 MB. It is complete before its first byte is sent: a source that fails
+gives a 500, never a part of a page. Each step yields to the event loop: a piece is joined, a piece is
+compressed in a thread, or a slice is sent.
 """
 
 from __future__ import annotations
@@ -18,16 +18,15 @@ from exporter.web.negotiation import OPENMETRICS, TEXT, wants_gzip, wants_openme
 from exporter.web.source import Source
 
 SLICE_BYTES = 256 * 1024
-# A piece this small is compressed sooner than it is handed to a thread.
+# Compressing a piece this small takes less time than starting a thread for it.
 INLINE_BYTES = 64 * 1024
-# Each scrape holds its page until it is sent, and at 10,000 tenants a plain page is some 60 MB: two Prometheus
-# replicas and two curious people fit, and a crowd waits its turn instead of exhausting the memory.
+# Each scrape holds its page, up to 60 MB, until it is sent. More scrapes than this wait, which bounds memory.
 SCRAPES_AT_ONCE = 8
-# A scraper that reads more slowly than this would keep its place from others. Prometheus gives up sooner.
+# A slower scraper would block a slot for others. Prometheus's default timeout is shorter.
 SEND_SECONDS = 15.0
-# 330 MB/s on a page of ours, where level 6 does 140 MB/s to make it an eighth smaller.
+# 330 MB/s for this exposition. Level 6 makes it an eighth smaller, at 140 MB/s.
 GZIP_LEVEL = 1
-GZIP_WBITS = 31  # zlib's way to say "gzip"
+GZIP_WBITS = 31  # zlib's number for the gzip format
 
 log = structlog.get_logger(__name__)
 
@@ -37,55 +36,50 @@ class Exposition:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._places = asyncio.Semaphore(SCRAPES_AT_ONCE)
+        self._slots = asyncio.Semaphore(SCRAPES_AT_ONCE)
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """Answer one scrape, in the format and encoding that it asks for."""
         openmetrics = wants_openmetrics(_header(request, "Accept"))
         gzip = wants_gzip(_header(request, "Accept-Encoding"))
-        response = web.StreamResponse()
+        response = web.StreamResponse(headers={"Vary": "Accept, Accept-Encoding", "Cache-Control": "no-store"})
         response.headers["Content-Type"] = OPENMETRICS if openmetrics else TEXT
-        response.headers["Vary"] = "Accept, Accept-Encoding"
-        response.headers["Cache-Control"] = "no-store"
         if gzip:
             response.headers["Content-Encoding"] = "gzip"
         if request.method == "HEAD":
             return response
-        make = self._compressed if gzip else self._plain
-        async with self._places:
+        async with self._slots:
             try:
-                body = await make(openmetrics=openmetrics)
+                body = await self._build(openmetrics=openmetrics, gzip=gzip)
             except Exception:
-                log.exception("the page could not be made")
-                return web.Response(status=500, text="the page could not be made\n")
+                log.exception("can't build the metrics page")
+                return web.Response(status=500, text="can't build the metrics page\n")
             await _send(request, response, body)
         return response
 
-    async def _plain(self, *, openmetrics: bool) -> deque[bytes]:
+    async def _build(self, *, openmetrics: bool, gzip: bool) -> deque[bytes]:
+        compressor = zlib.compressobj(GZIP_LEVEL, wbits=GZIP_WBITS) if gzip else None
         body: deque[bytes] = deque()
         for piece in self._source.page(openmetrics=openmetrics):
-            body.append(piece)
+            if compressor is None:
+                body.append(piece)
+            elif len(piece) <= INLINE_BYTES:
+                body.append(compressor.compress(piece))
+            else:
+                body.append(await asyncio.to_thread(compressor.compress, piece))
             await asyncio.sleep(0)
-        return body
-
-    async def _compressed(self, *, openmetrics: bool) -> deque[bytes]:
-        gzip = zlib.compressobj(GZIP_LEVEL, wbits=GZIP_WBITS)
-        body: deque[bytes] = deque()
-        for piece in self._source.page(openmetrics=openmetrics):
-            small = len(piece) <= INLINE_BYTES
-            body.append(gzip.compress(piece) if small else await asyncio.to_thread(gzip.compress, piece))
-            await asyncio.sleep(0)
-        body.append(gzip.flush())
+        if compressor:
+            body.append(compressor.flush())
         return body
 
 
 def _header(request: web.Request, name: str) -> str:
-    """Give a header that may be sent in several lines as one."""
+    """Join a header that may be sent in several lines."""
     return ",".join(request.headers.getall(name, []))
 
 
 async def _send(request: web.Request, response: web.StreamResponse, body: deque[bytes]) -> None:
-    """Send the body, letting go of what is sent; one who leaves is let go, and one who dawdles is cut off."""
+    """Send the body, freeing each piece once it is sent. A slow scraper is disconnected after `SEND_SECONDS`."""
     response.content_length = sum(map(len, body))
     try:
         async with asyncio.timeout(SEND_SECONDS):
@@ -93,9 +87,9 @@ async def _send(request: web.Request, response: web.StreamResponse, body: deque[
             while body:
                 await _send_piece(response, body.popleft())
     except ConnectionError:
-        log.debug("a scraper went away before its page was sent")
+        log.debug("scraper disconnected before the page was sent")
     except TimeoutError:
-        log.warning("a scraper was cut off because it read too slowly", seconds=SEND_SECONDS)
+        log.warning("disconnected a scraper that read too slowly", seconds=SEND_SECONDS)
         if request.transport is not None:
             request.transport.abort()
 
@@ -104,4 +98,4 @@ async def _send_piece(response: web.StreamResponse, piece: bytes) -> None:
     view = memoryview(piece)
     for start in range(0, len(piece), SLICE_BYTES):
         await response.write(view[start : start + SLICE_BYTES])
-        await asyncio.sleep(0)  # a fast reader leaves nothing to drain, and the write returns without a pause
+        await asyncio.sleep(0)  # to a fast reader, `write` returns without yielding

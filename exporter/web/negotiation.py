@@ -1,7 +1,6 @@
-"""Which format and which encoding does a scraper want?
+"""Chooses the format and the encoding of the exposition from the headers of a scrape.
 
-Pure functions over the Accept and Accept-Encoding headers (RFC 9110, section 12.5). What can't be read is
-passed over: a scraper always gets a page.
+Pure functions over Accept and Accept-Encoding (RFC 9110, section 12.5). Invalid elements are ignored.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 
 def wants_openmetrics(accept: str) -> bool:
-    """Tell whether OpenMetrics 1.0 is asked for by name, and at least as much as the text format."""
+    """Whether the header names OpenMetrics 1.0 and prefers it at least as much as the text format."""
     openmetrics = 0.0
     text: dict[str, float] = {}
     for name, parameters, quality in _preferences(accept):
@@ -26,19 +25,19 @@ def wants_openmetrics(accept: str) -> bool:
 
 
 def wants_gzip(accept_encoding: str) -> bool:
-    """Tell whether gzip is welcome, and no less so than the plain page."""
+    """Whether the header accepts gzip and prefers it at least as much as no encoding."""
     qualities = {name: quality for name, _, quality in _preferences(accept_encoding)}
     gzip = _most_specific(qualities, "gzip", "x-gzip", "*")
     return gzip > 0 and gzip >= qualities.get("identity", 0.0)
 
 
 def _most_specific(qualities: Mapping[str, float], *names: str) -> float:
-    """Give the quality of the first name that the header has, 0 for none."""
+    """Return the quality of the first name that the header has, 0 for none."""
     return next((qualities[name] for name in names if name in qualities), 0.0)
 
 
 def _preferences(header: str) -> Iterator[tuple[str, dict[str, str], float]]:
-    """Split a header into (name, parameters, quality); an element whose quality can't be read is left out."""
+    """Split a header into (name, parameters, quality); an element with an invalid quality is skipped."""
     for element in header.split(","):
         name, *rest = (part.strip().lower() for part in element.split(";"))
         parameters = {key.strip(): value.strip().strip('"') for key, _, value in (part.partition("=") for part in rest)}

@@ -1,4 +1,4 @@
-"""Where does the server listen, and how does it change its certificate or stop?"""
+"""Listens on the configured addresses, and replaces the TLS certificate while the server runs."""
 
 from __future__ import annotations
 
@@ -9,29 +9,28 @@ import ssl
 
 from aiohttp import web
 
-# aiohttp waits this long twice: for requests to end by themselves, then for them to be cancelled.
-GRACE_SECONDS = 0.8
+# aiohttp waits this long twice: for requests to finish, then for their cancellation.
+SHUTDOWN_SECONDS = 0.8
 ALL_ADDRESSES = {None, "", "::"}
 
 
-class Running:
-    """A server that listens; made by `start`."""
+class RunningServer:
+    """A server that is listening; made by `start`."""
 
     def __init__(self, runner: web.AppRunner, sockets: list[socket.socket]) -> None:
         self._runner = runner
         self._sockets = sockets
         self._sites: list[web.SockSite] = []
-        self._scheme = "http"
 
     @property
     def addresses(self) -> list[str]:
-        """The URLs that it can be reached at, with the port that it really has."""
-        return [f"{self._scheme}://{_authority(listening)}" for listening in self._sockets]
+        """The URLs of the server. Where any free port was asked for, they have the port that was chosen."""
+        return [site.name for site in self._sites]
 
-    async def renew(self, ssl_context: ssl.SSLContext | None) -> None:
-        """Use another TLS context, or none, for all new connections; those that are open keep theirs.
+    async def set_tls(self, ssl_context: ssl.SSLContext | None) -> None:
+        """Use another TLS context, or None for plain HTTP, for all new connections. Open ones keep theirs.
 
-        The sockets listen on throughout: no connection is refused.
+        The sockets keep listening: no connection is refused.
         """
         before = self._sites
         self._sites = [web.SockSite(self._runner, each.dup(), ssl_context=ssl_context) for each in self._sockets]
@@ -39,27 +38,26 @@ class Running:
             await site.start()
         for site in before:
             await site.stop()
-        self._scheme = "http" if ssl_context is None else "https"
 
     async def stop(self) -> None:
-        """Stop listening and let open requests end, for less than two seconds in all."""
+        """Stop listening, and give open requests less than two seconds in all to finish."""
         await self._runner.cleanup()
         for listening in self._sockets:
             listening.close()
 
 
-async def start(app: web.Application, host: str | None, port: int, ssl_context: ssl.SSLContext | None) -> Running:
-    """Listen on all addresses of a host; None and "::" are every address of both families, port 0 is any free one.
+async def start(app: web.Application, host: str | None, port: int, ssl_context: ssl.SSLContext | None) -> RunningServer:
+    """Listen on all addresses of a host. None and "::" mean every address of both families, port 0 any free port.
 
     Raises:
         OSError: the host is unknown, or the port can't be bound.
     """
     sockets = await _bind(host, port)
-    # A log of scrapes is noise: who asks, and how often, is for Prometheus itself to show.
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=GRACE_SECONDS)
+    # No access log: Prometheus shows its own scrapes.
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
-    running = Running(runner, sockets)
-    await running.renew(ssl_context)
+    running = RunningServer(runner, sockets)
+    await running.set_tls(ssl_context)
     return running
 
 
@@ -70,13 +68,13 @@ async def _bind(host: str | None, port: int) -> list[socket.socket]:
     sockets: list[socket.socket] = []
     refused: OSError | None = None
     for family, address in dict.fromkeys((family, address) for family, *_, address in found):
-        # A name such as localhost has an address in each family: where any port will do, they share it.
+        # A name such as localhost has an address in each family; with port 0, both use the same free port.
         wanted = sockets[0].getsockname()[1] if sockets else port
         try:
             sockets.append(socket.create_server((address[0], wanted, *address[2:]), family=family))
         except OSError as error:
             refused = error
-            if error.errno != errno.EADDRNOTAVAIL:  # in use or forbidden, and not just a family that is off
+            if error.errno != errno.EADDRNOTAVAIL:  # a family that is off is skipped; in use or forbidden is an error
                 break
     if refused and (not sockets or refused.errno != errno.EADDRNOTAVAIL):
         for each in sockets:
@@ -86,15 +84,10 @@ async def _bind(host: str | None, port: int) -> list[socket.socket]:
 
 
 def _bind_all(host: str | None, port: int) -> socket.socket:
-    """Bind one socket for both families, or for IPv4 where there is no IPv6 and it was not asked for by name."""
+    """Bind one socket for both families, or for IPv4 if there is no IPv6 and "::" was not asked for."""
     try:
         return socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
-    except (OSError, ValueError) as error:  # ValueError: this platform has no socket for both
+    except (OSError, ValueError) as error:  # ValueError: no dual-stack sockets on this platform
         if host == "::" or getattr(error, "errno", None) == errno.EADDRINUSE:
             raise
-    return socket.create_server(("0.0.0.0", port))  # noqa: S104 - all addresses is what was asked for
-
-
-def _authority(listening: socket.socket) -> str:
-    address, port, *_ = listening.getsockname()
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return socket.create_server(("0.0.0.0", port))  # noqa: S104 - no host means all addresses

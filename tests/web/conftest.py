@@ -1,4 +1,4 @@
-"""What do the tests of the web pages need from the machine?"""
+"""Provides Chromium and certificates to the tests of the web pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How do the tests of the web pages get a server, and something for it to show?"""
+"""Gives the tests of the web pages a server and a source for it."""
 
 from __future__ import annotations
 
@@ -9,41 +9,55 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from exporter.web import Access, CollectorRow, FailingTenant, Overview, Running, create_app, start
+from exporter.status import CollectorStatus, DiscoveryStatus, Failure, Status, TenantStatus
+from exporter.web import AccessRules, RunningServer, create_app, start
 
 PASSWORD = "the-clear-password"
-# Of that password. It is written out, because names of tests hold it and have to stay the same.
+# The hash of that password. It is a constant because names of parametrized tests contain it.
 HASHED = "$2b$04$GtXzyKwcKxGXoV8K1vrSieaoJn3M0riae2nDtfGPHcfmMqt7gVthu"
 
 NOW = 1_788_220_800.0  # 2026-09-01T00:00:00Z
 
-CALM = Overview(
+CALM = Status(
     version="1.2.3",
-    started=NOW - 7500,
-    now=NOW,
-    discovery_ok=True,
-    tenants=412,
-    ready=True,
     api_url="https://api.us2.kimonocloud.com",
-    collectors=(CollectorRow("state", 60.0, 0.0, 0), CollectorRow("rollovers", 900.0, None, 0)),
-    discovered=NOW - 42,
+    started_at=NOW - 7500,
+    now=NOW,
+    healthy=True,
+    ready=True,
+    discovery=DiscoveryStatus(ok=True, succeeded_at=NOW - 42),
+    collectors=(CollectorStatus("state", 60.0, 0.0, 0), CollectorStatus("rollovers", 900.0, 0.0, 0)),
+    tenants=412,
+    failing=(),
 )
 
 
-def failing(name: str, **changes: str) -> FailingTenant:
-    """A tenant whose state has not been read for an hour."""
-    fields = {"tenant_id": f"id of {name}", "account_name": "District", "collectors": "state", "reason": "auth"}
-    return FailingTenant(tenant_name=name, since=NOW - 3600, **(fields | changes))
+def failing(name: str, *failures: Failure, ident: str | None = None, account_name: str = "District") -> TenantStatus:
+    """A tenant whose failures are the given ones; without any, its state has been failing for an hour."""
+    return TenantStatus(
+        id=f"id of {name}" if ident is None else ident,
+        name=name,
+        account_name=account_name,
+        integration="",
+        integration_version="",
+        polled=("state",),
+        failures=failures or (failure(),),
+    )
+
+
+def failure(collector: str = "state", reason: str = "auth", *, since: float = NOW - 3600) -> Failure:
+    """A failure; its detail is not shown on the page."""
+    return Failure(collector, reason, "401 Unauthorized", since)
 
 
 @dataclass
 class FakeSource:
-    """Shows what it is told to show. An exception among the pieces is raised when its turn comes."""
+    """Serves the given pieces and status. An exception among the pieces is raised instead of being served."""
 
     pieces: Iterable[bytes | Exception] = (b"# TYPE kimono_up gauge\n", b"kimono_up 1\n")
     is_healthy: bool = True
     is_ready: bool = True
-    facts: Overview = CALM
+    snapshot: Status = CALM
     asked: list[bool] = field(default_factory=list)
 
     def page(self, *, openmetrics: bool) -> Iterable[bytes]:
@@ -59,13 +73,13 @@ class FakeSource:
     def ready(self) -> bool:
         return self.is_ready
 
-    def overview(self) -> Overview:
-        return self.facts
+    def status(self) -> Status:
+        return self.snapshot
 
 
 @asynccontextmanager
-async def raw_connection(running: Running, sent: bytes) -> AsyncIterator[asyncio.StreamReader]:
-    """A connection that has sent some bytes and reads no more than it is told to; cut off at the end."""
+async def raw_connection(running: RunningServer, sent: bytes) -> AsyncIterator[asyncio.StreamReader]:
+    """A connection that has sent some bytes and reads only when asked to; aborted at the end."""
     port = int(running.addresses[0].rpartition(":")[2])
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
     writer.write(sent)
@@ -73,7 +87,7 @@ async def raw_connection(running: Running, sent: bytes) -> AsyncIterator[asyncio
         yield reader
     finally:
         writer.transport.abort()
-        await asyncio.sleep(0)  # the loop closes the socket on its next turn
+        await asyncio.sleep(0)  # the loop closes the socket in its next iteration
 
 
 PLAIN = {"Accept-Encoding": "identity"}  # aiohttp asks for gzip otherwise
@@ -82,9 +96,9 @@ SCRAPE = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 @asynccontextmanager
 async def serving(
-    source: FakeSource | None = None, access: Callable[[], Access | None] = lambda: None
-) -> AsyncIterator[tuple[aiohttp.ClientSession, Running]]:
-    """A server on a free loopback port, and a client whose paths are its own. Nothing is unpacked by the client."""
+    source: FakeSource | None = None, access: Callable[[], AccessRules | None] = lambda: None
+) -> AsyncIterator[tuple[aiohttp.ClientSession, RunningServer]]:
+    """A server on a free loopback port, and a client of it that decompresses nothing."""
     rules = access()
     app = create_app(source or FakeSource(), access)
     running = await start(app, "127.0.0.1", 0, rules.ssl_context if rules else None)

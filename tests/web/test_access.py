@@ -1,4 +1,4 @@
-"""Is the web configuration file read as the exporter toolkit means it, and refused in plain words otherwise?"""
+"""Does the web configuration file mean what it does for the exporter toolkit, and is an invalid one rejected?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.web import Access, AccessError, load_access
+from exporter.web import AccessError, AccessRules, load_access_rules
 from tests.web.conftest import MakeCertificate
 from tests.web.serving import HASHED, serving
 
@@ -17,10 +17,10 @@ BAD_SALT = HASHED[:28] + "z" + HASHED[29:]
 TLS = "tls_server_config: {cert_file: server.pem, key_file: server.key"
 
 
-def load(tmp_path: Path, text: str) -> Access:
+def load(tmp_path: Path, text: str) -> AccessRules:
     path = tmp_path / "web.yml"
     path.write_text(text)
-    return load_access(path)
+    return load_access_rules(path)
 
 
 def problems(tmp_path: Path, text: str) -> tuple[str, ...]:
@@ -31,7 +31,7 @@ def problems(tmp_path: Path, text: str) -> tuple[str, ...]:
 
 
 def test_an_empty_file_lets_everyone_in(tmp_path: Path) -> None:
-    assert load(tmp_path, "") == Access()
+    assert load(tmp_path, "") == AccessRules()
 
 
 def test_everything_that_is_supported_is_accepted_together(tmp_path: Path, make_certificate: MakeCertificate) -> None:
@@ -74,11 +74,11 @@ basic_auth_users:
     ("text", "expected"),
     [
         ("[]", "the file: must be a mapping"),
-        ("tls_config: {}", "tls_config: there is no such setting"),
-        ("rate_limit: {burst: 1}", "rate_limit: is not supported here; leave it out"),
+        ("tls_config: {}", "tls_config: unknown setting"),
+        ("rate_limit: {burst: 1}", "rate_limit: is not supported; remove it"),
         ("basic_auth_users: [a]", "basic_auth_users: must be a mapping"),
-        ("basic_auth_users: {a: 1}", "basic_auth_users.entry 1: the password must be given as a bcrypt hash"),
-        ("basic_auth_users: {'a:b': x}", "basic_auth_users.entry 1: the user's name must be a string without a colon"),
+        ("basic_auth_users: {a: 1}", "basic_auth_users.entry 1: the password must be a bcrypt hash"),
+        ("basic_auth_users: {'a:b': x}", "basic_auth_users.entry 1: the user name must be a string without a colon"),
         (f"basic_auth_users: {{prometheus: '{BAD_SALT}'}}", None),
         ("tls_server_config: {cert_file: 3, key_file: [a]}", "tls_server_config.cert_file: must be a string"),
         (
@@ -87,7 +87,7 @@ basic_auth_users:
         ),
         (TLS + ", cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]}", None),
         ("http_server_config: {http2: 3}", "http_server_config.http2: must be true or false"),
-        ("http_server_config: {headers: {X-Mine: a}}", "http_server_config.headers.X-Mine: there is no such setting"),
+        ("http_server_config: {headers: {X-Mine: a}}", "http_server_config.headers.X-Mine: unknown setting"),
         (
             "http_server_config: {headers: {X-Frame-Options: allow}}",
             "http_server_config.headers.X-Frame-Options: must be one of deny, sameorigin",
@@ -97,14 +97,14 @@ basic_auth_users:
             "http_server_config.headers.X-XSS-Protection: must be one line of printable characters",
         ),
         ("tls_server_config: {key_file: server.key}", "tls_server_config.cert_file: is missing"),
-        (TLS + ", cert: PEM}", "tls_server_config.cert: Python's ssl reads files only; set cert_file"),
+        (TLS + ", cert: PEM}", "tls_server_config.cert: is not supported; set cert_file"),
         (TLS + ", cert_file: [1]}", None),
-        (TLS + ", surprise: 1}", "tls_server_config.surprise: there is no such setting"),
+        (TLS + ", surprise: 1}", "tls_server_config.surprise: unknown setting"),
         (
             TLS + ", client_auth_type: RequireAnyClientCert}",
             (
-                "tls_server_config.client_auth_type: RequireAnyClientCert takes certificates that nobody has verified, "
-                "which Python's ssl can't; use RequireAndVerifyClientCert"
+                "tls_server_config.client_auth_type: RequireAnyClientCert is not supported; "
+                "use RequireAndVerifyClientCert"
             ),
         ),
         (
@@ -116,19 +116,19 @@ basic_auth_users:
         ),
         (
             TLS + ", client_auth_type: RequireAndVerifyClientCert}",
-            "tls_server_config.client_ca_file: RequireAndVerifyClientCert needs either this or client_ca",
+            "tls_server_config.client_ca_file: RequireAndVerifyClientCert needs either this setting or client_ca",
         ),
         (
             TLS + ", client_auth_type: VerifyClientCertIfGiven, client_ca_file: server.key}",
-            "tls_server_config.client_ca_file: holds no certificate that can be used",
+            "tls_server_config.client_ca_file: contains no valid certificate",
         ),
         (
             TLS + ", client_auth_type: VerifyClientCertIfGiven, client_ca: not a certificate}",
-            "tls_server_config.client_ca: holds no certificate that can be used",
+            "tls_server_config.client_ca: contains no valid certificate",
         ),
         (
             TLS + ", client_ca_file: server.pem}",
-            "tls_server_config.client_auth_type: a client CA is set, but no client is asked for a certificate",
+            "tls_server_config.client_auth_type: must not be NoClientCert if a client CA is set",
         ),
         (
             TLS + ", client_allowed_sans: [a]}",
@@ -137,25 +137,26 @@ basic_auth_users:
         (TLS + ", min_version: SSL3}", "tls_server_config.min_version: must be one of TLS10, TLS11, TLS12, TLS13"),
         (
             TLS + ", max_version: TLS11}",
-            "tls_server_config.max_version: must be one of TLS12, TLS13: OpenSSL speaks nothing older",
+            "tls_server_config.max_version: must be one of TLS12, TLS13; OpenSSL has no older ones",
         ),
         (
             TLS + ", min_version: TLS13, max_version: TLS12}",
-            "tls_server_config.max_version: must not be below min_version",
+            "tls_server_config.max_version: must not be lower than min_version",
         ),
         (
             TLS + ", cipher_suites: [TLS_AES_128_GCM_SHA256]}",
-            "tls_server_config.cipher_suites: leaves TLS 1.2 without any; set min_version: TLS13 to go without it",
+            "tls_server_config.cipher_suites: has no suite for TLS 1.2; add one, or set min_version: TLS13",
         ),
         (TLS + ", cipher_suites: ALL}", "tls_server_config.cipher_suites: must be a list of strings"),
+        (TLS + ", cipher_suites: [1]}", "tls_server_config.cipher_suites: must be a list of strings"),
         (TLS + ", curve_preferences: [X448]}", None),
         (
             TLS + ", curve_preferences: [X25519, CurveP256]}",
-            "tls_server_config.curve_preferences: Python's ssl takes one curve, or all by default",
+            "tls_server_config.curve_preferences: must have one entry; remove the setting to allow all",
         ),
     ],
 )
-def test_what_cannot_be_used_is_said_in_one_line(
+def test_each_problem_is_one_line(
     tmp_path: Path, make_certificate: MakeCertificate, text: str, expected: str | None
 ) -> None:
     make_certificate("server")
@@ -164,7 +165,7 @@ def test_what_cannot_be_used_is_said_in_one_line(
     assert expected is None or expected in found
 
 
-def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     found = problems(tmp_path, "tls_server_config: {cert_file: a, key_file: b}\nbasic_auth_users: {a: b}\nx: 1\n")
     assert len(found) == 4
 
@@ -186,31 +187,42 @@ def test_no_problem_repeats_a_hash(tmp_path: Path, text: str) -> None:
     assert HASHED[:12] not in "\n".join(problems(tmp_path, text))
 
 
-@pytest.mark.parametrize("text", ["a: [", "\0", "a: &a [*b]", "? [1]\n: 2\n? [1]\n: 3\n"])
+@pytest.mark.parametrize("text", ["a: [", "\0", "a: &a [*b]", "? [1]\n: 2\n? [1]\n: 3\n", "a: 2024-99-99", "!!bool x"])
 def test_what_is_no_yaml_is_a_problem(tmp_path: Path, text: str) -> None:
     assert "is not valid YAML" in problems(tmp_path, text)[0]
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("http_server_config: {}\nhttp_server_config: {}\n", "a duplicate key at line 2, column 1"),
+        ("[" * 500 + "]" * 500, "it nests too deep at line 1, column 101"),
+    ],
+)
+def test_yaml_that_is_refused_is_a_problem(tmp_path: Path, text: str, reason: str) -> None:
+    assert problems(tmp_path, text) == (f"can't read '{tmp_path / 'web.yml'}': {reason}",)
+
+
 def test_a_file_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
-    with pytest.raises(AccessError, match="can't be read: No such file or directory"):
-        load_access(tmp_path / "web.yml")
+    with pytest.raises(AccessError, match=r"can't read '.*web.yml': No such file or directory"):
+        load_access_rules(tmp_path / "web.yml")
 
 
 def test_a_certificate_and_the_key_of_another_are_a_problem(tmp_path: Path, make_certificate: MakeCertificate) -> None:
     make_certificate("server")
     make_certificate("other")
     found = problems(tmp_path, "tls_server_config: {cert_file: server.pem, key_file: other.key}")
-    assert found == ("tls_server_config.cert_file: the certificate and key_file can't be used: key values mismatch",)
+    assert found == ("tls_server_config.cert_file: can't load the certificate and key_file: key values mismatch",)
 
 
-def test_a_key_that_is_encrypted_is_a_problem_and_nobody_is_asked_for_its_password(
+def test_a_key_that_is_encrypted_is_a_problem_and_openssl_does_not_prompt_for_its_password(
     tmp_path: Path, make_certificate: MakeCertificate
 ) -> None:
     make_certificate("server")
     encrypt = ["openssl", "pkey", "-aes256", "-passout", "pass:secret", "-in", f"{tmp_path}/server.key"]
     subprocess.run([*encrypt, "-out", f"{tmp_path}/locked.key"], check=True, capture_output=True)
     (found,) = problems(tmp_path, "tls_server_config: {cert_file: server.pem, key_file: locked.key}")
-    assert found.startswith("tls_server_config.cert_file: the certificate and key_file can't be used: ")
+    assert found.startswith("tls_server_config.cert_file: can't load the certificate and key_file: ")
 
 
 def test_the_headers_of_the_file_are_on_every_answer_and_win(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What does a real browser make of the status page?"""
+"""Does a real browser show the status page without harm or warnings?"""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ async def browse(chromium: str, profile: Path, url: str) -> tuple[str, list[str]
 
 def test_hostile_names_are_text_in_the_browser_and_the_console_is_silent(chromium: str, tmp_path: Path) -> None:
     async def scenario() -> None:
-        facts = replace(CALM, tenants_failing=1, failing=(failing(HOSTILE),), api_url=HOSTILE)
-        async with serving(FakeSource(facts=facts)) as (_, running):
+        status = replace(CALM, failing=(failing(HOSTILE),), api_url=HOSTILE)
+        async with serving(FakeSource(snapshot=status)) as (_, running):
             dom, console = await browse(chromium, tmp_path, running.addresses[0] + "/")
-        assert "<title>1 of 412 tenants can't be read · Kimono exporter</title>" in dom
+        assert "<title>1 of 412 tenants is failing · Kimono exporter</title>" in dom
         assert "<script" not in dom
         assert "<img" not in dom
         assert "&lt;img src=x onerror=" in dom

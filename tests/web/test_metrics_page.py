@@ -1,17 +1,18 @@
-"""Does a scrape get the whole page, or a plain error, and nothing in between?"""
+"""Does a scrape get the whole page or an error, never a part of a page?"""
 
 from __future__ import annotations
 
 import asyncio
 import gzip
 import logging
+from collections.abc import Callable, Iterator
 
 import aiohttp
 import pytest
 import structlog
 
 from exporter.web import exposition
-from tests.virtual_time import run_virtual
+from tests.support.virtual_time import run_virtual
 from tests.web.serving import SCRAPE, FakeSource, raw_connection, serving
 
 BIG = [bytes([65 + number]) * 1_500_000 for number in range(8)]
@@ -54,6 +55,24 @@ def test_a_gzipped_page_unpacks_to_the_plain_one(pieces: list[bytes]) -> None:
     asyncio.run(scenario())
 
 
+def test_only_large_pieces_are_gzipped_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths: list[int] = []
+    original = asyncio.to_thread
+
+    async def to_thread(compress: Callable[[bytes], bytes], piece: bytes) -> bytes:
+        lengths.append(len(piece))
+        return await original(compress, piece)
+
+    monkeypatch.setattr(asyncio, "to_thread", to_thread)
+
+    async def scenario() -> None:
+        source = FakeSource(pieces=[b"x" * length for length in (10, 65_536, 65_537, 1_000_000)])
+        async with serving(source) as (client, _), client.get("/metrics", headers={"Accept-Encoding": "gzip"}):
+            assert lengths == [65_537, 1_000_000]
+
+    asyncio.run(scenario())
+
+
 def test_a_page_is_not_gzipped_for_those_who_refuse_it() -> None:
     async def scenario() -> None:
         headers = {"Accept-Encoding": "gzip;q=0, identity"}
@@ -83,27 +102,27 @@ def test_a_source_that_fails_midway_gives_an_error_and_no_part_of_a_page(encodin
         async with serving(source) as (client, _):
             async with client.get("/metrics", headers={"Accept-Encoding": encoding}) as response:
                 assert response.status == 500
-                assert await response.text() == "the page could not be made\n"
+                assert await response.text() == "can't build the metrics page\n"
             source.pieces = [b"kimono_up 1\n"]
             async with client.get("/metrics") as response:
                 assert response.status == 200
 
     with structlog.testing.capture_logs() as logs:
         asyncio.run(scenario())
-    assert [entry["event"] for entry in logs] == ["the page could not be made"]
+    assert [entry["event"] for entry in logs] == ["can't build the metrics page"]
 
 
-@pytest.mark.parametrize("turns", [0, 200], ids=["while_it_is_sent", "while_the_server_waits_for_it_to_read"])
-def test_a_client_that_goes_away_midway_leaves_no_trace_and_frees_its_place(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, turns: int
+@pytest.mark.parametrize("iterations", [0, 200], ids=["while_it_is_sent", "while_the_server_waits_for_it_to_read"])
+def test_a_client_that_goes_away_midway_leaves_no_trace_and_frees_its_slot(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, iterations: int
 ) -> None:
-    monkeypatch.setattr(exposition, "SCRAPES_AT_ONCE", 1)  # the second scrape needs the place of the first
+    monkeypatch.setattr(exposition, "SCRAPES_AT_ONCE", 1)  # the second scrape needs the slot of the first
 
     async def scenario() -> None:
         async with serving(FakeSource(pieces=BIG)) as (client, running):
             async with raw_connection(running, SCRAPE) as reader:
                 assert await reader.read(100)
-                for _ in range(turns):  # the server sends a slice a turn, until the buffers are full
+                for _ in range(iterations):  # the server sends a slice in each, until the buffers are full
                     await asyncio.sleep(0)
             async with client.get("/metrics") as response:
                 assert len(await response.read()) == 12_000_000
@@ -114,7 +133,7 @@ def test_a_client_that_goes_away_midway_leaves_no_trace_and_frees_its_place(
     assert caplog.records == []
 
 
-def test_a_client_that_does_not_read_is_cut_off_and_sees_that_the_page_is_not_whole() -> None:
+def test_a_client_that_does_not_read_is_disconnected_and_sees_that_the_page_is_not_whole() -> None:
     async def scenario() -> None:
         source = FakeSource(pieces=BIG * 3)
         async with serving(source) as (_, running), raw_connection(running, SCRAPE) as reader:
@@ -123,14 +142,16 @@ def test_a_client_that_does_not_read_is_cut_off_and_sees_that_the_page_is_not_wh
             await asyncio.sleep(exposition.SEND_SECONDS + 1)
             with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
                 await reader.readexactly(36_000_000)
-            assert asyncio.get_running_loop().time() < exposition.SEND_SECONDS + 10, "nobody waits for the rest"
+            assert asyncio.get_running_loop().time() < exposition.SEND_SECONDS + 10, (
+                "the server does not wait for the rest"
+            )
 
     with structlog.testing.capture_logs() as logs:
         run_virtual(scenario())
-    assert [entry["event"] for entry in logs] == ["a scraper was cut off because it read too slowly"]
+    assert [entry["event"] for entry in logs] == ["disconnected a scraper that read too slowly"]
 
 
-def test_more_scrapes_than_places_wait_and_all_get_the_page() -> None:
+def test_more_scrapes_than_slots_wait_and_all_get_the_page() -> None:
     async def scrape(client: aiohttp.ClientSession) -> bytes:
         async with client.get("/metrics") as response:
             return await response.read()
@@ -141,3 +162,30 @@ def test_more_scrapes_than_places_wait_and_all_get_the_page() -> None:
             assert set(pages) == {BIG[0]}
 
     asyncio.run(scenario())
+
+
+class CountedPages:
+    """The pieces of a page in many steps. `most` is how many pages were being built at the same time."""
+
+    def __init__(self) -> None:
+        self.building = self.most = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.building += 1
+        self.most = max(self.most, self.building)
+        yield from [b"kimono_up 1\n"] * 1000
+        self.building -= 1
+
+
+def test_no_more_pages_are_built_at_once_than_there_are_slots() -> None:
+    async def scrape(client: aiohttp.ClientSession) -> None:
+        async with client.get("/metrics") as response:
+            assert response.status == 200
+
+    async def scenario() -> int:
+        pages = CountedPages()
+        async with serving(FakeSource(pieces=pages)) as (client, _):
+            await asyncio.gather(*(scrape(client) for _ in range(exposition.SCRAPES_AT_ONCE * 3)))
+        return pages.most
+
+    assert asyncio.run(scenario()) == exposition.SCRAPES_AT_ONCE

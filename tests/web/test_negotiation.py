@@ -1,4 +1,4 @@
-"""Is each scraper given what it asked for?"""
+"""Does each scraper get the format and encoding that it asked for?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are the right people let in, and is it hard to be let in otherwise?"""
+"""Does basic auth accept the configured users and reject all others?"""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import bcrypt
 import pytest
 
-from exporter.web import Access, passwords
-from exporter.web.passwords import Passwords, credentials, is_bcrypt
+from exporter.web import AccessRules, passwords
+from exporter.web.passwords import Passwords, is_bcrypt, parse_basic_auth
 from tests.web.serving import HASHED, PASSWORD, serving
 
 
@@ -18,8 +18,8 @@ def basic(user: str, password: str) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
 
 
-def access() -> Access:
-    return Access(passwords=Passwords({"prometheus": HASHED}))
+def access() -> AccessRules:
+    return AccessRules(passwords=Passwords({"prometheus": HASHED}))
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     ],
 )
 @pytest.mark.parametrize("path", ["/", "/metrics", "/no-such-path", "/-/healthy/"])
-def test_nobody_gets_past_the_door_without_the_password(path: str, headers: dict[str, str]) -> None:
+def test_every_page_needs_the_password(path: str, headers: dict[str, str]) -> None:
     async def scenario() -> None:
         rules = access()
         async with serving(access=lambda: rules) as (client, _), client.get(path, headers=headers) as response:
@@ -86,7 +86,7 @@ def test_the_health_paths_stay_open_and_say_the_same() -> None:
 
 def test_new_rules_count_from_the_next_request_on() -> None:
     async def scenario() -> None:
-        rules: list[Access | None] = [None]
+        rules: list[AccessRules | None] = [None]
         async with serving(access=lambda: rules[0]) as (client, _):
             for now, status in [(None, 200), (access(), 401), (None, 200)]:
                 rules[0] = now
@@ -119,17 +119,17 @@ def test_an_unknown_user_costs_as_much_as_the_costliest_known_one(checked: list[
     asyncio.run(scenario())
 
 
-def test_what_is_remembered_is_bounded_and_is_not_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "REMEMBERED", 2)
+def test_the_cache_is_bounded_and_does_not_hold_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "CACHE_SIZE", 2)
 
     async def scenario() -> None:
         users = dict.fromkeys("abcde", HASHED)
         door = Passwords(users)
         for name in users:
             assert await door.accepts(name, PASSWORD.encode())
-        assert len(door._remembered) == 1
+        assert len(door._cache) == 1
         assert PASSWORD not in repr(vars(door))
-        assert door._remembered.isdisjoint(Passwords(users)._remembered)
+        assert door._cache.isdisjoint(Passwords(users)._cache)
 
     asyncio.run(scenario())
 
@@ -154,7 +154,7 @@ def test_the_repr_of_the_rules_tells_no_hash() -> None:
 
 
 def test_a_password_may_hold_colons() -> None:
-    assert credentials(basic("user", "a:b:c")["Authorization"]) == ("user", b"a:b:c")
+    assert parse_basic_auth(basic("user", "a:b:c")["Authorization"]) == ("user", b"a:b:c")
 
 
 @pytest.mark.parametrize("prefix", ["$2a$", "$2b$", "$2y$"])
@@ -165,5 +165,5 @@ def test_the_hashes_of_the_usual_tools_are_read(prefix: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "secret", HASHED[:-1], HASHED + "x", HASHED.replace("$04$", "$99$"), HASHED.replace("$04$", "$01$")]
 )
-def test_what_is_no_bcrypt_hash_is_told_apart(text: Any) -> None:
+def test_what_is_no_bcrypt_hash_is_recognized(text: Any) -> None:
     assert not is_bcrypt(text)

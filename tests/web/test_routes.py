@@ -41,7 +41,9 @@ def test_every_path_answers_get_and_head_and_nothing_else(path: str) -> None:
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("path", ["/metric", "/metrics/", "/-/", "/-/reload", "/static/status.html", "/../etc/passwd"])
+@pytest.mark.parametrize(
+    "path", ["/metric", "/metrics/", "/-/", "/-/reload", "/static/status_page.html", "/../etc/passwd"]
+)
 def test_any_other_path_is_not_found(path: str) -> None:
     async def scenario() -> None:
         async with serving() as (client, _), client.get(path) as response:

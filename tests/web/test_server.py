@@ -1,4 +1,4 @@
-"""Does the server listen where it is told, and stop when it is told?"""
+"""Does the server listen on the configured addresses, and stop when asked to?"""
 
 from __future__ import annotations
 

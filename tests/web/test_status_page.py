@@ -1,4 +1,4 @@
-"""Does the status page tell an operator at night what is wrong, and show nothing that could do harm?"""
+"""Does the status page show what is failing, and nothing that could do harm?"""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from exporter.web import CollectorRow, Overview
-from exporter.web.status import REASONS, moment, span, verdict
-from tests.web.serving import CALM, NOW, FakeSource, failing, serving
+from exporter.status import MEANING, CollectorStatus, DiscoveryStatus, Status, TenantStatus
+from exporter.web.status_page import failure_lines, format_duration, format_time, summarize
+from tests.web.serving import CALM, NOW, FakeSource, failing, failure, serving
 
 HOSTILE = '<script>alert(1)</script><img src=x onerror="alert(2)">"\'&amp;<!--'
 
@@ -35,10 +35,9 @@ class Elements(HTMLParser):
             self.text += data + " "
 
 
-def page(facts: Overview, *, healthy: bool = True) -> str:
+def page(status: Status) -> str:
     async def fetch() -> str:
-        source = FakeSource(facts=facts, is_healthy=healthy)
-        async with serving(source) as (client, _), client.get("/") as response:
+        async with serving(FakeSource(snapshot=status)) as (client, _), client.get("/") as response:
             assert response.status == 200
             assert response.headers["Content-Type"] == "text/html; charset=utf-8"
             return await response.text()
@@ -46,68 +45,104 @@ def page(facts: Overview, *, healthy: bool = True) -> str:
     return asyncio.run(fetch())
 
 
+def schools(count: int) -> tuple[TenantStatus, ...]:
+    return tuple(failing(f"School {number:03}") for number in range(count))
+
+
 @pytest.mark.parametrize(
-    ("changes", "healthy", "level", "text"),
+    ("changes", "level", "text"),
     [
-        ({}, True, "good", "412 tenants watched, all of them read"),
-        ({"tenants": 1}, True, "good", "1 tenant watched, all of them read"),
-        ({"tenants": 0}, True, "warning", "There are no tenants to watch"),
-        ({"tenants": 10_000, "tenants_failing": 1200}, True, "warning", "1,200 of 10,000 tenants can't be read"),
-        ({"ready": False, "discovery_ok": None}, True, "waiting", "Starting: not every tenant has been visited yet"),
-        ({"discovery_ok": False, "tenants_failing": 3}, True, "bad", "The list of tenants can't be read"),
-        ({"discovery_ok": False}, False, "bad", "The poller has stopped making progress"),
+        ({}, "good", "412 tenants, all up to date"),
+        ({"tenants": 1}, "good", "1 tenant, all up to date"),
+        ({"tenants": 0}, "warning", "No tenants found"),
+        ({"collectors": (CollectorStatus("state", 60.0, 60.0, 0),)}, "good", "412 tenants, all up to date"),
+        (
+            {"collectors": (CollectorStatus("state", 60.0, 1200.0, 0), CollectorStatus("rollovers", 900.0, 950.0, 0))},
+            "warning",
+            "Polling is 20 min behind schedule",
+        ),
+        ({"failing": (failing("account", ident=""),)}, "warning", "Polling of the account is failing"),
+        ({"failing": (failing("account", ident=""), *schools(1))}, "warning", "1 of 412 tenants is failing"),
+        ({"tenants": 10_000, "failing": schools(1200)}, "warning", "1,200 of 10,000 tenants are failing"),
+        ({"tenants": 10, "failing": schools(2)}, "bad", "2 of 10 tenants are failing"),
+        (
+            {"ready": False, "discovery": DiscoveryStatus(), "failing": schools(3)},
+            "waiting",
+            "Starting: not every tenant has been polled yet",
+        ),
+        ({"discovery": DiscoveryStatus(ok=False), "failing": schools(3)}, "bad", "Tenant discovery is failing"),
+        ({"discovery": DiscoveryStatus(ok=False), "healthy": False}, "bad", "Polling has stopped"),
     ],
 )
-def test_the_verdict_says_the_worst_first(changes: dict[str, object], healthy: bool, level: str, text: str) -> None:  # noqa: FBT001 - parametrized
-    facts = replace(CALM, **changes)  # type: ignore[arg-type]
-    result = verdict(facts, healthy=healthy)
-    assert (result.level, result.text) == (level, text)
-    assert f"<h1>{text.replace(chr(39), '&#39;')}</h1>" in page(facts, healthy=healthy)
+def test_the_summary_says_the_worst_first(changes: dict[str, object], level: str, text: str) -> None:
+    status = replace(CALM, **changes)  # type: ignore[arg-type]
+    summary = summarize(status)
+    assert (summary.level, summary.text) == (level, text)
+    assert f"<h1>{text}</h1>" in page(status)
 
 
 def test_a_failing_tenant_is_named_with_its_reason_and_for_how_long() -> None:
-    text = Elements(page(replace(CALM, tenants_failing=1, failing=(failing("Oak School"),)))).text
+    text = Elements(page(replace(CALM, failing=(failing("Oak School"),)))).text
     for expected in ("Oak School", "id of Oak School", "District", "state", "credentials rejected", "auth", "1 h"):
         assert expected in text
 
 
-@pytest.mark.parametrize("reason", [*REASONS, "a reason yet unknown"])
+@pytest.mark.parametrize("reason", [*MEANING, "a reason yet unknown"])
 def test_every_reason_is_shown(reason: str) -> None:
-    assert reason in Elements(page(replace(CALM, tenants_failing=1, failing=(failing("Oak", reason=reason),)))).text
+    assert reason in Elements(page(replace(CALM, failing=(failing("Oak", failure(reason=reason)),)))).text
+
+
+def test_collectors_of_a_tenant_that_fail_for_the_same_reason_share_a_line() -> None:
+    failures = (
+        failure("rollovers", since=NOW - 60),
+        failure("schedules", "timeout", since=NOW - 120),
+        failure("state", since=NOW - 90),
+    )
+    names = ("state", "schedules", "rollovers")
+    collectors = tuple(CollectorStatus(name, 60.0, 0.0, 1) for name in names)
+    lines = failure_lines(replace(CALM, collectors=collectors, failing=(failing("Oak", *failures),)))
+    assert [(line.tenant.name, line.collectors, line.reason, line.since) for line in lines] == [
+        ("Oak", "schedules", "timeout", NOW - 120),
+        ("Oak", "state, rollovers", "auth", NOW - 90),
+    ]
+
+
+def test_the_oldest_failure_comes_first() -> None:
+    elm = failing("Elm", failure(since=NOW - 60), failure("rollovers", "timeout", since=NOW - 9000))
+    oak = failing("Oak", failure(since=NOW - 3600))
+    lines = failure_lines(replace(CALM, failing=(oak, elm)))
+    assert [(line.tenant.name, line.reason) for line in lines] == [("Elm", "timeout"), ("Oak", "auth"), ("Elm", "auth")]
 
 
 def test_no_more_than_fifty_are_listed_and_the_rest_is_counted() -> None:
-    many = tuple(failing(f"School {number:03}") for number in range(60))
-    text = Elements(page(replace(CALM, tenants_failing=80, failing=many, failing_unlisted=1220))).text
+    text = Elements(page(replace(CALM, failing=schools(1280)))).text
     assert "School 049" in text
     assert "School 050" not in text
     assert "and 1,230 more" in text
+    assert "more:" not in page(replace(CALM, failing=schools(50)))
 
 
 def test_the_collectors_are_shown_with_interval_and_lag() -> None:
-    rows = (CollectorRow("state", 60.0, 95.0, 7), CollectorRow("rollovers", 900.0, None, 0))
-    words = Elements(page(replace(CALM, collectors=rows))).text.split()
+    collectors = (CollectorStatus("state", 60.0, 95.0, 7), CollectorStatus("rollovers", 900.0, 0.0, 0))
+    words = Elements(page(replace(CALM, collectors=collectors))).text.split()
     assert " ".join(words).count("state 1 min 1 min 35 s 7") == 1
-    assert " ".join(words).count("rollovers 15 min not run yet 0") == 1
+    assert " ".join(words).count("rollovers 15 min 0 s 0") == 1
 
 
 def test_the_age_of_the_last_discovery_is_shown() -> None:
     assert "last succeeded 42 s ago" in page(CALM)
-    assert "has never succeeded" in page(replace(CALM, discovery_ok=False, discovered=None))
+    assert "has never succeeded" in page(replace(CALM, discovery=DiscoveryStatus(ok=False)))
 
 
 def test_hostile_names_stay_text() -> None:
-    changes = dict.fromkeys(("tenant_id", "account_name", "collectors", "reason"), HOSTILE)
-    rows = (CollectorRow(HOSTILE, 60.0, 0.0, 0),)
-    facts = replace(
+    status = replace(
         CALM,
         version=HOSTILE,
         api_url=HOSTILE,
-        collectors=rows,
-        tenants_failing=1,
-        failing=(failing(HOSTILE, **changes),),
+        collectors=(CollectorStatus(HOSTILE, 60.0, 0.0, 0),),
+        failing=(failing(HOSTILE, failure(HOSTILE, HOSTILE), ident=HOSTILE, account_name=HOSTILE),),
     )
-    calm, hostile = Elements(page(replace(facts, failing=(failing("Oak"),)))), Elements(page(facts))
+    calm, hostile = Elements(page(replace(status, failing=(failing("Oak"),)))), Elements(page(status))
     assert "script" not in hostile.tags
     assert "img" not in hostile.tags
     assert hostile.text.count(HOSTILE) == 8
@@ -154,9 +189,9 @@ def test_the_nonce_is_new_each_time() -> None:
         (86400 * 40 + 3600, "40 d 1 h"),
     ],
 )
-def test_a_span_is_written_in_its_two_largest_units(seconds: float, text: str) -> None:
-    assert span(seconds) == text
+def test_a_duration_is_written_in_its_two_largest_units(seconds: float, text: str) -> None:
+    assert format_duration(seconds) == text
 
 
-def test_a_moment_is_written_in_utc() -> None:
-    assert moment(NOW) == "2026-09-01 00:00:00 UTC"
+def test_a_time_is_written_in_utc() -> None:
+    assert format_time(NOW) == "2026-09-01 00:00:00 UTC"

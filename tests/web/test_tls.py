@@ -1,4 +1,4 @@
-"""Does TLS hold what the configuration file says, also after the file has changed?"""
+"""Does TLS follow the configuration file, also after a reload?"""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from exporter.web import Access, load_access
+from exporter.web import AccessRules, load_access_rules
 from tests.web.conftest import MakeCertificate
 from tests.web.serving import serving
 
 
-def load(tmp_path: Path, server: str, more: str = "") -> Access:
+def load(tmp_path: Path, server: str, more: str = "") -> AccessRules:
     path = tmp_path / "web.yml"
     path.write_text(f"tls_server_config: {{cert_file: {server}.pem, key_file: {server}.key{more}}}")
-    return load_access(path)
+    return load_access_rules(path)
 
 
 def trusting(tmp_path: Path, name: str, client: str | None = None) -> ssl.SSLContext:
@@ -63,9 +63,9 @@ def test_a_renewed_certificate_is_shown_to_new_connections_and_old_ones_go_on(
             trusted = trusting(tmp_path, "server")
             async with client.get("/-/ready", ssl=trusted) as response:
                 await response.read()
-            await running.renew(load(tmp_path, "renewed").ssl_context)
+            await running.set_tls(load(tmp_path, "renewed").ssl_context)
             assert running.addresses == before
-            assert len(running._runner.sites) == 1, "the old certificate is shown to nobody"
+            assert len(running._runner.sites) == 1, "the old certificate is no longer used"
             assert await ready(running.addresses[0], trusting(tmp_path, "renewed")) == 200
             with pytest.raises(aiohttp.ClientConnectorCertificateError):
                 await ready(running.addresses[0], trusting(tmp_path, "server"))
@@ -80,7 +80,7 @@ def test_tls_can_be_put_on_while_the_server_runs(tmp_path: Path, make_certificat
 
     async def scenario() -> None:
         async with serving() as (_, running):
-            await running.renew(load(tmp_path, "server").ssl_context)
+            await running.set_tls(load(tmp_path, "server").ssl_context)
             assert running.addresses[0].startswith("https://")
             assert await ready(running.addresses[0], trusting(tmp_path, "server")) == 200
 
@@ -90,7 +90,7 @@ def test_tls_can_be_put_on_while_the_server_runs(tmp_path: Path, make_certificat
 REQUIRE = ", client_auth_type: RequireAndVerifyClientCert, client_ca_file: prometheus.pem"
 
 
-def test_a_client_without_the_required_certificate_is_turned_away(
+def test_a_client_without_the_required_certificate_is_rejected(
     tmp_path: Path, make_certificate: MakeCertificate
 ) -> None:
     for name in ("server", "prometheus", "stranger"):
@@ -115,7 +115,7 @@ def test_a_client_without_the_required_certificate_is_turned_away(
 @pytest.mark.parametrize(
     ("names", "status"), [("prometheus", 200), ("'::1'", 200), ("someone-else", 403), ("prometheus.example", 403)]
 )
-def test_only_the_names_that_are_let_in_are_let_in(
+def test_only_the_allowed_names_are_let_in(
     tmp_path: Path, make_certificate: MakeCertificate, names: str, status: int
 ) -> None:
     for name in ("server", "prometheus"):
@@ -132,7 +132,7 @@ def test_only_the_names_that_are_let_in_are_let_in(
     asyncio.run(scenario())
 
 
-def test_a_client_below_the_lowest_version_is_turned_away(tmp_path: Path, make_certificate: MakeCertificate) -> None:
+def test_a_client_below_the_lowest_version_is_rejected(tmp_path: Path, make_certificate: MakeCertificate) -> None:
     make_certificate("server")
 
     async def scenario() -> None:

@@ -1,0 +1,18 @@
+"""Does the status snapshot explain every reason, and count tenants without the account?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from exporter.api.errors import REASONS
+from exporter.status import HOW_TO_FIX, MEANING
+from tests.web.serving import CALM, failing
+
+
+def test_every_reason_has_a_meaning_and_a_fix() -> None:
+    assert set(MEANING) == set(HOW_TO_FIX) == set(REASONS)
+
+
+def test_the_account_is_not_counted_as_a_tenant() -> None:
+    status = replace(CALM, failing=(failing("account", ident=""), failing("Oak"), failing("Elm")))
+    assert status.tenants_failing == 2
