@@ -1,16 +1,16 @@
-"""What stands in for the one thing that cannot be had: an Interop API with a fleet of tenants behind it?
+"""Simulates an Interop API with many tenants, for tests, demos and benchmarks.
 
-`Simulator` answers requests without a socket; `serve` puts it on one.
+`Simulator` answers requests without a socket; `serve` serves it over HTTP.
 """
 
 from __future__ import annotations
 
 from exporter.simulator.faults import Fault, WireFault
-from exporter.simulator.ledger import Incident
-from exporter.simulator.messages import Reply, Request
+from exporter.simulator.http_messages import Reply, Request
+from exporter.simulator.incidents import Incident
 from exporter.simulator.records import Truth
-from exporter.simulator.server import serve, serve_forever
-from exporter.simulator.simulator import Simulator, TenantRow
+from exporter.simulator.server import serve
+from exporter.simulator.simulator import Simulator, TenantFacts
 from exporter.simulator.stories import Story
 
 __all__ = [
@@ -20,9 +20,8 @@ __all__ = [
     "Request",
     "Simulator",
     "Story",
-    "TenantRow",
+    "TenantFacts",
     "Truth",
     "WireFault",
     "serve",
-    "serve_forever",
 ]

@@ -1,6 +1,6 @@
-"""What breaks, for whom, how often?
+"""Injects faults on demand.
 
-Faults on demand. Most are replies; those of the wire (`WIRE`) need a socket, so the server applies them.
+Most faults are replies. Wire faults (`WIRE_KINDS`) need a socket, so the server applies them.
 """
 
 from __future__ import annotations
@@ -8,36 +8,36 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from email.utils import formatdate
 
-from exporter.simulator.messages import Refused, Reply, error_reply, json_reply
+from exporter.simulator.http_messages import ApiError, Reply, error_reply, json_reply
 
-WIRE = frozenset({"latency", "hang", "reset", "cut", "huge", "gzip_bomb"})
-KINDS = WIRE | {
+WIRE_KINDS = frozenset({"latency", "hang", "reset", "cut", "huge", "gzip_bomb"})
+KINDS = WIRE_KINDS | {
     *("throttle", "unavailable", "server_error", "html", "not_json", "wrong_json", "expired_token"),
     *("revoked_secret", "redirect", "unauthorized", "forbidden", "not_found"),
 }
-_DEEP = 100_000
-_WRONG = ("[]", '"x"', '{"data": 5}', "{}", "[" * _DEEP + "]" * _DEEP, "null", '{"data": [[1], "x", 7, true]}')
+_DEEPLY_NESTED = "[" * 100_000 + "]" * 100_000
+_WRONG_BODIES = ("[]", '"x"', '{"data": 5}', "{}", _DEEPLY_NESTED, "null", '{"data": [[1], "x", 7, true]}')
 _STATUS = {"server_error": 500, "html": 502, "unavailable": 503, "throttle": 429, "redirect": 302}
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that breaks.
+    """One fault to inject.
 
     Args:
         kind: one of `KINDS`; ValueError otherwise.
         tenant_id: only for this tenant; None for all, and for the account.
         endpoint: only for this path template, such as `/ingestions/{id}` or `/oauth/token`; None for all.
-        times: how often it strikes before it is gone; None for ever.
-        until: Unix seconds at which it is gone; None for never.
-        every: strike only every so many matching requests; None for each.
-        status: of `server_error` (500), `html` (502).
-        seconds: how long `latency` lasts; how far in the future the date of `throttle` is.
-        retry_after: of `throttle` and `unavailable`: seconds, `date` for an HTTP date, anything else as it is;
+        times: how often it applies before it is removed; None for no limit.
+        until: Unix seconds at which it is removed; None for never.
+        every: apply to every n-th matching request only; None for each.
+        status: of `server_error` (default 500) and `html` (default 502).
+        seconds: the duration of `latency`; how far in the future a `Retry-After` date is.
+        retry_after: of `throttle` and `unavailable`: seconds, `date` for an HTTP date, any other text as it is;
             None for no header.
         size: bytes of `huge`, and of `gzip_bomb` when unpacked.
-        location: where `redirect` points to.
-        body: the text of `not_json` and `wrong_json`; None for made-up ones, another one each time.
+        location: the target of `redirect`.
+        body: the text of `not_json` and `wrong_json`; None for made-up ones that differ each time.
     """
 
     kind: str
@@ -56,93 +56,93 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"no fault of the kind {self.kind!r}: there are {', '.join(sorted(KINDS))}")
+            raise ValueError(f"unknown kind of fault {self.kind!r}: the kinds are {', '.join(sorted(KINDS))}")
 
 
-class WireFault(Exception):  # noqa: N818 - named for what happened
-    """`Simulator.reply` was struck by a fault that needs a socket (see `WIRE`); `fault` says which."""
+class WireFault(Exception):  # noqa: N818 - it carries a fault that a test injected, not an error
+    """`Simulator.reply` can't apply this `fault`, which needs a socket (see `WIRE_KINDS`)."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(f"{fault.kind} can only be served over a socket")
         self.fault = fault
 
 
-class Handle:
-    """A fault that has been added. `hits` counts how often it has struck."""
+class ActiveFault:
+    """A fault that has been added. `applied` counts the requests to which it has applied."""
 
     def __init__(self, fault: Fault, faults: Faults) -> None:
         self.fault = fault
-        self.hits = 0
-        self._seen = 0
+        self.applied = 0
+        self._matched = 0
         self._faults = faults
 
     def remove(self) -> None:
-        """End the fault; nothing if it is over already."""
+        """Remove the fault; no effect if it is removed already."""
         self._faults.remove(self)
 
-    def strikes(self, endpoint: str, tenant_id: str | None) -> bool:
-        """Whether the fault strikes this request; counts it."""
+    def check_and_count(self, endpoint: str, tenant_id: str | None) -> bool:
+        """Count a request, and return whether the fault applies to it."""
         fault = self.fault
         if fault.endpoint not in (None, endpoint) or fault.tenant_id not in (None, tenant_id):
             return False
-        self._seen += 1
-        if fault.every is not None and self._seen % fault.every:
+        self._matched += 1
+        if fault.every is not None and self._matched % fault.every:
             return False
-        self.hits += 1
+        self.applied += 1
         return True
 
 
 class Faults:
-    """The faults of one simulator."""
+    """The active faults of one simulator."""
 
     def __init__(self) -> None:
-        self._handles: list[Handle] = []
+        self._active: list[ActiveFault] = []
 
     def __bool__(self) -> bool:
-        return bool(self._handles)
+        return bool(self._active)
 
-    def add(self, fault: Fault) -> Handle:
-        """Let something break from now on."""
-        handle = Handle(fault, self)
-        self._handles.append(handle)
-        return handle
+    def add(self, fault: Fault) -> ActiveFault:
+        """Inject a fault from now on."""
+        active = ActiveFault(fault, self)
+        self._active.append(active)
+        return active
 
-    def remove(self, handle: Handle) -> None:
-        """End a fault; nothing if it is over already."""
-        if handle in self._handles:
-            self._handles.remove(handle)
+    def remove(self, active: ActiveFault) -> None:
+        """Remove a fault; no effect if it is removed already."""
+        if active in self._active:
+            self._active.remove(active)
 
     def clear(self) -> None:
-        """End all faults."""
-        self._handles.clear()
+        """Remove all faults."""
+        self._active.clear()
 
-    def strike(self, endpoint: str, tenant_id: str | None, now: float) -> list[Handle]:
-        """The faults that strike this request, in the order in which they were added."""
-        self._handles = [one for one in self._handles if one.fault.until is None or now < one.fault.until]
-        struck = [one for one in self._handles if one.strikes(endpoint, tenant_id)]
-        for handle in struck:
-            if handle.hits == handle.fault.times:
-                self.remove(handle)
-        return struck
+    def select(self, endpoint: str, tenant_id: str | None, now: float) -> list[ActiveFault]:
+        """The faults that apply to this request, in the order in which they were added. Each call counts."""
+        self._active = [one for one in self._active if one.fault.until is None or now < one.fault.until]
+        selected = [one for one in self._active if one.check_and_count(endpoint, tenant_id)]
+        for active in selected:
+            if active.applied == active.fault.times:
+                self.remove(active)
+        return selected
 
 
-def fault_reply(handle: Handle, endpoint: str, now: float) -> Reply | None:
-    """What a struck request is answered; None if the request goes on as if nothing had been."""
-    fault = handle.fault
+def fault_reply(active: ActiveFault, endpoint: str, now: float) -> Reply | None:
+    """The reply that the fault causes; None if it leaves the reply as it is."""
+    fault = active.fault
     status = fault.status or _STATUS.get(fault.kind, 200)
     if fault.kind in ("throttle", "unavailable"):
-        return error_reply(Refused(status, fault.kind, "Slow down.", _retry_after(fault, now)))
+        return error_reply(ApiError(status, fault.kind, "Slow down.", _retry_after(fault, now)))
     if fault.kind == "server_error":
-        return error_reply(Refused(status, "internal", "Something went wrong."))
+        return error_reply(ApiError(status, "internal", "Something went wrong."))
     if fault.kind in ("unauthorized", "forbidden", "not_found"):
         return _refusal(fault.kind)
     if fault.kind == "revoked_secret":
         return _revoked(endpoint)
-    return _strange_reply(handle, status)
+    return _malformed_reply(active, status)
 
 
-def _strange_reply(handle: Handle, status: int) -> Reply | None:
-    fault = handle.fault
+def _malformed_reply(active: ActiveFault, status: int) -> Reply | None:
+    fault = active.fault
     if fault.kind == "redirect":
         return Reply(status, {"Location": fault.location}, b"")
     if fault.kind == "html":
@@ -153,7 +153,7 @@ def _strange_reply(handle: Handle, status: int) -> Reply | None:
         text = '{"data": [{"name": "cut off' if fault.body is None else fault.body
         return Reply(200, json_type, text.encode())
     if fault.kind == "wrong_json":
-        text = _WRONG[(handle.hits - 1) % len(_WRONG)] if fault.body is None else fault.body
+        text = _WRONG_BODIES[(active.applied - 1) % len(_WRONG_BODIES)] if fault.body is None else fault.body
         return Reply(200, json_type, text.encode())
     return None
 
@@ -168,7 +168,7 @@ def _retry_after(fault: Fault, now: float) -> dict[str, str]:
 
 def _refusal(kind: str) -> Reply:
     status = {"unauthorized": 401, "forbidden": 403, "not_found": 404}[kind]
-    return error_reply(Refused(status, kind, kind.replace("_", " ").capitalize() + "."))
+    return error_reply(ApiError(status, kind, kind.replace("_", " ").capitalize() + "."))
 
 
 def _revoked(endpoint: str) -> Reply:

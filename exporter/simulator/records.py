@@ -1,6 +1,6 @@
-"""What does the simulated hub know about one tenant?
+"""Defines the records of one tenant: ingestions, schedules, rollovers, application and scoping.
 
-Plain, live records. All times are Unix seconds. `Truth` is a copy of them for tests.
+The records are mutable. All times are Unix seconds. `Truth` is a copy for tests.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 INGESTION_FINAL_STATES = ("success", "failed", "cancelled", "timeout")
 STATE_FLAGS = ("rollover_mode_enabled", "synchronization_suspended", "setup_mode_enabled", "mass_change_pending")
-# While one of these is on, schedules do not run.
+# While one of these is on, the schedules are paused.
 PAUSING_FLAGS = STATE_FLAGS[:3]
 
 
@@ -27,16 +27,16 @@ class Ingestion:
     has_pending_task: bool = False
     external_import_ids: list[str] | None = None
     scheduled_at: float | None = None
-    # A stuck run stays unfinished until it is released, whatever else happens.
+    # A stuck run stays unfinished until a caller finishes it.
     stuck: bool = False
 
 
 @dataclass(slots=True)
 class Schedule:
-    """When a tenant collects.
+    """One schedule.
 
-    `days` is what the API says, in any form; `days_of_week` is what it means (Monday is 0), None if nobody
-    could read it; `works_on` is what the hub really does, which it knows even then.
+    `days` is the text that the API sends. `days_of_week` is its meaning (Monday is 0), or None if the text has no
+    known meaning. `actual_days` are the days on which the hub runs it.
     """
 
     id: str
@@ -45,7 +45,7 @@ class Schedule:
     hour: int
     days: str | None
     days_of_week: frozenset[int] | None
-    works_on: frozenset[int]
+    actual_days: frozenset[int]
     created_at: float
     last_executed_at: float | None = None
     shows_metadata: bool = True
@@ -53,7 +53,7 @@ class Schedule:
 
 @dataclass(slots=True)
 class Rollover:
-    """One planned window. `obeyed` is False when the hub fails to open or close it by itself."""
+    """One planned window. `starts_by_itself` and `ends_by_itself` are False if the hub fails to do so."""
 
     id: str
     name: str
@@ -65,8 +65,8 @@ class Rollover:
     status: str = "upcoming"
     failures: int = 0
     reason: str | None = None
-    opens: bool = True
-    closes: bool = True
+    starts_by_itself: bool = True
+    ends_by_itself: bool = True
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ class Application:
 
 @dataclass(slots=True)
 class School:
-    """One school that a tenant may take or leave."""
+    """One school, and whether the tenant syncs it."""
 
     id: str
     ref_id: str
@@ -96,7 +96,7 @@ class School:
 
 @dataclass(slots=True)
 class Course:
-    """One course at one school that a tenant may take or leave."""
+    """One course at one school, and whether the tenant syncs it."""
 
     id: str
     ref_id: str
@@ -108,7 +108,7 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """Everything that is so about one tenant at one moment; a copy that later life does not change."""
+    """The true state of one tenant at one moment; a copy that does not change later."""
 
     tenant_id: str
     flags: dict[str, bool]

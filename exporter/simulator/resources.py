@@ -1,7 +1,4 @@
-"""What can be read, by whom, and what is in it?
-
-The read surface of the API: one small function a call, and the table of them.
-"""
+"""Implements the calls of the API: one small function per call, and the table of routes."""
 
 from __future__ import annotations
 
@@ -10,32 +7,34 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
-from exporter.simulator import shapes
-from exporter.simulator.fleet import Actor, Tenant
-from exporter.simulator.life import HOUR, Life
-from exporter.simulator.messages import Refused
+from exporter.simulator import serialize
+from exporter.simulator.http_messages import ApiError
+from exporter.simulator.inventory import Actor, Cloud, Integration, Inventory, Tenant
 from exporter.simulator.records import Ingestion, Rollover
-from exporter.simulator.shapes import Json
-from exporter.simulator.world import World
+from exporter.simulator.scoping import Scoping
+from exporter.simulator.serialize import Json
+from exporter.simulator.simulation import Simulation
+from exporter.simulator.tenant import SimulatedTenant
+from exporter.simulator.times import HOUR
 
 T = TypeVar("T")
 
 ACCOUNT = "account"
 ACTOR = "actor"
-_FINISHED_KEPT_IN_LIST = 48 * HOUR
+_FINISHED_STAY_LISTED = 48 * HOUR
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A list before it is cut into pages, and the shape of its elements."""
+    """A list before it is cut into pages, and the function that serializes an item."""
 
     items: Sequence[object]
-    shape: Callable[[object], Json]
+    serialize: Callable[[object], Json]
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How this server differs from others, where the reference leaves it open."""
+    """What this server does where the reference leaves a choice."""
 
     ids: bool
     lists_finished: bool
@@ -44,9 +43,9 @@ class Options:
 
 @dataclass(frozen=True)
 class Call:
-    """One authorised call. `tenant_info` is the caller's own tenant; only actors' calls have one."""
+    """One authorised call. `caller` is None for the account. `now` is Unix seconds."""
 
-    world: World
+    simulation: Simulation
     options: Options
     query: Mapping[str, str]
     params: tuple[str, ...]
@@ -54,35 +53,40 @@ class Call:
     now: float
 
     @property
+    def inventory(self) -> Inventory:
+        """The accounts, clouds, integrations, actors and tenants."""
+        return self.simulation.inventory
+
+    @property
     def tenant(self) -> Tenant:
-        """The tenant that calls."""
+        """The calling tenant."""
         if self.caller is None:
-            raise Refused(403, "forbidden", "These credentials belong to no tenant.")
+            raise ApiError(403, "forbidden", "These credentials belong to no tenant.")
         return self.caller
 
     @cached_property
-    def life(self) -> Life:
-        """The calling tenant's life as it is now."""
-        return self.world.life(self.tenant.id)
+    def simulated(self) -> SimulatedTenant:
+        """The calling tenant as it is now."""
+        return self.simulation.tenant(self.tenant.id)
 
 
 Handler = Callable[[Call], "Json | Listing | int"]
 
 
-def _listing(items: Iterable[T], shape: Callable[[T], Json]) -> Listing:
-    # One list holds elements of one kind only, and `shape` is the one for it.
-    return Listing(list(items), shape)  # type: ignore[arg-type]
+def _listing(items: Iterable[T], serialize_one: Callable[[T], Json]) -> Listing:
+    # All items of one list are of the type that the function takes.
+    return Listing(list(items), serialize_one)  # type: ignore[arg-type]
 
 
-def _found(items: Iterable[T], wanted: str, key: Callable[[T], str]) -> T:
+def _find(items: Iterable[T], wanted: str, key: Callable[[T], str]) -> T:
     for item in items:
         if key(item) == wanted:
             return item
     raise _not_found()
 
 
-def _not_found() -> Refused:
-    return Refused(404, "not_found", "There is no such resource.")
+def _not_found() -> ApiError:
+    return ApiError(404, "not_found", "There is no such resource.")
 
 
 def _split(value: str) -> frozenset[str]:
@@ -93,94 +97,100 @@ def _split(value: str) -> frozenset[str]:
 
 
 def _tenants(call: Call) -> Listing:
-    items: Iterable[Tenant] = call.world.fleet.tenants.values()
+    items: Iterable[Tenant] = call.inventory.tenants.values()
     accounts = _split(call.query.get("accounts", ""))
     if accounts:
         items = [one for one in items if one.account and accounts & {one.account.id, one.account.public_id}]
     integrations = _split(call.query.get("integrations", ""))
     if integrations and call.options.honours_integrations:
         items = [one for one in items if one.integration and integrations & {one.integration.id, one.integration.name}]
-    return _listing(items, shapes.tenant_info)
+    return _listing(items, serialize.tenant_info)
 
 
 def _tenants_id(call: Call) -> Json:
-    tenant = call.world.fleet.tenants.get(call.params[0])
+    tenant = call.inventory.tenants.get(call.params[0])
     if tenant is None:
         raise _not_found()
-    return shapes.tenant_info(tenant)
+    return serialize.tenant_info(tenant)
 
 
 def _actors(call: Call) -> Listing:
-    fleet = call.world.fleet
-    everybody: list[Actor | Tenant] = [*fleet.actors.values(), *fleet.tenants.values()]
-    return _listing(everybody, shapes.actor)
+    actors: list[Actor | Tenant] = [*call.inventory.actors.values(), *call.inventory.tenants.values()]
+    return _listing(actors, serialize.actor)
 
 
 def _clouds(call: Call) -> Listing:
-    return _listing(call.world.fleet.clouds.values(), shapes.cloud)
+    return _listing(call.inventory.clouds.values(), serialize.cloud)
 
 
 def _clouds_search(call: Call) -> Listing:
     generation, userdata = call.query.get("generation", ""), call.query.get("userdata", "")
     name = call.query.get("name", "").lower()
-    found = [
+    matching = [
         cloud
-        for cloud in call.world.fleet.clouds.values()
+        for cloud in call.inventory.clouds.values()
         if generation in ("", str(cloud.generation))
         and userdata in ("", cloud.account.public_id)
         and name in cloud.name.lower()
     ]
-    return _listing(found, shapes.cloud)
+    return _listing(matching, serialize.cloud)
+
+
+def _cloud(call: Call) -> Cloud:
+    return _find(call.inventory.clouds.values(), call.params[0], lambda one: one.id)
 
 
 def _clouds_id(call: Call) -> Json:
-    return shapes.cloud(_found(call.world.fleet.clouds.values(), call.params[0], lambda one: one.id))
+    return serialize.cloud(_cloud(call))
 
 
 def _clouds_id_actors(call: Call) -> Listing:
-    fleet = call.world.fleet
-    cloud = _found(fleet.clouds.values(), call.params[0], lambda one: one.id)
-    inside: list[Actor | Tenant] = [one for one in fleet.actors.values() if one.cloud is cloud]
-    inside += [one for one in fleet.tenants.values() if one.cloud is cloud]
-    return _listing(inside, shapes.actor)
+    cloud = _cloud(call)
+    members: list[Actor | Tenant] = [one for one in call.inventory.actors.values() if one.cloud is cloud]
+    members += [one for one in call.inventory.tenants.values() if one.cloud is cloud]
+    return _listing(members, serialize.actor)
 
 
 def _integrations(call: Call) -> Listing:
-    return _listing(call.world.fleet.integrations.values(), shapes.integration)
+    return _listing(call.inventory.integrations.values(), serialize.integration)
+
+
+def _integration(call: Call) -> Integration:
+    return _find(call.inventory.integrations.values(), call.params[0], lambda one: one.id)
 
 
 def _integrations_id(call: Call) -> Json:
-    return shapes.integration(_found(call.world.fleet.integrations.values(), call.params[0], lambda one: one.id))
+    return serialize.integration(_integration(call))
 
 
 def _integrations_id_versions(call: Call) -> Listing:
-    integration = _found(call.world.fleet.integrations.values(), call.params[0], lambda one: one.id)
-    return _listing(integration.versions, lambda one: shapes.version(one, integration))
+    integration = _integration(call)
+    return _listing(integration.versions, lambda one: serialize.version(one, integration))
 
 
 # The actors' calls
 
 
 def _tenant(call: Call) -> Json:
-    return shapes.tenant_info(call.tenant)
+    return serialize.tenant_info(call.tenant)
 
 
 def _tenant_state(call: Call) -> Json:
-    return dict[str, object](call.life.flags)
+    return dict[str, object](call.simulated.flags)
 
 
 def _tenant_application(call: Call) -> Json:
-    application = call.life.application
+    application = call.simulated.application
     if application is None:
         raise _no_integration(call)
-    return shapes.application(application, call.tenant)
+    return serialize.application(application, call.tenant)
 
 
-def _no_integration(call: Call) -> Refused:
-    """Some servers say 403, others 404; so here some tenants get the one, some the other."""
+def _no_integration(call: Call) -> ApiError:
+    """Some servers send 403, others 404: here it depends on the tenant."""
     if call.tenant.index % 2:
-        return Refused(404, "not_found", "The tenant is not an integration.")
-    return Refused(403, "forbidden", "The tenant is not an integration.")
+        return ApiError(404, "not_found", "The tenant is not an integration.")
+    return ApiError(403, "forbidden", "The tenant is not an integration.")
 
 
 _ROLLOVER_ORDERS: dict[str, Callable[[Rollover], tuple[float, str]]] = {
@@ -192,44 +202,48 @@ _ROLLOVER_ORDERS: dict[str, Callable[[Rollover], tuple[float, str]]] = {
 
 def _rollovers(call: Call) -> Listing:
     order = call.query.get("sort", "")
-    rollovers = list(call.life.rollovers)
+    rollovers = list(call.simulated.rollovers.all)
     key = _ROLLOVER_ORDERS.get(order.lstrip("-"))
     if key is not None:
         rollovers.sort(key=key, reverse=order.startswith("-"))
-    return _listing(rollovers, lambda one: _shown(call, shapes.rollover(one, call.tenant)))
+    return _listing(rollovers, lambda one: _drop_id_if_hidden(call, serialize.rollover(one, call.tenant)))
 
 
 def _rollovers_count(call: Call) -> int:
-    return len(call.life.rollovers)
+    return len(call.simulated.rollovers.all)
 
 
 def _rollovers_id(call: Call) -> Json:
-    one = _found(call.life.rollovers, call.params[0], lambda one: one.id)
-    return _shown(call, shapes.rollover(one, call.tenant))
+    one = _find(call.simulated.rollovers.all, call.params[0], lambda one: one.id)
+    return _drop_id_if_hidden(call, serialize.rollover(one, call.tenant))
 
 
 def _schedules(call: Call) -> Listing:
-    return _listing(call.life.schedules, lambda one: _shown(call, shapes.schedule(one, call.tenant)))
+    return _listing(
+        call.simulated.schedules.all, lambda one: _drop_id_if_hidden(call, serialize.schedule(one, call.tenant))
+    )
 
 
 def _schedules_count(call: Call) -> int:
-    return len(call.life.schedules)
+    return len(call.simulated.schedules.all)
 
 
 def _schedules_id(call: Call) -> Json:
-    one = _found(call.life.schedules, call.params[0], lambda one: one.id)
-    return _shown(call, shapes.schedule(one, call.tenant))
+    one = _find(call.simulated.schedules.all, call.params[0], lambda one: one.id)
+    return _drop_id_if_hidden(call, serialize.schedule(one, call.tenant))
 
 
 def _listed_ingestions(call: Call) -> list[Ingestion]:
     if not call.options.lists_finished:
-        return list(call.life.unfinished.values())
-    oldest = call.now - _FINISHED_KEPT_IN_LIST
-    return [one for one in call.life.ingestions.values() if one.ended_at is None or one.ended_at >= oldest]
+        return list(call.simulated.ingestions.unfinished.values())
+    oldest = call.now - _FINISHED_STAY_LISTED
+    return [one for one in call.simulated.ingestions.by_id.values() if one.ended_at is None or one.ended_at >= oldest]
 
 
 def _ingestions(call: Call) -> Listing:
-    return _listing(_listed_ingestions(call), lambda one: _shown(call, shapes.ingestion(one, call.tenant)))
+    return _listing(
+        _listed_ingestions(call), lambda one: _drop_id_if_hidden(call, serialize.ingestion(one, call.tenant))
+    )
 
 
 def _ingestions_count(call: Call) -> int:
@@ -237,41 +251,41 @@ def _ingestions_count(call: Call) -> int:
 
 
 def _ingestions_id(call: Call) -> Json:
-    one = call.life.ingestions.get(call.params[0])
+    one = call.simulated.ingestions.by_id.get(call.params[0])
     if one is None:
         raise _not_found()
-    return _shown(call, shapes.ingestion(one, call.tenant))
+    return _drop_id_if_hidden(call, serialize.ingestion(one, call.tenant))
 
 
-def _scoped_life(call: Call) -> Life:
-    if call.life.application is None:
+def _scoping(call: Call) -> Scoping:
+    if call.simulated.application is None:
         raise _no_integration(call)
-    return call.life
+    return call.simulated.scoping
 
 
 def _schools(call: Call) -> Listing:
-    return _listing(_scoped_life(call).schools, lambda one: shapes.school(one, call.tenant))
+    return _listing(_scoping(call).schools, lambda one: serialize.school(one, call.tenant))
 
 
 def _schools_id(call: Call) -> Json:
-    return shapes.school(_found(_scoped_life(call).schools, call.params[0], lambda one: one.id), call.tenant)
+    return serialize.school(_find(_scoping(call).schools, call.params[0], lambda one: one.id), call.tenant)
 
 
 def _courses(call: Call) -> Listing:
-    return _listing(_scoped_life(call).courses, lambda one: shapes.course(one, call.tenant))
+    return _listing(_scoping(call).courses, lambda one: serialize.course(one, call.tenant))
 
 
 def _courses_id(call: Call) -> Json:
-    return shapes.course(_found(_scoped_life(call).courses, call.params[0], lambda one: one.id), call.tenant)
+    return serialize.course(_find(_scoping(call).courses, call.params[0], lambda one: one.id), call.tenant)
 
 
-def _shown(call: Call, resource: Json) -> Json:
-    return resource if call.options.ids else shapes.without_id(resource)
+def _drop_id_if_hidden(call: Call, resource: Json) -> Json:
+    return resource if call.options.ids else serialize.without_id(resource)
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One call: its path template below the prefix, whose credentials it takes, and what answers it."""
+    """One call: its path template below the prefix, the credentials that it takes, and its handler."""
 
     template: str
     audience: str
@@ -307,16 +321,16 @@ ROUTES = (
     Route("/tenant/scoping/courses/{id}", ACTOR, _courses_id),
 )
 _FIXED = {route.template: route for route in ROUTES if "{" not in route.template}
-_OPEN = [(route, route.template.split("/")) for route in ROUTES if "{" in route.template]
+_WITH_IDS = [(route, route.template.split("/")) for route in ROUTES if "{" in route.template]
 
 
-def find(path: str) -> tuple[Route, tuple[str, ...]] | None:
+def find_route(path: str) -> tuple[Route, tuple[str, ...]] | None:
     """The route for a path below the prefix, and the ids in the path; None if there is none."""
     fixed = _FIXED.get(path)
     if fixed is not None:
         return fixed, ()
     parts = path.split("/")
-    for route, wanted in _OPEN:
+    for route, wanted in _WITH_IDS:
         if len(parts) == len(wanted) and all(w in (p, "{id}") for w, p in zip(wanted, parts, strict=True)):
             return route, tuple(p for w, p in zip(wanted, parts, strict=True) if w == "{id}")
     return None

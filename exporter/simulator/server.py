@@ -1,7 +1,4 @@
-"""How is the simulator served over real HTTP?
-
-A thin shell of aiohttp: it hands requests to `Simulator`, and does to the connection what faults of the wire ask.
-"""
+"""Serves the simulator over HTTP, and applies wire faults to the connections."""
 
 from __future__ import annotations
 
@@ -15,15 +12,16 @@ from typing import NoReturn
 
 from aiohttp import web
 
-from exporter.simulator.faults import WIRE, Fault
-from exporter.simulator.messages import Reply, Request
-from exporter.simulator.simulator import Arrival, Simulator
+from exporter.simulator.api import ReceivedRequest, SimulatedApi
+from exporter.simulator.faults import WIRE_KINDS, Fault
+from exporter.simulator.http_messages import Reply, Request
+from exporter.simulator.simulator import Simulator
 
 Sleep = Callable[[float], Awaitable[None]]
 
-_PIECE = 64 * 1024
+_CHUNK = 64 * 1024
 _MISSING_BYTES = 512
-# Requests that hang are not waited for when the server stops.
+# Short, because requests that hang never finish.
 _SHUTDOWN_SECONDS = 0.1
 
 
@@ -31,9 +29,9 @@ _SHUTDOWN_SECONDS = 0.1
 async def serve(
     simulator: Simulator, host: str = "127.0.0.1", port: int = 0, *, sleep: Sleep = asyncio.sleep
 ) -> AsyncIterator[str]:
-    """Serve while the block runs; gives the base URL. OSError if the port can't be bound."""
+    """Serve while the block runs; yields the base URL. OSError if the port can't be bound."""
     app = web.Application()
-    app.router.add_route("*", "/{path:.*}", _Shell(simulator, sleep).handle)
+    app.router.add_route("*", "/{path:.*}", _Handler(simulator.api, sleep).handle)
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
     try:
@@ -46,60 +44,51 @@ async def serve(
         await runner.cleanup()
 
 
-async def serve_forever(
-    simulator: Simulator, ready: Callable[[str], None], host: str = "127.0.0.1", port: int = 0
-) -> None:
-    """Serve until cancelled; `ready` is told the base URL. OSError if the port can't be bound."""
-    async with serve(simulator, host, port) as base_url:
-        ready(base_url)
-        await asyncio.Event().wait()
+class _Handler:
+    """Passes requests from aiohttp to the simulated API."""
 
-
-class _Shell:
-    """Between aiohttp and the simulator."""
-
-    def __init__(self, simulator: Simulator, sleep: Sleep) -> None:
-        self._simulator = simulator
+    def __init__(self, api: SimulatedApi, sleep: Sleep) -> None:
+        self._api = api
         self._sleep = sleep
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request."""
-        arrival = self._simulator.receive(
+        received = self._api.receive(
             Request(request.method, request.path, dict(request.query), dict(request.headers), await request.read())
         )
-        struck = self._simulator.strike(arrival)
-        wire = [one.fault for one in struck if one.fault.kind in WIRE]
+        active = self._api.select_faults(received)
+        wire = [one.fault for one in active if one.fault.kind in WIRE_KINDS]
         for fault in wire:
             if fault.kind == "latency":
                 await self._sleep(fault.seconds)
-        breaks = [fault for fault in wire if fault.kind != "latency"]
-        if breaks:
-            return await self._break(request, arrival, breaks[0])
-        reply = self._simulator.answer(arrival, [one for one in struck if one.fault.kind not in WIRE])
+        breaking = [fault for fault in wire if fault.kind != "latency"]
+        if breaking:
+            return await self._break(request, received, breaking[0])
+        reply = self._api.answer(received, [one for one in active if one.fault.kind not in WIRE_KINDS])
         return web.Response(status=reply.status, headers=reply.headers, body=reply.body)
 
-    async def _break(self, request: web.Request, arrival: Arrival, fault: Fault) -> web.StreamResponse:
+    async def _break(self, request: web.Request, received: ReceivedRequest, fault: Fault) -> web.StreamResponse:
         if fault.kind == "cut":
-            return await _cut(request, self._simulator.answer(arrival))
-        self._simulator.note(arrival, 0)
+            return await _cut(request, self._api.answer(received))
+        self._api.log(received, 0)
         if fault.kind == "huge":
             return await _huge(request, fault.size)
         if fault.kind == "gzip_bomb":
             headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
-            return web.Response(body=_bomb(fault.size), headers=headers)
+            return web.Response(body=_gzip_bomb(fault.size), headers=headers)
         if fault.kind == "reset":
             _reset(request)
         return await _hang()
 
 
 async def _hang() -> NoReturn:
-    """Say nothing, until the handler is cancelled because the client has gone away."""
+    """Never answer. The handler is cancelled when the client disconnects."""
     while True:
         await asyncio.Event().wait()
 
 
 async def _cut(request: web.Request, reply: Reply) -> web.StreamResponse:
-    """Promise more than is sent, and close."""
+    """Send less than `Content-Length` says, and close the connection."""
     headers = {**reply.headers, "Content-Length": str(len(reply.body) + _MISSING_BYTES)}
     response = web.StreamResponse(status=reply.status, headers=headers)
     await response.prepare(request)
@@ -110,19 +99,19 @@ async def _cut(request: web.Request, reply: Reply) -> web.StreamResponse:
 
 
 async def _huge(request: web.Request, size: int) -> web.StreamResponse:
-    """Stream valid JSON of a very long string."""
+    """Stream a valid JSON reply of `size` bytes and more."""
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     await response.prepare(request)
     await response.write(b'{"data": "')
-    for first in range(0, size, _PIECE):
-        await response.write(b"x" * min(_PIECE, size - first))
+    for first in range(0, size, _CHUNK):
+        await response.write(b"x" * min(_CHUNK, size - first))
     await response.write(b'"}')
     await response.write_eof()
     return response
 
 
 def _reset(request: web.Request) -> None:
-    """Close the connection with a reset instead of a goodbye."""
+    """Reset the connection instead of closing it."""
     if request.transport is None:
         return
     connection: socket.socket = request.transport.get_extra_info("socket")
@@ -130,9 +119,9 @@ def _reset(request: web.Request) -> None:
     request.transport.abort()
 
 
-def _bomb(size: int) -> bytes:
-    """Few bytes that unpack to `size` of them, and are JSON."""
+def _gzip_bomb(size: int) -> bytes:
+    """A small gzip body that unpacks to JSON of `size` bytes and more."""
     packer = zlib.compressobj(wbits=31)
-    pieces = [packer.compress(b'{"data": "')]
-    pieces += [packer.compress(b"x" * min(_PIECE, size - first)) for first in range(0, size, _PIECE)]
-    return b"".join([*pieces, packer.compress(b'"}'), packer.flush()])
+    chunks = [packer.compress(b'{"data": "')]
+    chunks += [packer.compress(b"x" * min(_CHUNK, size - first)) for first in range(0, size, _CHUNK)]
+    return b"".join([*chunks, packer.compress(b'"}'), packer.flush()])

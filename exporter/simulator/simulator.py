@@ -1,7 +1,7 @@
-"""What is the simulated Interop API?
+"""Simulates the Interop API without a socket, for tests, demos and benchmarks.
 
-The one object that tests, demos and benchmarks hold: it answers requests, tells the truth about what is behind
-the answers, and changes it on demand. It shares no code with the exporter's own client.
+A `Simulator` answers requests, shows the true state behind the replies, and changes it on demand. It shares no code
+with the exporter's own client.
 """
 
 from __future__ import annotations
@@ -11,30 +11,24 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from urllib.parse import parse_qsl
 
-from exporter.simulator import resources
-from exporter.simulator.access import Access, Caller, TokenRefused
-from exporter.simulator.faults import WIRE, Faults, Handle, WireFault, fault_reply
-from exporter.simulator.fleet import Credentials, Tenant
-from exporter.simulator.ledger import Incident
-from exporter.simulator.life import Life
-from exporter.simulator.messages import Refused, Reply, Request, error_reply, json_reply
-from exporter.simulator.pages import WAYS, Paging
+from exporter.simulator.api import LoggedRequest, SimulatedApi
+from exporter.simulator.authentication import Authenticator
+from exporter.simulator.faults import Faults
+from exporter.simulator.http_messages import Reply, Request
+from exporter.simulator.incidents import Incident
+from exporter.simulator.inventory import Credentials, Inventory, Tenant
+from exporter.simulator.paging import PAGING_MODES, Paging
 from exporter.simulator.records import INGESTION_FINAL_STATES, Truth
-from exporter.simulator.resources import ACCOUNT, Call, Listing, Options, Route
+from exporter.simulator.resources import Options
+from exporter.simulator.simulation import Simulation
 from exporter.simulator.stories import Story
-from exporter.simulator.world import World
-
-PREFIX = "/v2/interop"
-TOKEN = "/oauth/token"
-UNKNOWN = "unknown"
-_LOG_LENGTH = 100_000
+from exporter.simulator.tenant import SimulatedTenant
 
 
 @dataclass(frozen=True, slots=True)
-class TenantRow:
-    """Who one tenant is. Parts that its info has as null are None."""
+class TenantFacts:
+    """The identity and credentials of one tenant. Parts that are null in its info are None."""
 
     id: str
     name: str
@@ -47,56 +41,26 @@ class TenantRow:
     credentials: Credentials
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One request that came in. `endpoint` is the path template, `scheme` that of its authorization or empty.
-
-    `status` is 0 if it got no reply of its own, because a fault of the wire struck it.
-    """
-
-    method: str
-    path: str
-    query: dict[str, str]
-    tenant_id: str | None
-    endpoint: str
-    status: int
-    scheme: str
-    now: float
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A request on its way to its answer."""
-
-    request: Request
-    endpoint: str
-    route: Route | None
-    params: tuple[str, ...]
-    caller: Caller | None
-    tenant_id: str | None
-    now: float
-
-
 class Simulator:
     """A simulated Interop API.
 
     Args:
         seed: the same seed and the same sequence of calls and times give the same replies.
-        tenants: how many tenants there are at first.
+        tenants: the number of tenants at the start.
         now: the clock, in Unix seconds.
         page_size_max: the largest page.
-        page_size: the usual page; None for the largest.
-        paging: `next` as documented; `none` for no `paging` member; `ignored` for the first page for ever;
+        page_size: the default page size; None for the largest.
+        paging: `next` as documented; `none` for no `paging` member; `ignored` for always the first page;
             `endless` for a list of tenants without end; `empty_last` for an empty page after the last.
-        nulls: whether lists hold nulls, the first element among them.
-        lists_finished: whether ingestions that finished in the last 48 hours are listed as well.
+        nulls: whether lists contain nulls, also as the first item.
+        lists_finished: whether ingestions that finished in the last 48 hours are listed too.
         ids: whether ingestions, schedules and rollovers have an `id`.
-        honours_integrations: whether the filter `integrations` of the list of tenants has any effect.
+        honours_integrations: whether the filter `integrations` of the list of tenants has an effect.
         token_lifetime: seconds.
-        stories: None makes them up; a list tells exactly those, an empty one leaves everybody healthy.
-        record: whether `requests` keeps a log of what came in.
+        stories: None makes them up; a list gives exactly those. With an empty list, all tenants are healthy.
+        record: whether `requests` keeps a log of the requests.
 
-    ValueError for a way of paging that does not exist, KeyError for a story of an unknown tenant.
+    ValueError for an unknown paging mode, KeyError for a story of an unknown tenant.
     """
 
     def __init__(
@@ -116,105 +80,161 @@ class Simulator:
         stories: Iterable[Story] | None = None,
         record: bool = False,
     ) -> None:
-        if paging not in WAYS:
-            raise ValueError(f"no way of paging is called {paging!r}: there are {', '.join(WAYS)}")
+        if paging not in PAGING_MODES:
+            raise ValueError(f"unknown paging mode {paging!r}: the modes are {', '.join(PAGING_MODES)}")
         self.now = now
-        self.world = World(seed, tenants, now, stories)
-        self.faults = Faults()
-        self.counts: Counter[str] = Counter()
-        self.requests: deque[Seen] = deque(maxlen=_LOG_LENGTH)
-        self._record = record
-        self._access = Access(seed, self.world.fleet, token_lifetime)
-        self._paging = Paging(paging, page_size_max, page_size or page_size_max, nulls)
-        self._options = Options(ids, lists_finished, honours_integrations)
-        self._overrides: dict[tuple[str, str | None], object] = {}
+        self._simulation = Simulation(seed, tenants, now, stories)
+        self._authenticator = Authenticator(seed, self._simulation.inventory, token_lifetime)
+        self.api = SimulatedApi(
+            self._simulation,
+            self._authenticator,
+            Paging(paging, page_size_max, page_size or page_size_max, nulls),
+            Options(ids, lists_finished, honours_integrations),
+            now,
+            record=record,
+        )
 
     def __repr__(self) -> str:
-        return f"<Simulator of {len(self.world.fleet.tenants)} tenants>"
+        return f"<Simulator of {len(self.inventory.tenants)} tenants>"
+
+    @property
+    def inventory(self) -> Inventory:
+        """The accounts, clouds, integrations, actors and tenants."""
+        return self._simulation.inventory
+
+    # Requests
+
+    def reply(self, request: Request) -> Reply:
+        """Answer a request. Raises WireFault if a fault applies that only the server can apply."""
+        return self.api.reply(request)
+
+    @property
+    def faults(self) -> Faults:
+        """The active faults."""
+        return self.api.faults
+
+    @property
+    def counts(self) -> Counter[str]:
+        """The number of requests by path template."""
+        return self.api.counts
+
+    @property
+    def requests(self) -> deque[LoggedRequest]:
+        """The last requests, if `record` is on."""
+        return self.api.requests
+
+    def override(self, endpoint: str, body: object, tenant_id: str | None = None) -> None:
+        """Answer each authorised call of a path template with this JSON; None removes the override."""
+        if body is None:
+            self.api.overrides.pop((endpoint, tenant_id), None)
+        else:
+            self.api.overrides[endpoint, tenant_id] = body
 
     # Credentials
 
     @property
     def api_key(self) -> str:
         """The account's API key."""
-        return self._access.api_key
+        return self._authenticator.api_key
 
     @property
     def client_id(self) -> str:
         """The account's OAuth2 client id."""
-        return self._access.client_id
+        return self._authenticator.client_id
 
     @property
     def client_secret(self) -> str:
         """The account's OAuth2 client secret."""
-        return self._access.client_secret
+        return self._authenticator.client_secret
 
     @property
     def token(self) -> str:
         """The account's ready bearer token, which does not expire."""
-        return self._access.token
+        return self._authenticator.token
 
     def rotate(self, tenant_id: str) -> None:
-        """Give a tenant a new secret: the old one, and all its tokens, are worth nothing from now on."""
-        tenant = self.world.fleet.tenants[tenant_id]
-        self.world.fleet.rotate(tenant, self.world.now())
-        self._access.forget_tokens(tenant)
+        """Give a tenant a new secret; the old one and its tokens are rejected from now on."""
+        tenant = self.inventory.tenants[tenant_id]
+        self.inventory.rotate_secret(tenant, self._simulation.now())
+        self._authenticator.revoke_tokens(tenant)
 
     # Truth
 
-    def tenants(self) -> list[TenantRow]:
-        """Who is there, in the order of arrival."""
-        return [_row(tenant) for tenant in self.world.fleet.tenants.values()]
+    def tenants(self) -> list[TenantFacts]:
+        """All tenants, in the order of their creation."""
+        return [_facts(tenant) for tenant in self.inventory.tenants.values()]
 
     def truth(self, tenant_id: str) -> Truth:
-        """What is so about a tenant now; KeyError if there is no such tenant."""
-        life = self.world.life(tenant_id)
-        schools = [one.selected for one in life.schools] if life.is_integration else []
-        courses = [one.selected for one in life.courses] if life.is_integration else []
+        """The true state of a tenant now; KeyError if there is no such tenant."""
+        tenant = self._simulation.tenant(tenant_id)
+        has_scoping = tenant.application is not None
+        schools = [one.selected for one in tenant.scoping.schools] if has_scoping else []
+        courses = [one.selected for one in tenant.scoping.courses] if has_scoping else []
         return Truth(
             tenant_id=tenant_id,
-            flags=dict(life.flags),
-            ingestions=deepcopy(list(life.ingestions.values())),
-            schedules=deepcopy(life.schedules),
-            rollovers=deepcopy(life.rollovers),
-            application=deepcopy(life.application),
+            flags=dict(tenant.flags),
+            ingestions=deepcopy(list(tenant.ingestions.by_id.values())),
+            schedules=deepcopy(tenant.schedules.all),
+            rollovers=deepcopy(tenant.rollovers.all),
+            application=deepcopy(tenant.application),
             schools_selected=schools.count(True),
             schools_unselected=schools.count(False),
             courses_selected=courses.count(True),
             courses_unselected=courses.count(False),
-            stories=[story.kind for story in self.world.stories(tenant_id)],
+            stories=[story.kind for story in self.active_stories(tenant_id)],
         )
 
     @property
-    def ledger(self) -> tuple[Incident, ...]:
-        """What is, and was, really wrong up to now, the oldest first."""
-        return self.world.ledger()
+    def incidents(self) -> tuple[Incident, ...]:
+        """The true incidents up to now, the oldest first."""
+        return self._simulation.incidents()
 
-    # Changing the truth. KeyError for tenants and ingestions that do not exist.
+    # Stories
+
+    def active_stories(self, tenant_id: str) -> list[Story]:
+        """The stories of a tenant that have begun and not ended; KeyError if there is no such tenant."""
+        return self._simulation.active_stories(tenant_id)
+
+    def add_story(self, story: Story) -> None:
+        """Add a story, which may begin and end in the past or in the future.
+
+        ValueError for an unknown kind, KeyError for an unknown tenant.
+        """
+        self._simulation.add_story(story)
+
+    def begin_story(self, kind: str, tenant_id: str) -> Story:
+        """Begin a story now. ValueError if the kind is unknown, or already active for this tenant."""
+        return self._simulation.begin_story(kind, tenant_id)
+
+    def end_story(self, story: Story) -> None:
+        """End a story now; KeyError if it is not active."""
+        self._simulation.end_story(story)
+
+    # Changes. KeyError for unknown tenants and ingestions.
 
     def add_tenant(self, name: str | None = None) -> str:
-        """Let a tenant arrive; its id."""
-        tenant = self.world.add(name)
-        self._access.admit(tenant)
+        """Add a tenant, and return its id."""
+        tenant = self._simulation.add_tenant(name)
+        self._authenticator.add(tenant)
         return tenant.id
 
     def remove_tenant(self, tenant_id: str) -> None:
-        """Let a tenant go, with its credentials."""
-        self._access.dismiss(self.world.remove(tenant_id))
+        """Remove a tenant and its credentials."""
+        self._authenticator.remove(self._simulation.remove_tenant(tenant_id))
 
     def rename(self, tenant_id: str, name: str) -> None:
-        """Give a tenant another name."""
-        tenant = self.world.fleet.tenants[tenant_id]
+        """Rename a tenant."""
+        tenant = self.inventory.tenants[tenant_id]
         tenant.name = name
-        tenant.updated_at = self.world.now()
+        tenant.updated_at = self._simulation.now()
 
-    def life(self, tenant_id: str) -> Life:
-        """The live records behind a tenant, to change anything that has no method of its own here."""
-        return self.world.life(tenant_id)
+    def tenant(self, tenant_id: str) -> SimulatedTenant:
+        """The live state of a tenant, for changes that have no method here."""
+        return self._simulation.tenant(tenant_id)
 
     def set_flag(self, tenant_id: str, flag: str, on: bool) -> None:  # noqa: FBT001 - the flag's value is the point
-        """Set a boolean of the state reply, a new one too."""
-        self.world.life(tenant_id).flags[flag] = on
+        """Set a boolean of the state reply, known or new."""
+        self.tenant(tenant_id).flags[flag] = on
 
     def start_ingestion(
         self,
@@ -226,151 +246,30 @@ class Simulator:
         id: str | None = None,  # noqa: A002 - the API's own word
         has_pending_task: bool = False,
     ) -> str:
-        """Put an ingestion into the list, which stays as it is until it is finished or forgotten; its id."""
-        life = self.world.life(tenant_id)
-        ingestion = life.add_ingestion(type, state, started_at, self.world.now(), id)
+        """Add an ingestion that stays as it is until it is finished or removed, and return its id."""
+        ingestion = self.tenant(tenant_id).ingestions.add(type, state, started_at, self._simulation.now(), id)
         ingestion.has_pending_task = has_pending_task
         return ingestion.id
 
     def finish_ingestion(self, tenant_id: str, ingestion_id: str, state: str = "success") -> None:
-        """End an ingestion; ValueError if `state` is not a final one."""
+        """Finish an ingestion; ValueError if `state` is not a final one."""
         if state not in INGESTION_FINAL_STATES:
             raise ValueError(f"not a final state: {state!r}")
-        life = self.world.life(tenant_id)
-        life.finish(life.ingestions[ingestion_id], state, self.world.now())
+        ingestions = self.tenant(tenant_id).ingestions
+        ingestions.finish(ingestions.by_id[ingestion_id], state, self._simulation.now())
 
     def set_ingestion_state(self, tenant_id: str, ingestion_id: str, state: str) -> None:
-        """Give an unfinished ingestion any state, an unknown one too."""
-        self.world.life(tenant_id).unfinished[ingestion_id].state = state
+        """Set the state of an unfinished ingestion, known or new."""
+        self.tenant(tenant_id).ingestions.unfinished[ingestion_id].state = state
 
-    def forget_ingestion(self, tenant_id: str, ingestion_id: str) -> None:
-        """Lose an ingestion: asked for by id, it is 404."""
-        self.world.life(tenant_id).forget(ingestion_id)
-
-    def override(self, endpoint: str, body: object, tenant_id: str | None = None) -> None:
-        """Answer every authorised call of a path template with this JSON; None goes back to the truth."""
-        if body is None:
-            self._overrides.pop((endpoint, tenant_id), None)
-        else:
-            self._overrides[endpoint, tenant_id] = body
-
-    # Answering
-
-    def reply(self, request: Request) -> Reply:
-        """Answer a request. Raises WireFault if a fault strikes that only the server can apply."""
-        arrival = self.receive(request)
-        struck = self.strike(arrival)
-        for handle in struck:
-            if handle.fault.kind in WIRE:
-                self.note(arrival, 0)
-                raise WireFault(handle.fault)
-        return self.answer(arrival, struck)
-
-    def receive(self, request: Request) -> Arrival:
-        """Find out what a request asks for, and who sent it."""
-        now = self.now()
-        caller = self._access.caller(request.header("Authorization"), now)
-        tenant_id = caller.tenant.id if caller and caller.tenant else None
-        if request.path == TOKEN:
-            tenant = self._access.named(_form(request).get("client_id", ""))
-            return Arrival(request, TOKEN, None, (), caller, tenant.id if tenant else None, now)
-        found = resources.find(request.path[len(PREFIX) :]) if request.path.startswith(PREFIX) else None
-        if found is None:
-            return Arrival(request, UNKNOWN, None, (), caller, tenant_id, now)
-        route, params = found
-        return Arrival(request, route.template, route, params, caller, tenant_id, now)
-
-    def strike(self, arrival: Arrival) -> list[Handle]:
-        """The faults that strike a request; each call counts."""
-        return self.faults.strike(arrival.endpoint, arrival.tenant_id, arrival.now) if self.faults else []
-
-    def answer(self, arrival: Arrival, struck: Iterable[Handle] = ()) -> Reply:
-        """Answer a request that has been received, with the faults that struck it, those of the wire aside."""
-        reply = self._fault_answer(arrival, struck) or self._true_answer(arrival)
-        self.note(arrival, reply.status)
-        return reply
-
-    def note(self, arrival: Arrival, status: int) -> None:
-        """Count a request, and keep it if asked to."""
-        self.counts[arrival.endpoint] += 1
-        if self._record:
-            request = arrival.request
-            scheme = request.header("Authorization").partition(" ")[0]
-            self.requests.append(
-                Seen(
-                    method=request.method,
-                    path=request.path,
-                    query=dict(request.query),
-                    tenant_id=arrival.tenant_id,
-                    endpoint=arrival.endpoint,
-                    status=status,
-                    scheme=scheme,
-                    now=arrival.now,
-                )
-            )
-
-    def _fault_answer(self, arrival: Arrival, struck: Iterable[Handle]) -> Reply | None:
-        for handle in struck:
-            if handle.fault.kind == "expired_token":
-                self._access.forget_tokens()
-            reply = fault_reply(handle, arrival.endpoint, arrival.now)
-            if reply is not None:
-                return reply
-        return None
-
-    def _true_answer(self, arrival: Arrival) -> Reply:
-        try:
-            return self._token(arrival) if arrival.endpoint == TOKEN else self._resource(arrival)
-        except Refused as refused:
-            return error_reply(refused)
-        except TokenRefused as refused:
-            return json_reply({"error": refused.error, "error_description": str(refused)}, refused.status)
-
-    def _token(self, arrival: Arrival) -> Reply:
-        if arrival.request.method != "POST":
-            raise Refused(405, "method_not_allowed", "Only POST is served here.", {"Allow": "POST"})
-        token, lifetime = self._access.issue(_form(arrival.request), arrival.now)
-        return json_reply({"access_token": token, "token_type": "Bearer", "expires_in": lifetime})
-
-    def _resource(self, arrival: Arrival) -> Reply:
-        route = arrival.route
-        if route is None:
-            raise Refused(404, "not_found", "There is nothing at this path.")
-        if arrival.request.method != "GET":
-            raise Refused(405, "method_not_allowed", "Only GET is simulated here.", {"Allow": "GET"})
-        caller = self._still_known(arrival)
-        if (caller.tenant is None) != (route.audience == ACCOUNT):
-            raise Refused(403, "forbidden", f"This call takes the credentials of an {route.audience}.")
-        return self._body(arrival, route, caller.tenant)
-
-    def _still_known(self, arrival: Arrival) -> Caller:
-        """The caller, looked up anew: a fault may have forgotten its token, a latency outlived it."""
-        caller = self._access.caller(arrival.request.header("Authorization"), self.now())
-        if caller is None:
-            raise Refused(401, "unauthorized", "The credentials are missing or wrong.", {"WWW-Authenticate": "Bearer"})
-        return caller
-
-    def _body(self, arrival: Arrival, route: Route, tenant: Tenant | None) -> Reply:
-        if self._overrides:
-            for key in ((route.template, arrival.tenant_id), (route.template, None)):
-                if key in self._overrides:
-                    return json_reply(self._overrides[key])
-        call = Call(self.world, self._options, arrival.request.query, arrival.params, tenant, arrival.now)
-        result = route.handler(call)
-        if isinstance(result, Listing):
-            return json_reply(self._paging.cut(result, call.query, arrival.request.path))
-        return json_reply(result if isinstance(result, int) else {"data": result})
+    def remove_ingestion(self, tenant_id: str, ingestion_id: str) -> None:
+        """Remove an ingestion: a request for its id returns 404."""
+        self.tenant(tenant_id).ingestions.remove(ingestion_id)
 
 
-def _form(request: Request) -> dict[str, str]:
-    if not request.header("Content-Type").startswith("application/x-www-form-urlencoded"):
-        return {}
-    return dict(parse_qsl(request.body.decode("ascii", "replace"), keep_blank_values=True))
-
-
-def _row(tenant: Tenant) -> TenantRow:
+def _facts(tenant: Tenant) -> TenantFacts:
     account, cloud, integration = tenant.account, tenant.cloud, tenant.integration
-    return TenantRow(
+    return TenantFacts(
         id=tenant.id,
         name=tenant.name,
         account_id=account.id if account else None,

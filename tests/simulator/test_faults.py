@@ -1,4 +1,4 @@
-"""Does everything break that should, for whom it should, as often as it should?"""
+"""Tests that faults apply to the right requests, and as often as they should."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 
 from exporter.simulator import Fault, Simulator, WireFault
-from exporter.simulator.faults import KINDS, WIRE
-from tests.simulator.asking import HandClock, actor, ask_token, body, call
+from exporter.simulator.faults import KINDS, WIRE_KINDS
+from tests.simulator.calls import ManualClock, actor, ask_token, body, call
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
-def simulator(clock: HandClock) -> Simulator:
+def simulator(clock: ManualClock) -> Simulator:
     return Simulator(now=clock, record=True)
 
 
@@ -44,17 +44,17 @@ def simulator(clock: HandClock) -> Simulator:
 def test_a_fault_is_answered_with_its_status(
     simulator: Simulator, kind: str, details: dict[str, Any], status: int
 ) -> None:
-    handle = simulator.faults.add(Fault(kind, **details))
+    active = simulator.faults.add(Fault(kind, **details))
     assert call(simulator, "/tenants").status == status
     assert simulator.requests[-1].status == status
-    handle.remove()
-    handle.remove()
+    active.remove()
+    active.remove()
     assert call(simulator, "/tenants").status == 200
-    assert handle.hits == 1
+    assert active.applied == 1
 
 
-@pytest.mark.parametrize("kind", sorted(WIRE))
-def test_a_fault_of_the_wire_is_an_exception_without_a_wire(simulator: Simulator, kind: str) -> None:
+@pytest.mark.parametrize("kind", sorted(WIRE_KINDS))
+def test_a_wire_fault_without_a_socket_is_an_exception(simulator: Simulator, kind: str) -> None:
     simulator.faults.add(Fault(kind))
     with pytest.raises(WireFault, match=kind) as caught:
         call(simulator, "/tenants")
@@ -69,7 +69,7 @@ def test_an_unknown_kind_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("kind", ["throttle", "unavailable"])
-def test_retry_after_comes_in_every_form(simulator: Simulator, clock: HandClock, kind: str) -> None:
+def test_retry_after_comes_in_every_form(simulator: Simulator, clock: ManualClock, kind: str) -> None:
     for value, shown in ((None, None), (7, "7"), (0.5, "0.5"), ("soon", "soon")):
         simulator.faults.add(Fault(kind, times=1, retry_after=value))
         assert call(simulator, "/tenants").headers.get("Retry-After") == shown
@@ -78,7 +78,7 @@ def test_retry_after_comes_in_every_form(simulator: Simulator, clock: HandClock,
     assert parsedate_to_datetime(date).timestamp() == clock() + 90
 
 
-def test_a_fault_can_be_for_one_tenant_alone(simulator: Simulator) -> None:
+def test_a_fault_can_apply_to_one_tenant_only(simulator: Simulator) -> None:
     one, other = (simulator.tenants()[place].id for place in (0, 1))
     mine, others = actor(simulator, one), actor(simulator, other)
     simulator.faults.add(Fault("server_error", tenant_id=one))
@@ -89,14 +89,14 @@ def test_a_fault_can_be_for_one_tenant_alone(simulator: Simulator) -> None:
     assert ask_token(simulator, credentials.client_id, credentials.client_secret).status == 500
 
 
-def test_a_fault_can_be_for_one_endpoint_alone(simulator: Simulator) -> None:
+def test_a_fault_can_apply_to_one_endpoint_only(simulator: Simulator) -> None:
     tenant = actor(simulator, simulator.tenants()[0].id)
     simulator.faults.add(Fault("throttle", endpoint="/ingestions/{id}"))
     assert call(simulator, "/ingestions", tenant).status == 200
     assert call(simulator, "/ingestions/some", tenant).status == 429
 
 
-def test_a_fault_ends_after_so_many_times_or_at_its_time(simulator: Simulator, clock: HandClock) -> None:
+def test_a_fault_ends_after_a_number_of_requests_or_at_its_time(simulator: Simulator, clock: ManualClock) -> None:
     simulator.faults.add(Fault("throttle", times=2))
     assert [call(simulator, "/tenants").status for _ in range(3)] == [429, 429, 200]
     simulator.faults.add(Fault("throttle", until=clock() + 10))
@@ -106,14 +106,14 @@ def test_a_fault_ends_after_so_many_times_or_at_its_time(simulator: Simulator, c
     assert not simulator.faults
 
 
-def test_a_fault_can_strike_now_and_then(simulator: Simulator) -> None:
+def test_a_fault_can_apply_to_every_third_request(simulator: Simulator) -> None:
     simulator.faults.add(Fault("unavailable", every=3))
     assert [call(simulator, "/tenants").status for _ in range(6)] == [200, 200, 503, 200, 200, 503]
     simulator.faults.clear()
     assert call(simulator, "/tenants").status == 200
 
 
-def test_wrong_json_takes_another_shape_each_time(simulator: Simulator) -> None:
+def test_wrong_json_differs_each_time(simulator: Simulator) -> None:
     simulator.faults.add(Fault("wrong_json"))
     bodies = [call(simulator, "/tenants").body for _ in range(7)]
     assert [json.loads(one) for one in bodies[:4]] == [[], "x", {"data": 5}, {}]
@@ -132,12 +132,12 @@ def test_bodies_can_be_given(simulator: Simulator) -> None:
         body(call(simulator, "/tenants"))
 
 
-def test_a_redirect_says_where_to(simulator: Simulator) -> None:
+def test_a_redirect_has_its_location(simulator: Simulator) -> None:
     simulator.faults.add(Fault("redirect", location="http://elsewhere.invalid/"))
     assert call(simulator, "/tenants").headers["Location"] == "http://elsewhere.invalid/"
 
 
-def test_forgotten_tokens_are_worth_nothing_and_new_ones_are(simulator: Simulator) -> None:
+def test_expired_tokens_are_rejected_and_new_ones_accepted(simulator: Simulator) -> None:
     tenant_id = simulator.tenants()[0].id
     headers, others = actor(simulator, tenant_id), actor(simulator, simulator.tenants()[1].id)
     simulator.faults.add(Fault("expired_token", endpoint="/tenant/state", times=1))
@@ -147,7 +147,7 @@ def test_forgotten_tokens_are_worth_nothing_and_new_ones_are(simulator: Simulato
 
 
 def test_a_revoked_secret_gets_no_token(simulator: Simulator) -> None:
-    row = simulator.tenants()[0]
-    simulator.faults.add(Fault("revoked_secret", tenant_id=row.id))
-    reply = ask_token(simulator, row.credentials.client_id, row.credentials.client_secret)
+    tenant = simulator.tenants()[0]
+    simulator.faults.add(Fault("revoked_secret", tenant_id=tenant.id))
+    reply = ask_token(simulator, tenant.credentials.client_id, tenant.credentials.client_secret)
     assert (reply.status, body(reply)["error"]) == (401, "invalid_client")

@@ -1,4 +1,4 @@
-"""Does the simulator share no code with what it is there to test?"""
+"""Tests that the simulator shares no code with the client that it tests."""
 
 from __future__ import annotations
 

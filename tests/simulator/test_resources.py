@@ -1,4 +1,4 @@
-"""Does the simulator serve what the reference says, in its shapes, to those who may read it?"""
+"""Tests that the simulator serves what the reference says, to authorised callers only."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pytest
 
 from exporter.simulator import Request, Simulator
 from exporter.simulator.resources import ROUTES
-from tests.simulator.asking import (
+from tests.simulator.calls import (
     DAY,
     HOUR,
     PREFIX,
-    HandClock,
+    ManualClock,
     account,
     actor,
     ask_token,
@@ -47,17 +47,17 @@ COMMON = {"id", "account_id", "tenant_id", "created_at", "updated_at"}
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
-def simulator(clock: HandClock) -> Simulator:
+def simulator(clock: ManualClock) -> Simulator:
     return Simulator(now=clock)
 
 
-def healthy(clock: HandClock, **options: Any) -> tuple[Simulator, str]:
-    """A simulator in which nothing goes wrong, and one of its tenants."""
+def healthy(clock: ManualClock, **options: Any) -> tuple[Simulator, str]:
+    """A simulator with healthy tenants, and the id of one."""
     simulator = Simulator(now=clock, stories=(), tenants=4, **options)
     return simulator, simulator.tenants()[0].id
 
@@ -80,46 +80,46 @@ def test_tenants_carry_every_published_member(simulator: Simulator) -> None:
     assert {tenant["auth"]["type"] for tenant in tenants} == {"oauth2", "basic"}
 
 
-def test_tenant_rows_agree_with_the_tenant_list(simulator: Simulator) -> None:
-    for row, info in zip(simulator.tenants(), everything(simulator, "/tenants"), strict=True):
-        assert (row.id, row.name) == (info["id"], info["name"])
-        assert row.account_name == (info["account"] or {}).get("name")
-        assert row.cloud_id == (info["cloud"] or {}).get("id")
-        assert row.integration_version == (info["integration"] or {}).get("version")
-        assert row.credentials.client_secret == info["auth"]["client_secret"]
-        assert row.credentials.updated_at == unix(info["auth"]["updated_at"])
+def test_tenants_agree_with_the_tenant_list(simulator: Simulator) -> None:
+    for tenant, info in zip(simulator.tenants(), everything(simulator, "/tenants"), strict=True):
+        assert (tenant.id, tenant.name) == (info["id"], info["name"])
+        assert tenant.account_name == (info["account"] or {}).get("name")
+        assert tenant.cloud_id == (info["cloud"] or {}).get("id")
+        assert tenant.integration_version == (info["integration"] or {}).get("version")
+        assert tenant.credentials.client_secret == info["auth"]["client_secret"]
+        assert tenant.credentials.updated_at == unix(info["auth"]["updated_at"])
 
 
-def test_one_tenant_is_read_by_id_and_by_itself(simulator: Simulator) -> None:
+def test_a_tenant_is_served_by_id_and_to_itself(simulator: Simulator) -> None:
     tenant_id = simulator.tenants()[1].id
     assert data(simulator, f"/tenants/{tenant_id}")["id"] == tenant_id
     assert data(simulator, "/tenant", actor(simulator, tenant_id))["id"] == tenant_id
 
 
-def test_filters_narrow_the_list_but_integrations_only_where_it_is_honoured(clock: HandClock) -> None:
+def test_filters_narrow_the_list_but_integrations_only_where_it_is_honoured(clock: ManualClock) -> None:
     for honours in (False, True):
         simulator = Simulator(now=clock, honours_integrations=honours)
-        row = simulator.tenants()[0]
-        assert row.account_id
-        assert row.integration
-        by_account = data(simulator, "/tenants", accounts=f"{row.account_id}, other")
-        assert {one["account"]["id"] for one in by_account} == {row.account_id}
-        by_integration = data(simulator, "/tenants", integrations=row.integration)
+        tenant = simulator.tenants()[0]
+        assert tenant.account_id
+        assert tenant.integration
+        by_account = data(simulator, "/tenants", accounts=f"{tenant.account_id}, other")
+        assert {one["account"]["id"] for one in by_account} == {tenant.account_id}
+        by_integration = data(simulator, "/tenants", integrations=tenant.integration)
         assert (len(by_integration) < 25) is honours
 
 
 def test_the_state_reply_is_the_truth(simulator: Simulator) -> None:
     names: set[str] = set()
-    for row in simulator.tenants():
-        state = data(simulator, "/tenant/state", actor(simulator, row.id))
-        assert state == simulator.truth(row.id).flags
+    for tenant in simulator.tenants():
+        state = data(simulator, "/tenant/state", actor(simulator, tenant.id))
+        assert state == simulator.truth(tenant.id).flags
         names |= state.keys()
     assert len(names) == 6  # the four documented flags, and two that no client knows
 
 
 def test_schedules_rollovers_and_ingestions_are_the_truth(simulator: Simulator) -> None:
-    for row in simulator.tenants():
-        headers, truth = actor(simulator, row.id), simulator.truth(row.id)
+    for tenant in simulator.tenants():
+        headers, truth = actor(simulator, tenant.id), simulator.truth(tenant.id)
         schedules = data(simulator, "/tenant/schedules", headers)
         assert [(one["id"], one["days"], one["hour"]) for one in schedules] == [
             (one.id, one.days, one.hour) for one in truth.schedules
@@ -142,7 +142,7 @@ def test_schedules_rollovers_and_ingestions_are_the_truth(simulator: Simulator) 
         assert body(call(simulator, "/ingestions/count", headers)) == len(unfinished)
 
 
-def test_a_finished_ingestion_leaves_the_list_and_stays_readable_by_id(clock: HandClock) -> None:
+def test_a_finished_ingestion_is_not_listed_and_is_still_served_by_id(clock: ManualClock) -> None:
     simulator, tenant_id = healthy(clock)
     headers = actor(simulator, tenant_id)
     ingestion_id = simulator.start_ingestion(tenant_id, type="bulk_load", started_at=clock() - 60, id="mine")
@@ -152,11 +152,11 @@ def test_a_finished_ingestion_leaves_the_list_and_stays_readable_by_id(clock: Ha
     simulator.finish_ingestion(tenant_id, ingestion_id, "timeout")
     assert "mine" not in [one["id"] for one in data(simulator, "/ingestions", headers)]
     assert data(simulator, "/ingestions/mine", headers)["state"] == "timeout"
-    simulator.forget_ingestion(tenant_id, ingestion_id)
+    simulator.remove_ingestion(tenant_id, ingestion_id)
     assert call(simulator, "/ingestions/mine", headers).status == 404
 
 
-def test_a_server_that_lists_finished_ingestions_does_so_for_two_days(clock: HandClock) -> None:
+def test_a_server_that_lists_finished_ingestions_does_so_for_two_days(clock: ManualClock) -> None:
     simulator, tenant_id = healthy(clock, lists_finished=True, token_lifetime=90 * DAY)
     headers = actor(simulator, tenant_id)
     simulator.start_ingestion(tenant_id, id="mine", state="failed")
@@ -165,9 +165,9 @@ def test_a_server_that_lists_finished_ingestions_does_so_for_two_days(clock: Han
         assert ("mine" in [one["id"] for one in data(simulator, "/ingestions", headers)]) is listed
 
 
-def test_a_server_without_ids_shows_none(clock: HandClock) -> None:
+def test_a_server_without_ids_shows_none(clock: ManualClock) -> None:
     simulator, tenant_id = healthy(clock, ids=False)
-    simulator.life(tenant_id).plan_rollover(clock() + DAY, clock() + 2 * DAY)
+    simulator.tenant(tenant_id).rollovers.plan(clock() + DAY, clock() + 2 * DAY)
     simulator.start_ingestion(tenant_id)
     headers = actor(simulator, tenant_id)
     for path in ("/ingestions", "/tenant/schedules", "/tenant/rollovers"):
@@ -176,11 +176,11 @@ def test_a_server_without_ids_shows_none(clock: HandClock) -> None:
         assert all("id" not in one for one in shown)
 
 
-def test_rollovers_come_in_the_order_asked_for(clock: HandClock) -> None:
+def test_rollovers_come_in_the_order_asked_for(clock: ManualClock) -> None:
     simulator, tenant_id = healthy(clock)
-    life = simulator.life(tenant_id)
-    life.plan_rollover(clock() + 9 * DAY, clock() + 10 * DAY)
-    life.plan_rollover(clock() + 5 * DAY, clock() + 20 * DAY)
+    rollovers = simulator.tenant(tenant_id).rollovers
+    rollovers.plan(clock() + 9 * DAY, clock() + 10 * DAY)
+    rollovers.plan(clock() + 5 * DAY, clock() + 20 * DAY)
     headers = actor(simulator, tenant_id)
     by_start = [one["start_date"] for one in data(simulator, "/tenant/rollovers", headers, sort="start_date")]
     assert by_start == sorted(by_start)
@@ -189,10 +189,10 @@ def test_rollovers_come_in_the_order_asked_for(clock: HandClock) -> None:
     assert len(data(simulator, "/tenant/rollovers", headers, sort="nonsense")) == 2
 
 
-def test_scoping_and_application_are_the_truth_or_refused(simulator: Simulator) -> None:
+def test_scoping_and_application_are_the_truth_or_an_error(simulator: Simulator) -> None:
     refusals: set[int] = set()
-    for row in simulator.tenants():
-        headers, truth = actor(simulator, row.id), simulator.truth(row.id)
+    for tenant in simulator.tenants():
+        headers, truth = actor(simulator, tenant.id), simulator.truth(tenant.id)
         if truth.application is None:
             refusals.add(call(simulator, "/tenant/application", headers).status)
             refusals.add(call(simulator, "/tenant/scoping/schools", headers).status)
@@ -213,7 +213,7 @@ def test_scoping_and_application_are_the_truth_or_refused(simulator: Simulator) 
     assert refusals == {403, 404}
 
 
-def test_the_account_reads_actors_clouds_and_integrations(simulator: Simulator) -> None:
+def test_the_account_lists_actors_clouds_and_integrations(simulator: Simulator) -> None:
     clouds = everything(simulator, "/clouds")
     assert clouds[0].keys() == COMMON | {"name", "userdata", "generation"}
     assert data(simulator, f"/clouds/{clouds[0]['id']}") == clouds[0]
@@ -261,16 +261,16 @@ def test_what_does_not_exist_is_not_found(simulator: Simulator, path: str) -> No
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "HEAD"])
-def test_nothing_but_get_is_served_and_it_is_on_record(clock: HandClock, method: str) -> None:
+def test_only_get_is_served_and_other_methods_are_logged(clock: ManualClock, method: str) -> None:
     simulator = Simulator(now=clock, record=True)
     reply = simulator.reply(Request(method, PREFIX + "/tenant/schedules", {}, account(simulator)))
     assert (reply.status, reply.headers["Allow"]) == (405, "GET")
-    seen = simulator.requests[0]
-    assert (seen.method, seen.endpoint, seen.status, seen.scheme) == (method, "/tenant/schedules", 405, "Basic")
+    logged = simulator.requests[0]
+    assert (logged.method, logged.endpoint, logged.status, logged.scheme) == (method, "/tenant/schedules", 405, "Basic")
     assert simulator.reply(Request("GET", "/oauth/token")).status == 405
 
 
-def test_requests_are_counted_always_and_kept_only_if_asked(clock: HandClock) -> None:
+def test_requests_are_always_counted_and_logged_on_demand(clock: ManualClock) -> None:
     simulator = Simulator(now=clock)
     call(simulator, "/tenants")
     call(simulator, f"/tenants/{simulator.tenants()[0].id}")
@@ -281,7 +281,7 @@ def test_requests_are_counted_always_and_kept_only_if_asked(clock: HandClock) ->
 # Credentials
 
 
-def test_the_account_gets_in_by_key_client_and_ready_token(simulator: Simulator) -> None:
+def test_the_account_authenticates_by_key_client_and_ready_token(simulator: Simulator) -> None:
     assert call(simulator, "/tenants", basic(simulator.api_key, simulator.api_key)).status == 200
     assert call(simulator, "/tenants", basic(simulator.api_key, "other")).status == 401
     assert call(simulator, "/tenants", bearer(simulator.token)).status == 200
@@ -295,7 +295,7 @@ def test_bad_credentials_are_unauthorized(simulator: Simulator, header: str) -> 
     assert call(simulator, "/tenants", {"Authorization": header}).status == 401
 
 
-def test_tokens_expire_by_the_clock(clock: HandClock) -> None:
+def test_tokens_expire_by_the_clock(clock: ManualClock) -> None:
     simulator = Simulator(now=clock, token_lifetime=600)
     tenant_id = simulator.tenants()[0].id
     headers = actor(simulator, tenant_id)
@@ -307,8 +307,8 @@ def test_tokens_expire_by_the_clock(clock: HandClock) -> None:
 
 def test_wrong_grants_are_answered_as_oauth_does(simulator: Simulator) -> None:
     good = simulator.client_id, simulator.client_secret
-    rows = simulator.tenants()
-    basic_actor = next(row.credentials for row in rows if row.credentials.type == "basic")
+    tenants = simulator.tenants()
+    basic_actor = next(tenant.credentials for tenant in tenants if tenant.credentials.type == "basic")
     answers = {
         "unsupported_grant_type": ask_token(simulator, *good, grant="password"),
         "invalid_client": ask_token(simulator, simulator.client_id, "wrong"),
@@ -316,12 +316,12 @@ def test_wrong_grants_are_answered_as_oauth_does(simulator: Simulator) -> None:
     }
     assert {error: body(reply)["error"] for error, reply in answers.items()} == {error: error for error in answers}
     assert [reply.status for reply in answers.values()] == [400, 401, 400]
-    assert ask_token(simulator, "nobody", "x").status == 401
+    assert ask_token(simulator, "unknown", "x").status == 401
     no_form = Request("POST", "/oauth/token", {}, {"Content-Type": "application/json"}, b"{}")
     assert simulator.reply(no_form).status == 400
 
 
-def test_an_oauth_actor_does_not_get_in_by_basic(simulator: Simulator) -> None:
+def test_an_oauth_actor_can_not_use_basic(simulator: Simulator) -> None:
     credentials = simulator.tenants()[0].credentials
     assert credentials.type == "oauth2"
     headers = basic(credentials.client_id, credentials.client_secret)
@@ -329,7 +329,7 @@ def test_an_oauth_actor_does_not_get_in_by_basic(simulator: Simulator) -> None:
 
 
 @pytest.mark.parametrize("place", [0, 3], ids=["oauth2", "basic"])
-def test_a_rotated_secret_shuts_out_the_old_one_until_the_list_is_read(clock: HandClock, place: int) -> None:
+def test_a_rotated_secret_replaces_the_old_one(clock: ManualClock, place: int) -> None:
     simulator = Simulator(now=clock)
     tenant_id = simulator.tenants()[place].id
     before = data(simulator, f"/tenants/{tenant_id}")["auth"]
@@ -343,43 +343,43 @@ def test_a_rotated_secret_shuts_out_the_old_one_until_the_list_is_read(clock: Ha
     assert call(simulator, "/tenant/state", actor(simulator, tenant_id)).status == 200
 
 
-def test_many_tokens_do_not_pile_up(clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exporter.simulator.access._KEPT_TOKENS", 3)
+def test_expired_tokens_are_removed(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.simulator.authentication._MAX_TOKENS", 3)
     simulator = Simulator(now=clock, token_lifetime=60)
     for _ in range(10):
         clock.at += 61
         actor(simulator, simulator.tenants()[0].id)
-    assert len(simulator._access._grants) <= 4
+    assert len(simulator._authenticator._tokens) <= 4
 
 
 def test_secrets_are_marked_and_not_in_any_repr(simulator: Simulator) -> None:
     assert all("S3CR3T" in one for one in (simulator.api_key, simulator.client_secret, simulator.token))
-    row = simulator.tenants()[0]
-    granted = body(ask_token(simulator, row.credentials.client_id, row.credentials.client_secret))
+    tenant = simulator.tenants()[0]
+    granted = body(ask_token(simulator, tenant.credentials.client_id, tenant.credentials.client_secret))
     assert "S3CR3T" in granted["access_token"]
-    shown = data(simulator, "/tenant/application", actor(simulator, row.id))
+    shown = data(simulator, "/tenant/application", actor(simulator, tenant.id))
     assert "S3CR3T" in json.dumps(shown["auth_props"])
     request = Request("GET", "/", {}, account(simulator), b"S3CR3T")
-    things = (simulator, row, simulator.world.fleet.tenants[row.id], simulator.truth(row.id), request)
+    things = (simulator, tenant, simulator.inventory.tenants[tenant.id], simulator.truth(tenant.id), request)
     assert all("S3CR3T" not in repr(one) for one in (*things, call(simulator, "/tenants")))
 
 
 # Paging
 
 
-def test_pages_put_together_are_the_list(clock: HandClock) -> None:
+def test_all_pages_together_are_the_list(clock: ManualClock) -> None:
     simulator = Simulator(now=clock)
-    ids = [row.id for row in simulator.tenants()]
+    ids = [tenant.id for tenant in simulator.tenants()]
     for size in ("1", "7", "8", "100", "5000"):
         assert [one["id"] for one in everything(simulator, "/tenants", page_size=size)] == ids
 
 
-def test_lists_begin_with_a_null_unless_told_otherwise(clock: HandClock) -> None:
+def test_lists_begin_with_a_null_by_default(clock: ManualClock) -> None:
     assert body(call(Simulator(now=clock), "/tenants"))["data"][0] is None
     assert None not in body(call(Simulator(now=clock, nulls=False), "/tenants"))["data"]
 
 
-def test_the_largest_page_is_a_limit(clock: HandClock) -> None:
+def test_the_page_size_is_limited(clock: ManualClock) -> None:
     simulator = Simulator(now=clock, page_size_max=10, page_size=4, nulls=False)
     assert len(data(simulator, "/tenants")) == 4
     assert len(data(simulator, "/tenants", page_size="1000")) == 10
@@ -388,25 +388,25 @@ def test_the_largest_page_is_a_limit(clock: HandClock) -> None:
 @pytest.mark.parametrize(
     "query", [{"page": "-1"}, {"page": "x"}, {"page_size": "0"}, {"page": "9" * 5000}, {"page": "²"}]
 )
-def test_unreadable_page_numbers_are_bad_requests(simulator: Simulator, query: dict[str, str]) -> None:
+def test_invalid_page_numbers_are_bad_requests(simulator: Simulator, query: dict[str, str]) -> None:
     assert call(simulator, "/tenants", **query).status == 400
 
 
-def test_a_server_may_page_without_saying_so(clock: HandClock) -> None:
+def test_a_server_may_page_without_a_paging_member(clock: ManualClock) -> None:
     simulator = Simulator(now=clock, paging="none", page_size=10, nulls=False)
     reply = body(call(simulator, "/tenants", page="2"))
     assert reply.keys() == {"data"}
     assert len(reply["data"]) == 5
 
 
-def test_a_server_may_repeat_a_page_for_ever(clock: HandClock) -> None:
+def test_a_server_may_repeat_a_page_for_ever(clock: ManualClock) -> None:
     simulator = Simulator(now=clock, paging="ignored", page_size=10)
     first, later = (body(call(simulator, "/tenants", page=page)) for page in ("0", "77"))
     assert first["data"] == later["data"]
     assert later["paging"]["next"]
 
 
-def test_a_server_may_list_tenants_without_end(clock: HandClock) -> None:
+def test_a_server_may_list_tenants_without_end(clock: ManualClock) -> None:
     simulator = Simulator(now=clock, paging="endless", page_size=10)
     far = [body(call(simulator, "/tenants", page=page)) for page in ("500", "501")]
     assert all(reply["paging"]["next"] and len(reply["data"]) == 10 for reply in far)
@@ -414,21 +414,21 @@ def test_a_server_may_list_tenants_without_end(clock: HandClock) -> None:
     assert body(call(simulator, "/integrations"))["paging"]["next"] is None
 
 
-def test_a_server_may_end_with_an_empty_page(clock: HandClock) -> None:
+def test_a_server_may_end_with_an_empty_page(clock: ManualClock) -> None:
     simulator = Simulator(now=clock, paging="empty_last")
     assert body(call(simulator, "/tenants"))["paging"]["next"]
     assert body(call(simulator, "/tenants", page="1")) == {"data": [], "paging": {"next": None}}
 
 
-def test_an_unknown_way_of_paging_is_an_error() -> None:
+def test_an_unknown_paging_mode_is_an_error() -> None:
     with pytest.raises(ValueError, match="cursor"):
         Simulator(paging="cursor")
 
 
-# Coming, going, and setting
+# Changes
 
 
-def test_tenants_come_go_and_change_their_names(clock: HandClock) -> None:
+def test_tenants_are_added_renamed_and_removed(clock: ManualClock) -> None:
     simulator = Simulator(now=clock)
     new = simulator.add_tenant("Newcomer")
     assert data(simulator, f"/tenants/{new}")["name"] == "Newcomer"
@@ -441,10 +441,10 @@ def test_tenants_come_go_and_change_their_names(clock: HandClock) -> None:
     assert call(simulator, "/tenant", headers).status == 401
     with pytest.raises(KeyError):
         simulator.truth(new)
-    assert simulator.add_tenant() in [row.id for row in simulator.tenants()]
+    assert simulator.add_tenant() in [tenant.id for tenant in simulator.tenants()]
 
 
-def test_any_truth_can_be_set(clock: HandClock) -> None:
+def test_any_truth_can_be_set(clock: ManualClock) -> None:
     simulator, tenant_id = healthy(clock)
     simulator.set_flag(tenant_id, "brand_new_flag", on=True)
     ingestion_id = simulator.start_ingestion(tenant_id, has_pending_task=True)
@@ -457,7 +457,7 @@ def test_any_truth_can_be_set(clock: HandClock) -> None:
         simulator.finish_ingestion(tenant_id, ingestion_id, "executing")
 
 
-def test_a_reply_can_be_overridden_for_one_or_for_all(clock: HandClock) -> None:
+def test_a_reply_can_be_overridden_for_one_tenant_or_all(clock: ManualClock) -> None:
     simulator, tenant_id = healthy(clock)
     mine, others = actor(simulator, tenant_id), actor(simulator, simulator.tenants()[1].id)
     simulator.override("/tenant/state", {"data": {"a": True}})
@@ -471,15 +471,17 @@ def test_a_reply_can_be_overridden_for_one_or_for_all(clock: HandClock) -> None:
 
 
 def test_the_same_seed_and_times_give_the_same_replies() -> None:
-    def told(seed: int, *, hurried: bool) -> list[bytes]:
-        clock = HandClock()
+    def replies(seed: int, *, hourly: bool) -> list[bytes]:
+        clock = ManualClock()
         simulator = Simulator(seed=seed, now=clock)
-        for _ in range(0 if hurried else 24):
+        for _ in range(24 if hourly else 0):
             clock.at += HOUR
-            assert simulator.ledger is not None
-        clock.at = HandClock().at + DAY
+            assert simulator.incidents is not None
+        clock.at = ManualClock().at + DAY
         paths = ("/tenant", "/tenant/state", "/ingestions", "/tenant/schedules", "/tenant/rollovers")
-        return [call(simulator, path, actor(simulator, row.id)).body for row in simulator.tenants() for path in paths]
+        return [
+            call(simulator, path, actor(simulator, tenant.id)).body for tenant in simulator.tenants() for path in paths
+        ]
 
-    assert told(5, hurried=True) == told(5, hurried=False)
-    assert told(5, hurried=True) != told(6, hurried=True)
+    assert replies(5, hourly=False) == replies(5, hourly=True)
+    assert replies(5, hourly=False) != replies(6, hourly=False)

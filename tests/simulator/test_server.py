@@ -1,4 +1,4 @@
-"""Does the server say over a real socket what the simulator says without one, and break as it should?"""
+"""Tests that the server sends the simulator's replies over a real socket, and applies wire faults."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 import pytest
 
-from exporter.simulator import Fault, Simulator, serve, serve_forever
-from tests.simulator.asking import FORM, PREFIX, account, call
-from tests.virtual_time import run_virtual, virtual_clock
+from exporter.simulator import Fault, Simulator, serve
+from tests.simulator.calls import FORM, PREFIX, account, call
+from tests.support.virtual_time import run_virtual, virtual_clock
 
-Visit = Callable[[Simulator, aiohttp.ClientSession, str], Awaitable[None]]
+SocketTest = Callable[[Simulator, aiohttp.ClientSession, str], Awaitable[None]]
 
 
-def visit(test: Visit, **options: bool) -> None:
+def run_served(test: SocketTest, **options: bool) -> None:
     """Run a test against a served simulator on virtual time."""
 
     async def inside() -> None:
@@ -27,36 +27,36 @@ def visit(test: Visit, **options: bool) -> None:
     run_virtual(inside())
 
 
-def test_a_served_reply_is_the_pure_one() -> None:
+def test_a_served_reply_equals_the_simulators() -> None:
     async def test(simulator: Simulator, session: aiohttp.ClientSession, path: str) -> None:
         async with session.get(path, params={"page_size": "3"}, headers=account(simulator)) as response:
-            pure = call(simulator, "/tenants", page_size="3")
-            assert (response.status, await response.read()) == (pure.status, pure.body)
+            expected = call(simulator, "/tenants", page_size="3")
+            assert (response.status, await response.read()) == (expected.status, expected.body)
             assert response.content_type == "application/json"
-        seen = simulator.requests[0]
-        assert (seen.path, seen.query, seen.scheme) == (path, {"page_size": "3"}, "Basic")
+        logged = simulator.requests[0]
+        assert (logged.path, logged.query, logged.scheme) == (path, {"page_size": "3"}, "Basic")
 
-    visit(test, record=True)
+    run_served(test, record=True)
 
 
 def test_a_token_is_issued_and_used() -> None:
     async def test(simulator: Simulator, session: aiohttp.ClientSession, _: str) -> None:
-        row = simulator.tenants()[0]
+        tenant = simulator.tenants()[0]
         form = {
             "grant_type": "client_credentials",
-            "client_id": row.credentials.client_id,
-            "client_secret": row.credentials.client_secret,
+            "client_id": tenant.credentials.client_id,
+            "client_secret": tenant.credentials.client_secret,
         }
         async with session.post("/oauth/token", data=form) as response:
             assert response.request_info.headers["Content-Type"] == FORM
             token = (await response.json())["access_token"]
         async with session.get(PREFIX + "/tenant", headers={"Authorization": f"Bearer {token}"}) as response:
-            assert (await response.json())["data"]["id"] == row.id
+            assert (await response.json())["data"]["id"] == tenant.id
 
-    visit(test)
+    run_served(test)
 
 
-def test_latency_passes_and_other_faults_still_strike() -> None:
+def test_other_faults_apply_after_a_latency() -> None:
     async def test(simulator: Simulator, session: aiohttp.ClientSession, path: str) -> None:
         simulator.faults.add(Fault("latency", seconds=20))
         simulator.faults.add(Fault("throttle", retry_after=3))
@@ -65,10 +65,10 @@ def test_latency_passes_and_other_faults_still_strike() -> None:
             assert (response.status, response.headers["Retry-After"]) == (429, "3")
         assert asyncio.get_running_loop().time() - before >= 20
 
-    visit(test)
+    run_served(test)
 
 
-def test_a_hanging_request_never_ends_by_itself() -> None:
+def test_a_hanging_request_never_ends() -> None:
     async def test(simulator: Simulator, session: aiohttp.ClientSession, path: str) -> None:
         simulator.faults.add(Fault("hang", times=1))
         with pytest.raises(TimeoutError):
@@ -76,7 +76,7 @@ def test_a_hanging_request_never_ends_by_itself() -> None:
         async with session.get(path, headers=account(simulator)) as response:
             assert response.status == 200
 
-    visit(test)
+    run_served(test)
 
 
 def test_a_server_stops_while_requests_hang() -> None:
@@ -87,11 +87,11 @@ def test_a_server_stops_while_requests_hang() -> None:
         simulator.faults.add(Fault("hang"))
         arrived = asyncio.Event()
 
-        async def note_arrival(_: float) -> None:
+        async def set_arrived(_: float) -> None:
             arrived.set()
 
         async with aiohttp.ClientSession() as session:
-            async with serve(simulator, sleep=note_arrival) as base_url:
+            async with serve(simulator, sleep=set_arrived) as base_url:
                 hanging = asyncio.create_task(session.get(base_url))
                 await arrived.wait()
                 before = loop.time()
@@ -108,10 +108,10 @@ def test_a_reset_is_a_reset() -> None:
         with pytest.raises((ConnectionResetError, aiohttp.ClientOSError, aiohttp.ServerDisconnectedError)):
             await session.get(path)
 
-    visit(test)
+    run_served(test)
 
 
-def test_a_cut_reply_is_shorter_than_it_said() -> None:
+def test_a_cut_reply_is_shorter_than_its_content_length() -> None:
     async def test(simulator: Simulator, session: aiohttp.ClientSession, path: str) -> None:
         simulator.faults.add(Fault("cut"))
         response = await session.get(path, headers=account(simulator))
@@ -119,51 +119,47 @@ def test_a_cut_reply_is_shorter_than_it_said() -> None:
         with pytest.raises(aiohttp.ClientPayloadError):
             await response.read()
 
-    visit(test)
+    run_served(test)
 
 
-def test_a_huge_reply_is_as_long_as_asked_for() -> None:
+def test_a_huge_reply_has_its_size() -> None:
     async def test(simulator: Simulator, session: aiohttp.ClientSession, path: str) -> None:
         simulator.faults.add(Fault("huge", size=1_000_000))
         async with session.get(path) as response:
             assert response.headers.get("Content-Length") is None
             assert len(json.loads(await response.read())["data"]) == 1_000_000
 
-    visit(test)
+    run_served(test)
 
 
-def test_a_bomb_is_small_until_it_is_unpacked() -> None:
+def test_a_gzip_bomb_is_small_until_it_is_unpacked() -> None:
     async def test(simulator: Simulator, session: aiohttp.ClientSession, path: str) -> None:
         simulator.faults.add(Fault("gzip_bomb", size=5_000_000))
         async with session.get(path) as response:
             assert int(response.headers["Content-Length"]) < 20_000
             assert len(json.loads(await response.read())["data"]) == 5_000_000
 
-    visit(test)
+    run_served(test)
 
 
-def test_a_redirect_points_away() -> None:
+def test_a_redirect_is_served() -> None:
     async def test(simulator: Simulator, session: aiohttp.ClientSession, path: str) -> None:
         simulator.faults.add(Fault("redirect", location="http://elsewhere.invalid/"))
         async with session.get(path, allow_redirects=False) as response:
             assert (response.status, response.headers["Location"]) == (302, "http://elsewhere.invalid/")
 
-    visit(test)
+    run_served(test)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_it_serves_until_it_is_cancelled(host: str) -> None:
+def test_it_serves_on_the_host_that_was_asked_for(host: str) -> None:
     async def inside() -> str:
-        told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(serve_forever(Simulator(tenants=1), told.set_result, host))
-        done, _ = await asyncio.wait({task, told}, return_when=asyncio.FIRST_COMPLETED)
-        if task in done:
+        try:
+            async with serve(Simulator(tenants=1), host) as base_url, aiohttp.ClientSession() as session:
+                async with session.get(base_url) as response:
+                    assert response.status == 404
+                return base_url
+        except OSError:
             return f"no {host} here"
-        async with aiohttp.ClientSession() as session, session.get(await told) as response:
-            assert response.status == 404
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        return await told
 
     assert host in asyncio.run(inside())

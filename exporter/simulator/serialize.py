@@ -1,14 +1,11 @@
-"""What does a resource look like in a reply?
-
-Pure functions from records to what JSON is made of, in the shapes of the published reference.
-"""
+"""Converts records to the JSON of replies, as in the published reference."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from exporter.simulator.fleet import Actor, Cloud, Credentials, Integration, Tenant, Version
+from exporter.simulator.inventory import Actor, Cloud, Credentials, Integration, Tenant, Version
 from exporter.simulator.records import Application, Course, Ingestion, Rollover, Schedule, School
 
 Json = dict[str, object]
@@ -24,7 +21,7 @@ def iso(moment: float | None) -> str | None:
 
 
 def tenant_info(tenant: Tenant) -> Json:
-    """A TenantInfo."""
+    """The `TenantInfo` of a tenant."""
     return {
         "id": tenant.id,
         "account_id": tenant.account.id if tenant.account else None,
@@ -33,9 +30,9 @@ def tenant_info(tenant: Tenant) -> Json:
         "updated_at": iso(tenant.updated_at),
         "name": tenant.name,
         "actor_id": tenant.actor_id,
-        "account": _account_of(tenant),
-        "cloud": _cloud_of(tenant),
-        "integration": _integration_of(tenant),
+        "account": _account(tenant),
+        "cloud": _cloud(tenant),
+        "integration": _integration(tenant),
         "auth": auth(tenant.credentials),
         "app_auth": tenant.app_auth,
         "lti_developer_id": tenant.lti_developer_id,
@@ -53,7 +50,7 @@ def auth(credentials: Credentials) -> Json:
 
 
 def application(one: Application, tenant: Tenant) -> Json:
-    """The application of a tenant, secrets and all."""
+    """The application of a tenant, with its secrets."""
     return {
         "account_id": _account_id(tenant),
         "tenant_id": tenant.id,
@@ -146,7 +143,7 @@ def course(one: Course, tenant: Tenant) -> Json:
 
 
 def actor(one: Actor | Tenant) -> Json:
-    """An actor; a tenant is one as well."""
+    """An actor. A tenant is one too."""
     if isinstance(one, Tenant):
         return {
             **_common(one.actor_id, one, one.created_at, one.updated_at),
@@ -196,14 +193,14 @@ def integration(one: Integration) -> Json:
     }
 
 
-def version(one: Version, of: Integration) -> Json:
+def version(one: Version, parent: Integration) -> Json:
     """A version of an integration."""
     return {
         "id": one.id,
         "account_id": None,
         "tenant_id": None,
-        "created_at": iso(of.created_at),
-        "updated_at": iso(of.created_at),
+        "created_at": iso(parent.created_at),
+        "updated_at": iso(parent.created_at),
         "version": one.version,
         "title": one.title,
         "release_state": one.release_state,
@@ -211,7 +208,7 @@ def version(one: Version, of: Integration) -> Json:
 
 
 def without_id(resource: Mapping[str, object]) -> Json:
-    """The resource as a server shows it that gives no ids."""
+    """The resource without its `id`, for a server that sends no ids."""
     return {name: value for name, value in resource.items() if name != "id"}
 
 
@@ -229,7 +226,7 @@ def _account_id(tenant: Tenant) -> str | None:
     return tenant.account.id if tenant.account else None
 
 
-def _account_of(tenant: Tenant) -> Json | None:
+def _account(tenant: Tenant) -> Json | None:
     one = tenant.account
     if one is None:
         return None
@@ -242,7 +239,7 @@ def _account_of(tenant: Tenant) -> Json | None:
     }
 
 
-def _cloud_of(tenant: Tenant) -> Json | None:
+def _cloud(tenant: Tenant) -> Json | None:
     one = tenant.cloud
     if one is None:
         return None
@@ -250,7 +247,7 @@ def _cloud_of(tenant: Tenant) -> Json | None:
     return {"id": one.id, "name": one.name, "generation": one.generation, "env": env}
 
 
-def _integration_of(tenant: Tenant) -> Json | None:
+def _integration(tenant: Tenant) -> Json | None:
     one = tenant.integration
     if one is None:
         return None

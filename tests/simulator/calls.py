@@ -1,7 +1,4 @@
-"""How do these tests ask the simulator?
-
-Headers for each kind of credentials, a clock that is set by hand, and one function for a call.
-"""
+"""Shared code of the simulator's tests: headers for each kind of credentials, a manual clock, and API calls."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from exporter.simulator import Reply, Request, Simulator
-from tests.virtual_time import START
+from tests.support.virtual_time import START
 
 PREFIX = "/v2/interop"
 FORM = "application/x-www-form-urlencoded"
@@ -19,8 +16,8 @@ DAY = 86_400.0
 HOUR = 3600.0
 
 
-class HandClock:
-    """A clock that stands still until it is moved."""
+class ManualClock:
+    """A clock that a test sets by hand."""
 
     def __init__(self) -> None:
         self.at = START
@@ -47,8 +44,8 @@ def ask_token(simulator: Simulator, client_id: str, client_secret: str, grant: s
 
 
 def actor(simulator: Simulator, tenant_id: str) -> dict[str, str]:
-    """Headers with which the tenant itself calls."""
-    credentials = next(row.credentials for row in simulator.tenants() if row.id == tenant_id)
+    """The headers of a call by the tenant itself."""
+    credentials = next(tenant.credentials for tenant in simulator.tenants() if tenant.id == tenant_id)
     if credentials.type == "basic":
         return basic(credentials.client_id, credentials.client_secret)
     reply = ask_token(simulator, credentials.client_id, credentials.client_secret)
@@ -64,7 +61,7 @@ def body(reply: Reply) -> Any:
 
 
 def data(simulator: Simulator, path: str, headers: dict[str, str] | None = None, **query: str) -> Any:
-    """The data of a reply that must be 200, without the nulls of a list."""
+    """The `data` of a reply with status 200; of a list without its nulls."""
     reply = call(simulator, path, headers, **query)
     assert reply.status == 200, reply.body
     found = body(reply)["data"]
@@ -72,7 +69,7 @@ def data(simulator: Simulator, path: str, headers: dict[str, str] | None = None,
 
 
 def everything(simulator: Simulator, path: str, **query: str) -> list[Any]:
-    """A whole list, page by page, as long as the server gives a `next`; at most 50 pages."""
+    """A whole list, page by page until there is no `next`; at most 50 pages."""
     found: list[Any] = []
     for page in range(50):
         reply = body(call(simulator, path, page=str(page), **query))

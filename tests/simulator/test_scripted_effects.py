@@ -1,24 +1,23 @@
-"""Are the plots that only a book tells what they seem to be?"""
+"""Tests the effects of scripted stories."""
 
 from __future__ import annotations
 
 import pytest
 
 from exporter.simulator import Simulator, Story
-from exporter.simulator.fleet import DAY
-from exporter.simulator.life import HOUR
-from exporter.simulator.oddities import ON_DEMAND
-from exporter.simulator.stories import PLOTS
-from tests.simulator.asking import HandClock
+from exporter.simulator.effects import RANDOM_EFFECTS
+from exporter.simulator.scripted_effects import SCRIPTED_EFFECTS
+from exporter.simulator.times import DAY, HOUR
+from tests.simulator.calls import ManualClock
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
-def simulator(clock: HandClock) -> Simulator:
+def simulator(clock: ManualClock) -> Simulator:
     return Simulator(now=clock, stories=(), tenants=4)
 
 
@@ -27,23 +26,23 @@ def tenant_id(simulator: Simulator) -> str:
     return simulator.tenants()[0].id
 
 
-def tell(simulator: Simulator, kind: str, tenant_id: str, lasts: float) -> None:
-    simulator.world.tell(Story(kind, tenant_id, simulator.now(), simulator.now() + lasts))
+def add_story(simulator: Simulator, kind: str, tenant_id: str, duration: float) -> None:
+    simulator.add_story(Story(kind, tenant_id, simulator.now(), simulator.now() + duration))
 
 
-def test_none_of_them_is_ever_made_up() -> None:
-    assert not ON_DEMAND.keys() & PLOTS.keys()
+def test_scripted_stories_are_never_random() -> None:
+    assert not SCRIPTED_EFFECTS.keys() & RANDOM_EFFECTS.keys()
 
 
-@pytest.mark.parametrize("kind", sorted(ON_DEMAND.keys() - {"dormant"}))
-def test_the_harmless_ones_leave_no_trace_in_the_ledger(
-    simulator: Simulator, clock: HandClock, tenant_id: str, kind: str
+@pytest.mark.parametrize("kind", sorted(SCRIPTED_EFFECTS.keys() - {"dormant"}))
+def test_harmless_stories_cause_no_incident(
+    simulator: Simulator, clock: ManualClock, tenant_id: str, kind: str
 ) -> None:
-    tell(simulator, kind, tenant_id, 3 * DAY)
+    add_story(simulator, kind, tenant_id, 3 * DAY)
     for _ in range(5 * 24):
         clock.at += HOUR
         simulator.truth(tenant_id)
-    assert simulator.ledger == ()
+    assert simulator.incidents == ()
     truth = simulator.truth(tenant_id)
     assert not any(truth.flags.values())
     assert all(schedule.enabled for schedule in truth.schedules)
@@ -52,10 +51,10 @@ def test_the_harmless_ones_leave_no_trace_in_the_ledger(
 
 @pytest.mark.parametrize("kind", ["holiday", "dormant"])
 def test_with_the_schedules_off_nothing_runs_until_they_are_on_again(
-    simulator: Simulator, clock: HandClock, tenant_id: str, kind: str
+    simulator: Simulator, clock: ManualClock, tenant_id: str, kind: str
 ) -> None:
-    tell(simulator, kind, tenant_id, 5 * DAY)
-    clock.at += 6 * HOUR  # what was under way ends
+    add_story(simulator, kind, tenant_id, 5 * DAY)
+    clock.at += 6 * HOUR  # the unfinished runs finish
     before = {one.id for one in simulator.truth(tenant_id).ingestions}
     clock.at += 4 * DAY
     assert {one.id for one in simulator.truth(tenant_id).ingestions} == before
@@ -63,18 +62,20 @@ def test_with_the_schedules_off_nothing_runs_until_they_are_on_again(
     assert {one.id for one in simulator.truth(tenant_id).ingestions} > before
 
 
-def test_a_dormant_tenant_is_in_the_ledger_for_as_long(simulator: Simulator, clock: HandClock, tenant_id: str) -> None:
-    begun = clock()
-    tell(simulator, "dormant", tenant_id, 5 * DAY)
+def test_a_dormant_tenant_has_an_incident_until_it_ends(
+    simulator: Simulator, clock: ManualClock, tenant_id: str
+) -> None:
+    start = clock()
+    add_story(simulator, "dormant", tenant_id, 5 * DAY)
     clock.at += 6 * DAY
-    (incident,) = simulator.ledger
-    assert (incident.kind, incident.since, incident.until) == ("dormant", begun, begun + 5 * DAY)
+    (incident,) = simulator.incidents
+    assert (incident.kind, incident.since, incident.until) == ("dormant", start, start + 5 * DAY)
 
 
 def test_a_dormant_tenant_that_is_paused_when_it_ends_does_not_run(
-    simulator: Simulator, clock: HandClock, tenant_id: str
+    simulator: Simulator, clock: ManualClock, tenant_id: str
 ) -> None:
-    tell(simulator, "dormant", tenant_id, DAY)
+    add_story(simulator, "dormant", tenant_id, DAY)
     clock.at += 23 * HOUR
     simulator.set_flag(tenant_id, "setup_mode_enabled", on=True)
     before = len(simulator.truth(tenant_id).ingestions)
@@ -83,9 +84,9 @@ def test_a_dormant_tenant_that_is_paused_when_it_ends_does_not_run(
 
 
 def test_a_pause_for_a_rollover_is_a_suspension_with_a_window(
-    simulator: Simulator, clock: HandClock, tenant_id: str
+    simulator: Simulator, clock: ManualClock, tenant_id: str
 ) -> None:
-    tell(simulator, "rollover_pause", tenant_id, 2 * DAY)
+    add_story(simulator, "rollover_pause", tenant_id, 2 * DAY)
     clock.at += HOUR
     truth = simulator.truth(tenant_id)
     assert truth.flags["synchronization_suspended"]
@@ -94,8 +95,8 @@ def test_a_pause_for_a_rollover_is_a_suspension_with_a_window(
     assert simulator.truth(tenant_id).flags["rollover_mode_enabled"]
 
 
-def test_a_long_load_executes_until_it_ends_well(simulator: Simulator, clock: HandClock, tenant_id: str) -> None:
-    tell(simulator, "long_load", tenant_id, 9 * HOUR)
+def test_a_long_load_executes_and_succeeds(simulator: Simulator, clock: ManualClock, tenant_id: str) -> None:
+    add_story(simulator, "long_load", tenant_id, 9 * HOUR)
     clock.at += 8 * HOUR
     load = next(one for one in simulator.truth(tenant_id).ingestions if one.type == "bulk_load" and not one.ended_at)
     clock.at += 2 * HOUR
@@ -104,11 +105,11 @@ def test_a_long_load_executes_until_it_ends_well(simulator: Simulator, clock: Ha
 
 @pytest.mark.parametrize(("kind", "hours"), [("clock_back", 1), ("clock_forward", -1)])
 def test_a_moved_schedule_runs_once_a_day_at_its_new_hour(
-    simulator: Simulator, clock: HandClock, tenant_id: str, kind: str, hours: int
+    simulator: Simulator, clock: ManualClock, tenant_id: str, kind: str, hours: int
 ) -> None:
     (schedule,) = simulator.truth(tenant_id).schedules
     clock.at += (schedule.hour + 3) * HOUR
-    simulator.world.tell(Story(kind, tenant_id, clock()))
+    simulator.add_story(Story(kind, tenant_id, clock()))
     executed: set[float] = set()
     for _ in range(7 * 24):
         clock.at += HOUR
@@ -116,16 +117,16 @@ def test_a_moved_schedule_runs_once_a_day_at_its_new_hour(
         assert moved.hour == (schedule.hour + hours) % 24
         if moved.last_executed_at and moved.last_executed_at > clock() - HOUR:
             executed.add(moved.last_executed_at)
-    assert len(executed) == len(schedule.works_on)
+    assert len(executed) == len(schedule.actual_days)
     assert {moment // HOUR % 24 for moment in executed} == {(schedule.hour + hours) % 24}
 
 
-def test_a_hiccup_is_a_failure_with_a_success_right_behind_it(
-    simulator: Simulator, clock: HandClock, tenant_id: str
+def test_a_hiccup_is_one_failed_run_before_a_successful_one(
+    simulator: Simulator, clock: ManualClock, tenant_id: str
 ) -> None:
     clock.at += 20 * HOUR
     simulator.truth(tenant_id)
-    tell(simulator, "hiccup", tenant_id, 0)
+    add_story(simulator, "hiccup", tenant_id, 0)
     clock.at += 5 * HOUR
     states = [one.state for one in simulator.truth(tenant_id).ingestions if one.type == "collection"]
     assert "failed" in states

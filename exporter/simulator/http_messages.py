@@ -1,7 +1,4 @@
-"""What goes in, and what comes out?
-
-A request and a reply without sockets.
-"""
+"""Defines HTTP requests and replies without sockets, and the error envelope of the API."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ _dumps = json.JSONEncoder(separators=(",", ":")).encode
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request. `path` has no query in it; header names may be written in any case."""
+    """An HTTP request. `path` has no query; the case of header names does not matter."""
 
     method: str
     path: str
@@ -24,7 +21,7 @@ class Request:
     body: bytes = field(default=b"", repr=False)
 
     def header(self, name: str) -> str:
-        """The header by its usual name, such as `Authorization`; empty if it was not sent."""
+        """The value of a header such as `Authorization`; empty if it was not sent."""
         value = self.headers.get(name)
         if value is not None:
             return value
@@ -41,7 +38,7 @@ class Reply:
     body: bytes = field(repr=False)
 
 
-class Refused(Exception):  # noqa: N818 - named for what happened
+class ApiError(Exception):
     """The API answers with its error envelope."""
 
     def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
@@ -52,17 +49,17 @@ class Refused(Exception):  # noqa: N818 - named for what happened
 
 
 def json_reply(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
-    """A reply that carries JSON."""
+    """A reply with a JSON body."""
     return Reply(status, {"Content-Type": JSON, **(headers or {})}, _dumps(value).encode())
 
 
-def error_reply(refused: Refused) -> Reply:
-    """The error envelope of the API."""
-    error = {
-        "status": refused.status,
-        "code": refused.code,
-        "message": str(refused),
+def error_reply(error: ApiError) -> Reply:
+    """A reply with the error envelope of the API."""
+    envelope = {
+        "status": error.status,
+        "code": error.code,
+        "message": str(error),
         "ext_message": None,
         "details": None,
     }
-    return json_reply({"error": error}, refused.status, refused.headers)
+    return json_reply({"error": envelope}, error.status, error.headers)

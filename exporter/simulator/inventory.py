@@ -1,7 +1,6 @@
-"""Who is in the simulated fleet?
+"""Makes up accounts, clouds, integrations, actors and tenants with realistic names, from a seed.
 
-Accounts, clouds, integrations and tenants with believable names, made up from a seed. Every made-up secret
-contains the text `S3CR3T`, so that a leak of any of them can be seen.
+Every made-up secret contains the text `S3CR3T`, so that a test can detect a leak of any of them.
 """
 
 from __future__ import annotations
@@ -10,14 +9,14 @@ import uuid
 from dataclasses import dataclass, field
 from random import Random
 
-DAY = 86_400.0
+from exporter.simulator.times import DAY, round_to_ms
 
-_TREES = (
+_NAMES = (
     *("Maple", "Cedar", "Oak", "Willow", "Aspen", "Juniper", "Birch", "Sycamore", "Elm", "Hickory", "Pine", "Laurel"),
     *("Lincoln", "Madison", "Franklin", "Jefferson", "Monroe", "Harrison", "Clayton", "Easton", "Weston", "Granite"),
     *("Silver", "Clear", "Stone", "Red", "Blue", "Bear", "Eagle", "Elk", "Fox", "Deer", "Cherry", "Prairie"),
 )
-_LANDS = (
+_LANDSCAPES = (
     *("Valley", "Ridge", "Creek", "Grove", "Hills", "Park", "Springs", "Lake", "River", "Falls", "Meadow", "Point"),
     *("Bluff", "Canyon", "Harbor", "Heights", "Mesa", "Prairie", "Bay", "Crossing"),
 )
@@ -47,24 +46,19 @@ _RELEASES = (
 _ENVIRONMENTS = ("production", "production", "production", "sandbox")
 
 
-def whole_ms(moment: float) -> float:
-    """Unix seconds to the millisecond, which is all that the API tells, so that truth and replies agree."""
-    return round(moment * 1000) / 1000
-
-
 def new_id(rng: Random) -> str:
-    """A UUID from the given source of chance."""
+    """A UUID from the given random numbers."""
     return str(uuid.UUID(int=rng.getrandbits(128), version=4))
 
 
-def new_secret(rng: Random, what: str) -> str:
-    """A made-up secret that says what it is and carries the marker."""
-    return f"S3CR3T-{what}-{rng.getrandbits(96):024x}"
+def new_secret(rng: Random, use: str) -> str:
+    """A made-up secret that names its use and contains the marker."""
+    return f"S3CR3T-{use}-{rng.getrandbits(96):024x}"
 
 
 @dataclass(slots=True)
 class Account:
-    """A customer."""
+    """A customer account."""
 
     id: str
     name: str
@@ -74,7 +68,7 @@ class Account:
 
 @dataclass(slots=True)
 class Cloud:
-    """One hub instance, of one account."""
+    """One hub instance of one account."""
 
     id: str
     name: str
@@ -97,7 +91,7 @@ class Version:
 
 @dataclass(slots=True)
 class Integration:
-    """A product that plugs in."""
+    """A product that syncs with the hub."""
 
     id: str
     name: str
@@ -108,7 +102,7 @@ class Integration:
 
 @dataclass(slots=True)
 class Credentials:
-    """What an actor shows to get in. `type` is `oauth2` or `basic`; `updated_at` is Unix seconds."""
+    """The credentials of one actor. `type` is `oauth2` or `basic`; `updated_at` is Unix seconds."""
 
     type: str
     client_id: str
@@ -118,7 +112,7 @@ class Credentials:
 
 @dataclass(slots=True)
 class Actor:
-    """Anything in a cloud that has credentials and is not a tenant."""
+    """An actor in a cloud that is not a tenant: a connector or a repository."""
 
     id: str
     name: str
@@ -131,7 +125,7 @@ class Actor:
 
 @dataclass(slots=True)
 class Tenant:
-    """One installation of an integration in one cloud. `index` is its place in the order of arrival."""
+    """One installation of an integration in one cloud. `index` is its position in the order of creation."""
 
     index: int
     id: str
@@ -148,25 +142,26 @@ class Tenant:
     updated_at: float
 
 
-class Fleet:
-    """Accounts, clouds, integrations, actors and tenants, in the order of their arrival."""
+class Inventory:
+    """The accounts, clouds, integrations, actors and tenants, in the order of their creation."""
 
     def __init__(self, seed: int, tenants: int, at: float) -> None:
+        # The text is part of the seed: another one changes every reply.
         self._rng = Random(f"{seed}/fleet")
         self._names: set[str] = set()
-        self._arrived = 0
+        self._created = 0
         self.accounts: dict[str, Account] = {}
         self.clouds: dict[str, Cloud] = {}
         self.actors: dict[str, Actor] = {}
         self.integrations = {one.id: one for one in (self._integration(*product, at) for product in _PRODUCTS)}
         self.tenants: dict[str, Tenant] = {}
         for _ in range(tenants):
-            self.add(whole_ms(at - self._rng.uniform(30, 700) * DAY))
+            self.add(round_to_ms(at - self._rng.uniform(30, 700) * DAY))
 
     def add(self, at: float, name: str | None = None) -> Tenant:
-        """Let one more tenant arrive at Unix seconds `at`; a made-up name unless one is given."""
-        index = self._arrived
-        self._arrived += 1
+        """Add a tenant at Unix seconds `at`, with a made-up name if `name` is None."""
+        index = self._created
+        self._created += 1
         rng = self._rng
         cloud = self._cloud_for_next(at)
         integration = rng.choice(list(self.integrations.values()))
@@ -185,11 +180,11 @@ class Fleet:
             created_at=at,
             updated_at=at,
         )
-        _blank_parts(tenant)
+        _remove_parts(tenant)
         self.tenants[tenant.id] = tenant
         return tenant
 
-    def rotate(self, tenant: Tenant, at: float) -> None:
+    def rotate_secret(self, tenant: Tenant, at: float) -> None:
         """Give the tenant a new secret at Unix seconds `at`."""
         tenant.credentials.client_secret = new_secret(self._rng, "actor")
         tenant.credentials.updated_at = tenant.updated_at = at
@@ -218,7 +213,7 @@ class Fleet:
 
     def _account(self) -> Account:
         rng = self._rng
-        name = self._unique(f"{rng.choice(_TREES)} {rng.choice(_LANDS)} {rng.choice(_DISTRICTS)}")
+        name = self._unique(f"{rng.choice(_NAMES)} {rng.choice(_LANDSCAPES)} {rng.choice(_DISTRICTS)}")
         account = Account(new_id(rng), name, f"acct-{rng.getrandbits(32):08x}", rng.choice(_TIMEZONES))
         self.accounts[account.id] = account
         return account
@@ -256,15 +251,15 @@ def _app_auth(rng: Random, index: int) -> dict[str, str | None]:
     }
 
 
-def _blank_parts(tenant: Tenant) -> None:
-    """Some tenants have no account, cloud or integration in their info."""
-    place = tenant.index % 25
-    if place == 14:
+def _remove_parts(tenant: Tenant) -> None:
+    """Remove the account, cloud or integration from some tenants' info."""
+    case = tenant.index % 25
+    if case == 14:
         tenant.account = None
-    if place == 15:
+    if case == 15:
         tenant.cloud = None
         tenant.integration = None
         tenant.version = None
-    if place == 20:
+    if case == 20:
         tenant.integration = None
         tenant.version = None

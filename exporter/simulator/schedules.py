@@ -1,0 +1,112 @@
+"""Runs one tenant's schedules."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+
+from exporter.simulator.context import TenantContext
+from exporter.simulator.ingestions import Ingestions
+from exporter.simulator.inventory import new_id
+from exporter.simulator.records import Schedule
+from exporter.simulator.times import DAY, HOUR
+
+WEEKDAYS = frozenset(range(5))
+UNPARSABLE_DAYS = "per district calendar"
+_EVERY_DAY = frozenset(range(7))
+_FORMS_OF_DAYS: tuple[tuple[str | None, frozenset[int]], ...] = (
+    (None, _EVERY_DAY),
+    ("", _EVERY_DAY),
+    ("mon-fri", WEEKDAYS),
+    ("Monday,Tuesday,Wednesday,Thursday,Friday", WEEKDAYS),
+    ("MTWRF", WEEKDAYS),
+    ("1-5", WEEKDAYS),
+    ("daily", _EVERY_DAY),
+    (json.dumps(["monday", "wednesday", "friday"]), frozenset({0, 2, 4})),
+    ("Sunday,Monday,Tuesday,Wednesday,Thursday", frozenset({6, 0, 1, 2, 3})),
+)
+
+
+def next_due(hour: int, days: frozenset[int], after: float) -> float:
+    """The first moment later than `after` at which it is `hour` o'clock UTC on one of `days` (Monday is 0)."""
+    day = int(after // DAY)
+    while True:
+        moment = day * DAY + hour * HOUR
+        # The first of January 1970 was a Thursday.
+        if moment > after and (day + 3) % 7 in days:
+            return moment
+        day += 1
+
+
+class Schedules:
+    """The schedules of one tenant, and the events that run them."""
+
+    def __init__(self, context: TenantContext, ingestions: Ingestions) -> None:
+        self._context = context
+        self._ingestions = ingestions
+        self.all: list[Schedule] = []
+        self.runs_are_missed = False
+
+    def make(self, form: int, *, enabled: bool, kind: str = "collection") -> Schedule:
+        """Make a schedule at a random hour, with its days in one of the known forms. `add` puts it to work."""
+        days, meaning = _FORMS_OF_DAYS[form % len(_FORMS_OF_DAYS)]
+        return Schedule(
+            id=new_id(self._context.rng),
+            type=kind,
+            enabled=enabled,
+            hour=self._context.rng.choice((4, 5, 6, 7, 8, 9, 10, 11, 23, 0)),
+            days=days,
+            days_of_week=meaning,
+            actual_days=meaning,
+            created_at=self._context.info.created_at,
+        )
+
+    def add(self, schedule: Schedule) -> None:
+        """Add a schedule, and run it from now on."""
+        self.all.append(schedule)
+        self._plan_next(schedule, self._context.events.now)
+
+    def add_new(self, created_at: float) -> Schedule:
+        """Make and add an enabled schedule for every day."""
+        schedule = self.make(0, enabled=True)
+        schedule.created_at = created_at
+        self.add(schedule)
+        return schedule
+
+    def set_hour(self, schedule: Schedule, hour: int) -> None:
+        """Start a schedule at another hour (UTC) from now on."""
+        schedule.hour = hour
+        self._plan_next(schedule, self._context.events.now)
+
+    def enabled_or_new(self) -> Schedule:
+        """The first enabled schedule with known days; a new one if there is none."""
+        for schedule in self.all:
+            if schedule.enabled and schedule.days_of_week is not None:
+                return schedule
+        return self.add_new(self._context.events.now)
+
+    def execute(self, schedule: Schedule, at: float) -> None:
+        """Run a schedule: set its last execution, and start a collection unless one is unfinished."""
+        schedule.last_executed_at = at
+        self._context.incidents.end("overdue", at)
+        if not self._ingestions.is_collecting():
+            self._ingestions.start("collection", at)
+
+    def _plan_next(self, schedule: Schedule, after: float) -> None:
+        due = next_due(schedule.hour, schedule.actual_days, after)
+        self._context.events.add(due, partial(self._handle_due, schedule))
+
+    def _handle_due(self, schedule: Schedule, at: float) -> None:
+        if at // HOUR % 24 != schedule.hour:  # planned before the hour changed
+            return
+        self._plan_next(schedule, at)
+        if not schedule.enabled or self._context.is_paused():
+            return
+        if self.runs_are_missed:
+            self._context.incidents.begin("overdue", at)
+            return
+        self._context.events.add(at + self._context.rng.uniform(1, 180), partial(self._start, schedule))
+
+    def _start(self, schedule: Schedule, at: float) -> None:
+        if schedule.enabled and not self._context.is_paused():
+            self.execute(schedule, at)
