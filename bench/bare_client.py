@@ -1,8 +1,7 @@
-"""What would the same requests cost without an exporter around them?
+"""Measures the exporter's requests without an exporter: a bare aiohttp client sends the same ones.
 
-A bare aiohttp client asks for what the exporter's first round asks for: the list of tenants, a token for each
-OAuth2 tenant, and the five resources of each tenant, with the same number of requests in flight. Replies are
-read and dropped. Arguments: base URL, account key, requests in flight.
+It requests the list of tenants, a token for each OAuth2 tenant and the five resources of each tenant, with the same
+number of requests in flight, and drops the replies. Arguments: base URL, account key, requests in flight.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import aiohttp
-from commands import answer
+from commands import respond
 
 PREFIX = "/v2/interop"
 PATHS = ("/tenant/state", "/ingestions", "/tenant/schedules", "/tenant/rollovers", "/tenant/application")
@@ -32,16 +31,16 @@ class BareClient:
         self._session = session
 
     async def get(self, path: str, authorization: str, query: dict[str, str]) -> bytes:
-        """GET a path; some tenants have no application, and that is an answer, too."""
+        """GET a path. 403 and 404 are valid: some tenants have no application."""
         self.requests += 1
         headers = {"Authorization": authorization}
         async with self._session.get(PREFIX + path, headers=headers, params=query) as response:
             if response.status not in EXPECTED:
-                raise RuntimeError(f"{path} was answered with {response.status}")
+                raise RuntimeError(f"GET {path} returned {response.status}")
             return await response.read()
 
     async def tenants(self, key: str) -> list[dict[str, Any]]:
-        """The whole list of tenants."""
+        """Return the whole list of tenants."""
         found: list[dict[str, Any]] = []
         number = 0
         while True:
@@ -57,7 +56,7 @@ class BareClient:
             number += 1
 
     async def authorization(self, auth: dict[str, str]) -> str:
-        """The header that a tenant's credentials give, with a new token if they need one."""
+        """Return the Authorization header of a tenant, with a new token if its credentials are OAuth2."""
         if auth["type"] == "basic":
             return basic(auth["client_id"], auth["client_secret"])
         self.requests += 1
@@ -66,7 +65,7 @@ class BareClient:
             return "Bearer " + (await response.json())["access_token"]
 
     async def work(self, tenants: Iterator[dict[str, Any]]) -> None:
-        """Visit tenants for as long as there are any that nobody else has taken."""
+        """Poll tenants from an iterator that all workers share, until it is empty."""
         for tenant in tenants:
             authorization = await self.authorization(tenant["auth"])
             for path in PATHS:
@@ -75,29 +74,29 @@ class BareClient:
 
 
 def basic(user: str, password: str) -> str:
-    """The header of HTTP Basic."""
+    """Return the Authorization header of HTTP Basic."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 async def main(base_url: str, key: str, in_flight: int) -> None:
-    """One whole round."""
+    """Poll every tenant once, and print the measurements."""
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(base_url, connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
         client = BareClient(session)
-        begun, begun_cpu = time.perf_counter(), cpu_seconds()
+        started, started_cpu = time.perf_counter(), cpu_seconds()
         tenants = await client.tenants(key)
-        everyone = iter(tenants)
-        await asyncio.gather(*(client.work(everyone) for _ in range(in_flight)))
-        answer(
-            seconds=time.perf_counter() - begun,
-            cpu=cpu_seconds() - begun_cpu,
-            visits=len(PATHS) * len(tenants),
+        queue = iter(tenants)
+        await asyncio.gather(*(client.work(queue) for _ in range(in_flight)))
+        respond(
+            seconds=time.perf_counter() - started,
+            cpu=cpu_seconds() - started_cpu,
+            polls=len(PATHS) * len(tenants),
             requests=client.requests,
         )
 
 
 def cpu_seconds() -> float:
-    """What this process has used of a processor, in seconds."""
+    """Return the CPU time of this process in seconds."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
 

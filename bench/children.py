@@ -1,6 +1,6 @@
-"""How are the measured processes started, asked and ended?
+"""Starts, asks and stops the measured processes.
 
-Each is known by its own process id, and ends with the block that started it, whatever happens in it.
+A process is stopped by its own id when the block that started it ends, also after an error.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ANSWER_SECONDS = 240.0
 END_SECONDS = 10.0
 NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
 
-# One process, no log, a listener of its own; compression as the exporter has it.
+# One process without a log; compression as in the exporter.
 NGINX_CONFIG = """
 daemon off; master_process off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
 events {{ worker_connections 64; }}
@@ -48,14 +48,14 @@ class Child:
         self.greeting = self._answer()
 
     def ask(self, command: str) -> dict[str, Any]:
-        """Give a command and wait for its answer."""
+        """Send a command and return the answer."""
         assert self._process.stdin is not None  # noqa: S101 - started with a pipe
         self._process.stdin.write(command + "\n")
         self._process.stdin.flush()
         return self._answer()
 
     def resident(self) -> int:
-        """Bytes of memory that the process has in use."""
+        """Return the resident memory of the process in bytes."""
         size: int = psutil.Process(self._process.pid).memory_info().rss
         return size
 
@@ -65,14 +65,14 @@ class Child:
             raise TimeoutError(f"no answer within {ANSWER_SECONDS:g} s")
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError("a measured process ended early: its error is above")
-        facts: dict[str, Any] = json.loads(line)
-        return facts
+            raise RuntimeError("a measured process ended early; see its error above")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
 
 
 @contextmanager
 def child(script: str, *arguments: str) -> Iterator[Child]:
-    """A script of this folder in a process of its own."""
+    """Run a script of this folder as a process."""
     with subprocess.Popen(
         [sys.executable, str(BENCH / script), *arguments],
         stdin=subprocess.PIPE,
@@ -89,7 +89,7 @@ def child(script: str, *arguments: str) -> Iterator[Child]:
 
 @contextmanager
 def nginx(page: Path) -> Iterator[str | None]:
-    """The URL at which nginx serves a file; None where there is no nginx."""
+    """Serve a file with nginx, and yield its URL; None if nginx is not installed."""
     if NGINX is None:
         yield None
         return
@@ -107,7 +107,7 @@ def nginx(page: Path) -> Iterator[str | None]:
 
 
 def _end(process: subprocess.Popen[Any]) -> None:
-    """Wait for the end, and make it if it does not come."""
+    """Wait until the process has ended; kill it after 10 s."""
     try:
         process.wait(END_SECONDS)
     except subprocess.TimeoutExpired:
@@ -128,4 +128,4 @@ def _wait_for(port: int) -> None:
             time.sleep(0.02)
         else:
             return
-    raise TimeoutError("nginx does not listen")
+    raise TimeoutError("nginx does not listen after 4 s")

@@ -1,7 +1,7 @@
-"""How does a measured process hear what to do, and tell what it found?
+"""Receives commands on standard input and prints answers, for the measured processes.
 
-A command is a line on standard input, an answer is a line of JSON on standard output. When the input ends, so
-does the process: nothing is left behind if whoever started it dies.
+A command is a line of words, an answer is a line of JSON. A process ends with its input, so that none is left if the
+process that started it dies.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import sys
 from collections.abc import AsyncIterator
 
 
-def answer(**facts: object) -> None:
-    """Tell what was found, in one line."""
-    sys.stdout.write(json.dumps(facts) + "\n")
+def respond(**answer: object) -> None:
+    """Print an answer as one line of JSON."""
+    sys.stdout.write(json.dumps(answer) + "\n")
     sys.stdout.flush()
 
 
 async def commands() -> AsyncIterator[list[str]]:
-    """The words of each command, until there are no more."""
+    """Yield the words of each command until the input ends."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

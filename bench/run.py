@@ -1,7 +1,6 @@
-"""How fast is a scrape, how fast the polling, how much memory does a tenant take, and how long is the longest stall?
+"""Measures scrapes, polling, memory and stalls of the exporter, compares them, and prints tables.
 
-Measures the exporter beside the best there is for each, on this machine, over loopback alone, and prints tables.
-bench/README.md says what each number is and what it is not.
+All processes run on this machine and use loopback. bench/README.md says what each number means.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ BUILDERS = {
 RELOAD = "new settings (SIGHUP)"
 DEFAULT_RATE = 20  # requests a second: api.rate_limit
 STALL_TARGET, FASTER_TARGET = 0.050, 20
-# Medians of one size differ by this much from run to run.
+# Medians of the same size differ this much between runs.
 NOISE = 1.2
 MIB = 1024 * 1024
 
@@ -47,35 +46,35 @@ class Times:
 
     @property
     def median(self) -> float:
-        """The one in the middle."""
+        """The median."""
         return median(self.tries)
 
 
 @dataclass
 class Result:
-    """All that was measured with one number of tenants; times in seconds, sizes in bytes."""
+    """All measurements with one number of tenants; times in seconds, sizes in bytes."""
 
     tenants: int
     page_bytes: int = 0
     samples: int = 0
     build: dict[str, Times] = field(default_factory=dict)
     scrapes: dict[tuple[str, str], Times] = field(default_factory=dict)
-    rounds: dict[str, dict[str, float]] = field(default_factory=dict)
+    first_polls: dict[str, dict[str, float]] = field(default_factory=dict)
     memory: int = 0
     stalls: dict[str, dict[str, float]] = field(default_factory=dict)
     demand: float = 0.0
 
     def scrape(self, server: str, encoding: str) -> str:
-        """Median and worst, or that there is none."""
+        """Median and worst, if the server is installed."""
         times = self.scrapes.get((server, encoding))
         return str(times) if times else "not installed"
 
     def faster(self, server: str, encoding: str) -> str:
-        """How many times faster than this server the exporter is over HTTP."""
+        """How many times faster the exporter is than this server over HTTP."""
         return _times(self.scrapes[server, encoding].median / self.scrapes["exporter", encoding].median)
 
     def slower(self, encoding: str) -> str:
-        """How many times slower than nginx the exporter is."""
+        """How many times slower the exporter is than nginx."""
         bare = self.scrapes.get(("nginx", encoding))
         return _times(self.scrapes["exporter", encoding].median / bare.median) if bare else "not installed"
 
@@ -84,7 +83,7 @@ class Result:
 
 
 def measure(tenants: int) -> Result:
-    """Everything, for one number of tenants."""
+    """Measure everything for one number of tenants."""
     result = Result(tenants)
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "page.txt"
@@ -95,7 +94,7 @@ def measure(tenants: int) -> Result:
 
 
 def measure_scrapes(result: Result, page: Path) -> None:
-    """The exporter alone: nobody polls, and the simulator is gone."""
+    """Measure the exporter without polls, after its simulator was dropped."""
     tries = _tries(result.tenants)
     with child("serve_exporter.py", str(result.tenants)) as exporter, scraper(exporter.greeting["url"]) as scraping:
         exporter.ask("fill")
@@ -110,12 +109,12 @@ def measure_scrapes(result: Result, page: Path) -> None:
 
 
 def measure_others(result: Result, page: Path) -> None:
-    """The same page from nginx and from prometheus-client."""
+    """Measure nginx and prometheus-client with the same page."""
     tries = _tries(result.tenants)
     with nginx(page) as url:
         if url:
             _measure_server(result, "nginx", url, tries)
-    # They are slow and regular: fewer tries say as much.
+    # These are slow and vary little: fewer tries are enough.
     tries = max(3, tries // 4)
     with child("serve_generate_latest.py", str(page)) as latest:
         for kind in ("families", "gauges"):
@@ -130,25 +129,25 @@ def _measure_server(result: Result, server: str, url: str, tries: int) -> None:
 
 
 def measure_polling(result: Result) -> None:
-    """A round of visits over HTTP, beside the bare client; and then scrapes while everybody is visited again."""
+    """Measure first polls of the exporter and of the bare client, then scrapes during polls at full speed."""
     with child("serve_simulator.py", str(result.tenants)) as simulator:
         api = (simulator.greeting["url"], simulator.greeting["key"])
         with child("serve_exporter.py", str(result.tenants), *api) as exporter:
             empty = exporter.resident()
             result.demand = exporter.greeting["demand"]
-            result.rounds["exporter"] = first = exporter.ask("fill")
+            result.first_polls["exporter"] = first = exporter.ask("fill")
             result.memory = exporter.resident() - empty
-            result.stalls["first round"] = first
+            result.stalls["first polls"] = first
             for name, encoding in ENCODINGS.items():
-                result.stalls[RELOAD] = exporter.ask("again")
+                result.stalls[RELOAD] = exporter.ask("poll_again")
                 result.stalls[f"polls and scrapes, {name}"] = _scrape_while_polling(exporter, encoding, result.tenants)
             in_flight = str(exporter.greeting["in_flight"])
         with child("bare_client.py", *api, in_flight) as bare:
-            result.rounds["bare client"] = bare.greeting
+            result.first_polls["bare client"] = bare.greeting
 
 
 def _scrape_while_polling(exporter: Child, encoding: str, tenants: int) -> dict[str, float]:
-    """The longest stall while everybody is discovered and visited again, at full speed, and scraped twice a second."""
+    """Scrape twice a second while every tenant is polled again; return the longest stall."""
     until = time.monotonic() + 1 + tenants / 600
     with scraper(exporter.greeting["url"]) as scraping:
         while time.monotonic() < until:
@@ -169,19 +168,19 @@ def _tries(tenants: int) -> int:
 
 
 def show(console: Console, results: list[Result]) -> None:
-    """All tables."""
-    for table in (scrapes, ratios, visits, memory, stalls, rounds):
+    """Print all tables and the targets."""
+    for table in (scrapes, ratios, polls, memory, stalls, intervals):
         console.print(table(results))
         console.print()
-    for line in verdicts(results):
+    for line in compare_with_targets(results):
         console.print(line, highlight=False)
 
 
 def scrapes(results: list[Result]) -> Table:
-    """The scrape, from every server."""
+    """The scrape times of every server."""
     table = _table("1. A scrape in milliseconds: median / worst", results)
-    table.add_row("samples on the page", *(f"{each.samples:,}" for each in results))
-    table.add_row("size of the page, MB", *(f"{each.page_bytes / 1e6:.1f}" for each in results), end_section=True)
+    table.add_row("samples", *(f"{each.samples:,}" for each in results))
+    table.add_row("size, MB", *(f"{each.page_bytes / 1e6:.1f}" for each in results), end_section=True)
     for kind, name in BUILDERS.items():
         table.add_row(f"{name}: build only", *(str(each.build[kind]) for each in results))
     table.add_section()
@@ -190,13 +189,13 @@ def scrapes(results: list[Result]) -> Table:
             table.add_row(f"{name}: HTTP, {encoding}", *(each.scrape(server, encoding) for each in results))
         table.add_section()
     per_tenant = (f"{each.scrapes['exporter', 'plain'].median / each.tenants * 1e6:.1f}" for each in results)
-    table.add_row("exporter, plain: microseconds a tenant", *per_tenant)
+    table.add_row("exporter, plain: microseconds per tenant", *per_tenant)
     return table
 
 
 def ratios(results: list[Result]) -> Table:
-    """The exporter beside the others, median to median."""
-    table = _table("   The exporter beside them: median to median", results)
+    """The exporter's scrape times relative to the others', by medians."""
+    table = _table("   The exporter compared with the others: ratios of medians", results)
     for kind, name in {"families": "custom collector", "gauges": "gauges"}.items():
         built = (_times(each.build[kind].median / each.build["exporter"].median) for each in results)
         table.add_row(f"times faster than generate_latest, {name}: build only", *built)
@@ -208,72 +207,72 @@ def ratios(results: list[Result]) -> Table:
     return table
 
 
-def visits(results: list[Result]) -> Table:
-    """A round of visits."""
-    table = _table("2. Visits without a rate limit, the simulator on the same machine", results)
+def polls(results: list[Result]) -> Table:
+    """The first polls."""
+    table = _table("2. Polls without a rate limit, the simulator on the same machine", results)
     for name in ("exporter", "bare client"):
-        of_name = [each.rounds[name] for each in results]
-        table.add_row(f"{name}: visits", *(f"{each['visits']:,}" for each in of_name))
-        table.add_row(f"{name}: requests", *(f"{each['requests']:,}" for each in of_name))
-        table.add_row(f"{name}: visits a second", *(f"{each['visits'] / each['seconds']:,.0f}" for each in of_name))
-        cpu = (f"{each['cpu'] / each['visits'] * 1e3:.2f}" for each in of_name)
-        table.add_row(f"{name}: CPU milliseconds a visit", *cpu, end_section=True)
+        first = [each.first_polls[name] for each in results]
+        table.add_row(f"{name}: polls", *(f"{each['polls']:,}" for each in first))
+        table.add_row(f"{name}: requests", *(f"{each['requests']:,}" for each in first))
+        table.add_row(f"{name}: polls per second", *(f"{each['polls'] / each['seconds']:,.0f}" for each in first))
+        cpu = (f"{each['cpu'] / each['polls'] * 1e3:.2f}" for each in first)
+        table.add_row(f"{name}: CPU milliseconds per poll", *cpu, end_section=True)
     for fact, name in {"seconds": "time", "cpu": "CPU"}.items():
-        pairs = [(each.rounds["exporter"][fact], each.rounds["bare client"][fact]) for each in results]
-        table.add_row(f"{name}: times that of the bare client", *(_times(ours / bare) for ours, bare in pairs))
+        pairs = [(each.first_polls["exporter"][fact], each.first_polls["bare client"][fact]) for each in results]
+        table.add_row(f"{name}: times that of the bare client", *(_times(exporter / bare) for exporter, bare in pairs))
     return table
 
 
 def memory(results: list[Result]) -> Table:
-    """What a tenant weighs."""
+    """The memory of all tenants, and of one."""
     table = _table("3. Resident memory above an exporter without tenants", results)
     table.add_row("all tenants, MiB", *(f"{each.memory / MIB:.1f}" for each in results))
-    table.add_row("a tenant, KiB", *(f"{each.memory / each.tenants / 1024:.1f}" for each in results))
+    table.add_row("per tenant, KiB", *(f"{each.memory / each.tenants / 1024:.1f}" for each in results))
     return table
 
 
 def stalls(results: list[Result]) -> Table:
-    """The longest stalls, and how much of them the exporter and its garbage collector could have been."""
+    """The longest stalls, the exporter's own CPU time in them, and its garbage collections."""
     table = _table("4. Longest stall of the event loop, ms: by the clock / its own CPU (garbage collection)", results)
     for when in results[0].stalls:
-        facts = [each.stalls[when] for each in results]
-        cells = (f"{_ms(each['stall'])} / {_ms(each['work'])} ({_ms(each['collection'])})" for each in facts)
+        longest = [each.stalls[when] for each in results]
+        cells = (f"{_ms(each['stall'])} / {_ms(each['work'])} ({_ms(each['collection'])})" for each in longest)
         table.add_row(f"during {when}", *cells)
     return table
 
 
-def rounds(results: list[Result]) -> Table:
-    """What the default budget makes of it."""
+def intervals(results: list[Result]) -> Table:
+    """How long polls take at the default rate limit."""
     table = _table(f"5. At the default {DEFAULT_RATE} requests a second: computed, not run", results)
-    first = (_span(each.rounds["exporter"]["requests"] / DEFAULT_RATE) for each in results)
-    table.add_row("the first round takes", *first)
+    first = (_span(each.first_polls["exporter"]["requests"] / DEFAULT_RATE) for each in results)
+    table.add_row("the first polls take", *first)
     wanted = [each.demand * each.tenants for each in results]
-    table.add_row("visits a second that the default intervals ask for", *(f"{each:,.1f}" for each in wanted))
+    table.add_row("polls per second that the default intervals need", *(f"{each:,.1f}" for each in wanted))
     table.add_row(
-        "times what the rate allows (above 1.0, visits come late)",
+        "times what the rate limit allows (above 1.0, polls run late)",
         *(_times(max(1.0, each / DEFAULT_RATE)) for each in wanted),
     )
     return table
 
 
-def verdicts(results: list[Result]) -> list[str]:
-    """The targets, at the largest fleet. New settings are a rare thing that somebody does, and not polling."""
+def compare_with_targets(results: list[Result]) -> list[str]:
+    """Compare the largest fleet with the targets. Stalls by new settings don't count, because they are rare."""
     largest = results[-1]
-    polling = [facts for when, facts in largest.stalls.items() if when != RELOAD]
-    worst, work = (max(facts[fact] for facts in polling) for fact in ("stall", "work"))
+    polling = [stall for when, stall in largest.stalls.items() if when != RELOAD]
+    worst, work = (max(stall[kind] for stall in polling) for kind in ("stall", "work"))
     built = largest.build["families"].median / largest.build["exporter"].median
     served = largest.scrapes["families", "plain"].median / largest.scrapes["exporter", "plain"].median
     costs = [each.scrapes["exporter", "plain"].median / each.tenants for each in results]
     growth = max([after / before for before, after in pairwise(costs)], default=1.0)
     targets = {
         f"no stall above {_ms(STALL_TARGET)} ms by the clock: {_ms(worst)} ms": worst <= STALL_TARGET,
-        f"and none by the event loop's own CPU time: {_ms(work)} ms": work <= STALL_TARGET,
-        f"a page built {FASTER_TARGET}x faster than a custom collector's: {_times(built)}": built >= FASTER_TARGET,
-        f"and served {FASTER_TARGET}x faster, over HTTP and plain: {_times(served)}": served >= FASTER_TARGET,
-        f"cost a tenant from size to size grows by less than a fifth: {growth:.2f}x": growth <= NOISE,
+        f"no stall above {_ms(STALL_TARGET)} ms of the event loop's own CPU time: {_ms(work)} ms": work <= STALL_TARGET,
+        f"page built {FASTER_TARGET}x faster than by a custom collector: {_times(built)}": built >= FASTER_TARGET,
+        f"page served {FASTER_TARGET}x faster, without compression: {_times(served)}": served >= FASTER_TARGET,
+        f"scrape time per tenant grows by less than a fifth from size to size: {growth:.2f}x": growth <= NOISE,
     }
-    head = f"Targets at {largest.tenants:,} tenants. This is one run, and machines are noisy: run it again."
-    return [head, *(f"  {'reached' if good else 'MISSED '}  {text}" for text, good in targets.items())]
+    head = f"Targets at {largest.tenants:,} tenants. Results vary between runs: repeat this one to confirm."
+    return [head, *(f"  {'reached' if reached else 'MISSED '}  {text}" for text, reached in targets.items())]
 
 
 def _table(title: str, results: list[Result]) -> Table:
@@ -297,19 +296,19 @@ def _span(seconds: float) -> str:
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description="Measure the exporter; bench/README.md says how.")
     parser.add_argument("--tenants", default="100,1000,10000", help="numbers of tenants (default %(default)s)")
     sizes = sorted(int(size) for size in parser.parse_args().tenants.split(","))
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended then, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that started processes are stopped, too
     console = Console(width=120)
-    begun = time.monotonic()
+    started = time.monotonic()
     results = []
     for size in sizes:
         sys.stderr.write(f"measuring {size:,} tenants\n")
         results.append(measure(size))
     show(console, results)
-    console.print(f"\nMeasured in {time.monotonic() - begun:.0f} s.", highlight=False)
+    console.print(f"\nMeasured in {time.monotonic() - started:.0f} s.", highlight=False)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,4 @@
-"""How long does a scrape take, seen from the scraper?
-
-Over a loopback connection that stays open, from the request to the last byte, which is dropped as it comes.
-"""
+"""Measures scrapes as a scraper sees them, over a connection that stays open."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ TIMEOUT = 120.0
 
 
 class Scraper:
-    """One connection to one page."""
+    """A connection to one metrics page."""
 
     def __init__(self, connection: http.client.HTTPConnection, path: str) -> None:
         self._connection = connection
@@ -24,28 +21,28 @@ class Scraper:
         self._buffer = memoryview(bytearray(BUFFER_BYTES))
 
     def scrape(self, encoding: str) -> float:
-        """Seconds that one scrape takes; `encoding` is `identity` or `gzip`."""
-        begun = time.perf_counter()
-        response = self._ask(encoding)
+        """Return the seconds from the request to the last byte, which is dropped. `encoding`: `identity` or `gzip`."""
+        started = time.perf_counter()
+        response = self._get(encoding)
         while response.readinto(self._buffer):
             pass
-        return time.perf_counter() - begun
+        return time.perf_counter() - started
 
     def page(self) -> bytes:
-        """The plain page."""
-        return self._ask("identity").read()
+        """Return the page without compression."""
+        return self._get("identity").read()
 
-    def _ask(self, encoding: str) -> http.client.HTTPResponse:
+    def _get(self, encoding: str) -> http.client.HTTPResponse:
         self._connection.request("GET", self._path, headers={"Accept-Encoding": encoding})
         response = self._connection.getresponse()
         if response.status != http.HTTPStatus.OK:
-            raise RuntimeError(f"the scrape of {self._path} was answered with {response.status}")
+            raise RuntimeError(f"the scrape of {self._path} returned {response.status}")
         return response
 
 
 @contextmanager
 def scraper(url: str) -> Iterator[Scraper]:
-    """A connection to the page at a URL."""
+    """Connect to the page at a URL."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT)
     try:

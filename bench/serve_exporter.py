@@ -1,8 +1,8 @@
-"""What does the exporter do, and for how long does it hold up its event loop?
+"""Runs the exporter as a measured process: how long polls take, and how long the event loop stalls.
 
-The real exporter on a free loopback port, with no rate limit. With a base URL and a key it polls over HTTP; with
-neither it polls a simulator in its own process, and lets go of it after the first round. Arguments: tenants,
-and then base URL and key or nothing. Commands are the methods of `Measured`.
+The real exporter listens on a free loopback port, without a rate limit. With a base URL and a key it polls over HTTP.
+Without them it polls a simulator in its own process, and drops it after the first polls. Arguments: number of
+tenants, then base URL and key or nothing. The commands are the methods of `MeasuredExporter`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from urllib.parse import urlencode
 
-from commands import answer, commands
+from commands import commands, respond
 
 from exporter import logs
 from exporter.api.wire import TOKEN_PATH, Reply
@@ -27,11 +27,12 @@ from exporter.clock import Clock
 from exporter.settings import Settings, load
 from exporter.simulator import Reply as SimulatedReply
 from exporter.simulator import Request, Simulator
+from exporter.telemetry import POLLS
 from exporter.web import create_app, start
 
 BEAT = 0.001
-# So long that nobody is visited twice in the first round, however slow the machine is.
-ONE_ROUND = 86_400.0
+# Long enough that no tenant is polled twice during the first polls, even on a slow machine.
+ONE_DAY = 86_400.0
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -52,16 +53,16 @@ class InProcess:
         return self._reply(Request("POST", TOKEN_PATH, {}, FORM, urlencode(form).encode()))
 
     def _reply(self, request: Request) -> Reply:
-        assert self.simulator is not None, "it was let go of"  # noqa: S101 - a slip in the order of commands
+        assert self.simulator is not None, "dropped"  # noqa: S101 - polling has ended by then
         reply: SimulatedReply = self.simulator.reply(request)
         return Reply(reply.status, {name.lower(): value for name, value in reply.headers.items()}, reply.body)
 
 
 class Heartbeat:
-    """The longest time that the event loop was late by, in seconds.
+    """Measures the longest stall of the event loop, in seconds.
 
-    With it, the most processor time that the loop's thread used between two beats: what is beyond that is the
-    machine's other work. And the longest garbage collection.
+    Also the most CPU time that its thread used between two beats, which other work on the machine does not change, and
+    the longest garbage collection.
     """
 
     def __init__(self) -> None:
@@ -70,13 +71,13 @@ class Heartbeat:
         gc.callbacks.append(self._collected)
 
     async def beat(self) -> None:
-        """Measure for ever."""
+        """Measure until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            begun, begun_work = loop.time(), time.thread_time()
+            started, started_work = loop.time(), time.thread_time()
             await asyncio.sleep(BEAT)
-            self.longest_work = max(self.longest_work, time.thread_time() - begun_work)
-            self.longest = max(self.longest, loop.time() - begun - BEAT)
+            self.longest_work = max(self.longest_work, time.thread_time() - started_work)
+            self.longest = max(self.longest, loop.time() - started - BEAT)
 
     def _collected(self, phase: str, _info: dict[str, int]) -> None:
         if phase == "start":
@@ -84,59 +85,64 @@ class Heartbeat:
         else:
             self.longest_collection = max(self.longest_collection, time.perf_counter() - self._collecting_since)
 
-    def take(self) -> dict[str, float]:
-        """What was the longest since this was last asked."""
-        taken = {"stall": self.longest, "work": self.longest_work, "collection": self.longest_collection}
+    def reset(self) -> dict[str, float]:
+        """Return the longest since the last call, and start again."""
+        longest = {"stall": self.longest, "work": self.longest_work, "collection": self.longest_collection}
         self.longest = self.longest_work = self.longest_collection = 0.0
-        return taken
+        return longest
 
 
-class Measured:
-    """The commands; each gives the facts of its answer."""
+def polls_ended(exporter: Exporter) -> int:
+    """How many polls have ended."""
+    samples = [sample for family in exporter.telemetry.registry.collect() for sample in family.samples]
+    return sum(int(sample.value) for sample in samples if sample.name == POLLS.name)
+
+
+class MeasuredExporter:
+    """The exporter and its commands. Each command returns its answer."""
 
     def __init__(self, exporter: Exporter, settings: Settings) -> None:
         self._exporter = exporter
         self._settings = settings
         self._heartbeat = Heartbeat()
         self._tasks = [asyncio.create_task(self._heartbeat.beat())]
-        self._visits = 0
-        exporter.poller.visited = self._count
-
-    def _count(self, _watch: object) -> None:
-        self._visits += 1
 
     async def fill(self) -> dict[str, float]:
-        """Discover, and visit everybody once."""
-        self._heartbeat.take()
-        begun, begun_cpu = time.perf_counter(), cpu_seconds()
+        """Discover, and poll every tenant once."""
+        self._heartbeat.reset()
+        started, started_cpu = time.perf_counter(), cpu_seconds()
         polling = asyncio.create_task(self._exporter.poller.run())
         self._tasks.append(polling)
         while not self._exporter.ready():
             if polling.done():
                 polling.result()
             await asyncio.sleep(BEAT)
-        facts = {"seconds": time.perf_counter() - begun, "cpu": cpu_seconds() - begun_cpu, **self._heartbeat.take()}
+        answer = {
+            "seconds": time.perf_counter() - started,
+            "cpu": cpu_seconds() - started_cpu,
+            **self._heartbeat.reset(),
+        }
         if isinstance(self._exporter.transport, InProcess):
-            await self.rest()
+            await self.stop_polling()
             self._exporter.transport.simulator = None
             gc.collect()
-        return {**facts, "visits": self._visits, "requests": self._exporter.client.budget.spent}
+        return {**answer, "polls": polls_ended(self._exporter), "requests": self._exporter.client.rate_limiter.acquired}
 
-    async def again(self) -> dict[str, float]:
-        """Begin to discover again, and to visit everybody again, all as fast as can be.
+    async def poll_again(self) -> dict[str, float]:
+        """Start to discover and poll every tenant again, as fast as possible.
 
-        The answer is how long it took to take the settings that make it so, as SIGHUP does.
+        Returns the stalls while the exporter applies the settings that cause it, as SIGHUP does.
         """
         await asyncio.sleep(2 * BEAT)
-        self._heartbeat.take()
-        # Whoever has a new interval is visited at once; one that is the same would change nothing.
+        self._heartbeat.reset()
+        # Collectors with a new interval poll at once; the same interval would change nothing.
         self._settings = with_intervals(self._settings, lambda interval: interval * 0.999)
         self._exporter.apply(self._settings)
         await asyncio.sleep(2 * BEAT)
-        return self._heartbeat.take()
+        return self._heartbeat.reset()
 
-    async def rest(self) -> dict[str, float]:
-        """End the polling."""
+    async def stop_polling(self) -> dict[str, float]:
+        """Stop polling."""
         polling, self._tasks = self._tasks[1:], self._tasks[:1]
         for task in polling:
             task.cancel()
@@ -144,50 +150,50 @@ class Measured:
         return {}
 
     async def stall(self) -> dict[str, float]:
-        """The longest stall, and the longest garbage collection, since this was last asked; in seconds."""
-        return self._heartbeat.take()
+        """Return the longest stall and the longest garbage collection since the last call, in seconds."""
+        return self._heartbeat.reset()
 
     async def page(self) -> dict[str, float]:
-        """Build the page once, without sending it; in seconds."""
-        begun = time.perf_counter()
+        """Build the page once without sending it; return the seconds and bytes."""
+        started = time.perf_counter()
         pieces = list(self._exporter.page(openmetrics=False))
-        return {"seconds": time.perf_counter() - begun, "bytes": sum(map(len, pieces))}
+        return {"seconds": time.perf_counter() - started, "bytes": sum(map(len, pieces))}
 
     async def close(self) -> None:
-        """End everything."""
-        await self.rest()
+        """Stop everything."""
+        await self.stop_polling()
         self._tasks[0].cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._tasks[0]
 
 
 def cpu_seconds() -> float:
-    """What this process has used of a processor, in seconds."""
+    """Return the CPU time of this process in seconds."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
 
 
 def unlimited(key: str, url: str) -> Settings:
-    """The defaults, without a rate limit. That is not a setting: no API should be asked like this."""
+    """Return the defaults without a rate limit, which no setting allows."""
     settings = load({"api.url": url}, {"KIMONO_API_KEY": key})
     return settings.model_copy(update={"api": settings.api.model_copy(update={"rate_limit": math.inf})})
 
 
 def with_intervals(settings: Settings, changed: Callable[[float], float]) -> Settings:
-    """The same collectors at other intervals, in seconds."""
+    """Return settings with changed intervals (seconds) of all collectors."""
     others = {name: each.model_copy(update={"interval": changed(each.interval)}) for name, each in settings.collectors}
     return settings.model_copy(update={"collectors": settings.collectors.model_copy(update=others)})
 
 
 def once_a_day(settings: Settings) -> Settings:
-    """The same collectors, which visit nobody twice, and one discovery."""
-    discovery = settings.discovery.model_copy(update={"interval": ONE_ROUND})
-    return with_intervals(settings.model_copy(update={"discovery": discovery}), lambda _: ONE_ROUND)
+    """Return settings with which the exporter discovers once, and polls each tenant once."""
+    discovery = settings.discovery.model_copy(update={"interval": ONE_DAY})
+    return with_intervals(settings.model_copy(update={"discovery": discovery}), lambda _: ONE_DAY)
 
 
 @asynccontextmanager
 async def exporter_of(tenants: int, url: str, key: str) -> AsyncIterator[tuple[Exporter, Settings]]:
-    """An exporter of the API at a URL, or without one of its own simulator; and the settings with usual intervals."""
+    """Create an exporter of the API at a URL, or of its own simulator; and the settings with default intervals."""
     if not url:
         simulator = Simulator(tenants=tenants)
         settings = unlimited(simulator.api_key, "http://127.0.0.1:1")
@@ -200,20 +206,20 @@ async def exporter_of(tenants: int, url: str, key: str) -> AsyncIterator[tuple[E
 
 async def main(tenants: int, url: str = "", key: str = "") -> None:
     """Serve until the input ends."""
-    logs.configure("critical", "logfmt")  # the seed has tenants in trouble, who are no news here
+    logs.configure("critical", "logfmt")  # some simulated tenants fail, as intended
     async with exporter_of(tenants, url, key) as (exporter, settings):
         running = await start(create_app(exporter), "127.0.0.1", 0, None)
-        measured = Measured(exporter, settings)
+        measured = MeasuredExporter(exporter, settings)
         in_flight = settings.api.concurrency
-        answer(url=f"{running.addresses[0]}/metrics", in_flight=in_flight, demand=demand(settings))
+        respond(url=f"{running.addresses[0]}/metrics", in_flight=in_flight, demand=demand(settings))
         async for words in commands():
-            answer(**await getattr(measured, words[0])())
+            respond(**await getattr(measured, words[0])())
         await measured.close()
         await running.stop()
 
 
 def demand(settings: Settings) -> float:
-    """Visits a second that one tenant asks for by the default intervals."""
+    """Return how many polls a second each tenant needs with the default intervals."""
     return sum(1 / each.interval for name, each in settings.collectors if each.enabled and name != "account")
 
 

@@ -1,8 +1,8 @@
-"""How long does prometheus-client itself take for the same page?
+"""Serves a page of metrics with prometheus-client, to compare it with the exporter.
 
-Two registries with the same families and samples, each served by prometheus-client's own HTTP server: a custom
-collector that builds its families when it is scraped, and mutable gauges that were set before. Argument: a file
-with a page in the text format. Commands: `families` and `gauges` build the page once and tell the seconds.
+Two registries have the same families and samples, each with prometheus-client's own HTTP server: a custom collector
+that builds its families at each scrape, and mutable gauges that were set before. Argument: a file with a page in the
+text format. The commands `families` and `gauges` build the page once; the answer is how many seconds it took.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from commands import answer
+from commands import respond
 from prometheus_client import CollectorRegistry, Gauge, Metric, generate_latest, start_http_server
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 
 class FamilyCollector(Collector):
-    """Builds all families anew at each scrape, as a custom collector does."""
+    """Builds all families at each scrape, as a custom collector does."""
 
     def __init__(self, families: list[Metric]) -> None:
         self._families = families
 
     def collect(self) -> Iterator[Metric]:
-        """Every family with its samples."""
+        """Yield every family with its samples."""
         for family in self._families:
             built = Metric(family.name, family.documentation, family.type)
             for sample in family.samples:
@@ -35,14 +35,14 @@ class FamilyCollector(Collector):
 
 
 def as_families(families: list[Metric]) -> CollectorRegistry:
-    """The registry of a custom collector."""
+    """Return the registry with a custom collector."""
     registry = CollectorRegistry()
     registry.register(FamilyCollector(families))
     return registry
 
 
 def as_gauges(families: list[Metric]) -> CollectorRegistry:
-    """The registry of mutable gauges: one a sample's name, so a histogram becomes three, of the same samples."""
+    """Return the registry with mutable gauges: one for each sample name, so a histogram becomes three."""
     registry = CollectorRegistry()
     for family in families:
         gauges: dict[str, Gauge] = {}
@@ -64,11 +64,11 @@ def main(page: Path) -> None:
     for name, registry in registries.items():
         server, _ = start_http_server(0, "127.0.0.1", registry)
         urls[name] = f"http://127.0.0.1:{server.server_port}/metrics"
-    answer(**urls)
+    respond(**urls)
     for line in sys.stdin:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         built = generate_latest(registries[line.strip()])
-        answer(seconds=time.perf_counter() - begun, bytes=len(built))
+        respond(seconds=time.perf_counter() - started, bytes=len(built))
 
 
 if __name__ == "__main__":

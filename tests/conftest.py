@@ -1,28 +1,43 @@
-"""What do all tests share?"""
+"""Shares a simulation between tests, orders the test files, and gives each file to one worker."""
 
 from __future__ import annotations
 
-import os
-import shutil
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
-# Machines differ in speed, and a slow one must not fail a test: time is judged where it is measured.
+from tests.support.scheduling import FileScheduling, place_of
+
+if TYPE_CHECKING:
+    from tests.support.dashboards.filling import Filled
+
+# No deadlines: a slow machine must not fail a test.
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
 
 
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Filled:
+    """The days of the small scenario, recorded and evaluated once, for the backtest and the dashboards."""
+    # Coverage starts after this file is loaded: earlier imports would count as never run.
+    from tests.support.dashboards.filling import SMALL, fill  # noqa: PLC0415 - see above
+    from tests.support.processes import needed  # noqa: PLC0415 - see above
+
+    needed("go")
+    return fill(SMALL, tmp_path_factory.mktemp("simulated"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort by file, those of LONGEST first."""
+    items.sort(key=lambda item: place_of(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> FileScheduling:
+    """Let pytest-xdist schedule by file, whatever `--dist` says."""
+    return FileScheduling(config, log)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--golden", action="store_true", help="rewrite tests/golden instead of comparing with it")
-
-
-@pytest.fixture(scope="session")
-def promtool() -> str:
-    """The path of promtool. On CI it has to be there."""
-    path = shutil.which("promtool")
-    if path is None:
-        if os.environ.get("CI"):
-            pytest.fail("there is no promtool, and CI must have one")
-        pytest.skip("there is no promtool on this machine to check pages with")
-    return path

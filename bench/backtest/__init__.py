@@ -1,1 +1,1 @@
-"""Are the alerts right? See README.md in this folder."""
+"""Tests the alert rules on simulated weeks. See README.md in this folder."""

@@ -1,1 +1,1 @@
-"""Do the dashboards' queries work, and are they quick? See bench/README.md."""
+"""Measures the dashboards' queries on a real Prometheus. See bench/README.md."""

@@ -1,4 +1,4 @@
-"""What is said on the command line? `python -m bench.dashboards --help` tells."""
+"""Runs the dashboards' queries from the command line: `python -m bench.dashboards --help`."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from pathlib import Path
 import structlog
 from rich.console import Console
 
-from bench.backtest.engine import NoEngineError
-from bench.dashboards import prometheus
-from bench.dashboards.asking import Answer, ask
-from bench.dashboards.filling import LARGE, SMALL, Size, fill
-from bench.dashboards.questions import read
-from bench.dashboards.report import bad, tell, tell_rules
+from tests.support.backtest.engine import NoEngineError
+from tests.support.dashboards import prometheus
+from tests.support.dashboards.asking import Answer, ask
+from tests.support.dashboards.filling import LARGE, SMALL, Size, fill
+from tests.support.dashboards.questions import read
+from tests.support.dashboards.report import bad, tell, tell_rules
 
 DASHBOARDS = Path(__file__).parent.parent.parent / "dashboards"
 
 
 def main() -> int:
-    """Ask all that the dashboards ask; 0 if all is well, 1 if a query is bad, 2 if it can't be run."""
+    """Run all queries; return 0 if they are good, 1 if one is bad, 2 if they can't run."""
     parser = argparse.ArgumentParser(
-        prog="python -m bench.dashboards", description="Do the dashboards' queries give data, and are they quick?"
+        prog="python -m bench.dashboards", description="Check that the dashboards' queries return data, and quickly."
     )
-    parser.add_argument("--small", action="store_true", help="only the fleet of 25 tenants, not that of 10,000")
+    parser.add_argument("--small", action="store_true", help="only the fleet of 26 tenants")
     parser.add_argument("--large", action="store_true", help="only the fleet of 10,000 tenants")
-    parser.add_argument("--data", type=Path, help="keep the databases in this folder; what is there goes")
-    parser.add_argument("--only-queries", action="store_true", help="ask those that are kept in --data already")
+    parser.add_argument("--data", type=Path, help="keep the databases in this folder; existing ones are deleted")
+    parser.add_argument("--only-queries", action="store_true", help="query the databases that --data already has")
     arguments = parser.parse_args()
     if arguments.only_queries and not arguments.data:
         parser.error("--only-queries needs --data")
@@ -48,19 +48,18 @@ def main() -> int:
 
 
 def run(console: Console, size: Size, folder: Path, *, only: bool) -> bool:
-    """Fill a database unless it is `only` to be asked, ask, print, and tell whether all is well."""
+    """Fill a database (unless `only` queries are wanted), run the queries, and print; return whether all are good."""
     if not only:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        said = fill(size, folder, progress=True)
-        tell_rules(console, said.groups)
-    answers = answered(size, folder)
+        tell_rules(console, fill(size, folder, progress=True).said.groups)
+    answers = ask_all(size, folder)
     tell(console, f"{size.tenants} tenants", answers)
     return not bad(answers)
 
 
-def answered(size: Size, folder: Path) -> list[Answer]:
-    """All answers of a Prometheus on a filled database to all dashboards."""
+def ask_all(size: Size, folder: Path) -> list[Answer]:
+    """Return all answers of a Prometheus with a filled database."""
     boards = [read(path) for path in sorted(DASHBOARDS.glob("*.json"))]
     with prometheus.started(folder) as running:
         return [answer for board in boards for answer in ask(running, board, size.scrape)]

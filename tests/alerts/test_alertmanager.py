@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.alerts.stories import RULES
-from tests.alerts.test_rules import SEVERITIES
-from tests.contract.served import needed
+from tests.support.processes import needed
+from tests.support.rules import RULES, SEVERITIES
 
 CONFIG = RULES.parent / "alertmanager.example.yaml"
 RECEIVERS = {"critical": "on-call", "warning": "working-hours", "info": "nobody"}

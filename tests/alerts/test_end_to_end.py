@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from exporter.simulator import Simulator
-from tests.contract.served import environment, eventually, kimono, needed, running, served
-from tests.contract.test_prometheus import answers, free_port
+from tests.support.processes import answers, environment, eventually, free_port, kimono, needed, running, served
+
+pytestmark = pytest.mark.slow
 
 ALERTS = Path(__file__).parents[2] / "alerts"
 PROMETHEUS = """

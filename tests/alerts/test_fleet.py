@@ -7,73 +7,27 @@ from __future__ import annotations
 
 import pytest
 
-from tests.alerts.stories import (
-    DAY,
-    HOUR,
-    LAST_FAILURE,
-    LAST_SUCCESS,
-    Expected,
-    Page,
-    Value,
-    alert,
-    always,
-    exporter,
-    replica,
-    scraped,
-    steps,
-    without,
+from tests.alerts.hub import (
+    BEGIN,
+    BURNS,
+    FAILING,
+    FOR_EVER,
+    NAME,
+    SMOULDERS,
+    STEP,
+    TENANTS,
+    ended,
+    ends,
+    fleet,
+    tenants,
 )
+from tests.alerts.stories import DAY, HOUR, Expected, Page, always, exporter, replica, scraped, without
 
-NAME = "KimonoFleetIngestionsFailing"
-BURNS = alert(NAME, "critical", job="kimono")
-SMOULDERS = alert(NAME, "warning", job="kimono")
-TENANTS = 40
-FAILING = 8
-STEP = 2  # two scrapes and more in the shortest window
-BEGIN = 3 * HOUR  # of the trouble; before it all is well
-FOR_EVER = 100 * DAY
-
-
-def ended(state: str) -> str:
-    return f'kimono_ingestion_duration_seconds_count{{ingestion_type="collection",state="{state}"}}'
-
-
-def minutes_of(trouble: range, minute: int) -> int:
-    return max(0, min(minute, trouble.stop) - trouble.start)
-
-
-def ends(share: float, trouble: range, state: str = "failed") -> dict[str, Value]:
-    """The counts of an exporter, where this share of the ends is bad in these minutes."""
-
-    def bad(minute: int) -> float:
-        return share * minutes_of(trouble, minute)
-
-    return {ended(state): bad, ended("success"): lambda minute: minute - bad(minute)}
-
-
-def tenant(trouble: range) -> dict[str, Value]:
-    """One whose newest ingestion is bad in these minutes, and is made good after."""
-    return {
-        "kimono_tenant_up": always(1),
-        LAST_SUCCESS: steps((0, -60), (trouble.stop, trouble.stop * 60)),
-        LAST_FAILURE: steps((trouble.start, trouble.start * 60)),
-    }
-
-
-def tenants(failing: int, trouble: range, instance: str = "one", job: str = "kimono") -> dict[str, Value]:
-    series: dict[str, Value] = {}
-    for number in range(failing):
-        series |= replica(tenant(trouble), instance, f"t{number}", job)
-    return series
-
-
-def fleet(share: float, trouble: range, failing: int = FAILING, state: str = "failed") -> dict[str, Value]:
-    """A hub that is in trouble in these minutes, as one exporter tells it."""
-    return replica(exporter(TENANTS) | ends(share, trouble, state)) | tenants(failing, trouble)
+pytestmark = pytest.mark.slow
 
 
 def told(series: Page, expected: Expected) -> None:
-    scraped(series, expected, STEP, NAME)
+    scraped(series, expected, STEP, (NAME,))
 
 
 def never(until: int) -> Expected:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.alerts.stories import HOUR, NAME, NAMES, Page, always, exporter, healthy, recorded, replica, steps, without
-from tests.alerts.test_modes import BEGUN, mode
-from tests.alerts.test_problems import MODE, PROBLEM, RANK, RENAMED, row
-from tests.alerts.test_syncs import OTHER_NAME
+from tests.alerts.pages import BEGUN, MODE, OTHER_NAME, RENAMED, mode, row
+from tests.alerts.stories import HOUR, NAME, Page, always, exporter, healthy, recorded, replica, steps, without
+from tests.support.rules import NAMES, PROBLEM, RANK
 
 INFO = "kimono:tenant:info"
 NO_NAME = NAME.replace("Maple LMS", "")

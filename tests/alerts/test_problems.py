@@ -2,10 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import pytest
 
+from tests.alerts.pages import (
+    AUTH_CONFIRMED,
+    AUTH_ERROR,
+    BEGUN,
+    BLIND,
+    CHANGE_FAILS,
+    FAILING,
+    FAILURES,
+    MISSED,
+    MODE,
+    NOT_STARTED,
+    OTHER_NAME,
+    OVERDUE,
+    PENDING,
+    REFUSED,
+    REJECTED,
+    RENAMED,
+    SETUP,
+    STALE,
+    STALLED,
+    STARTED,
+    STUCK,
+    SUSPENDED,
+    dark,
+    failed,
+    fleet,
+    missed,
+    mode,
+    old,
+    row,
+    silent,
+    window,
+)
 from tests.alerts.stories import (
     COLLECTORS,
     DAY,
@@ -14,8 +48,8 @@ from tests.alerts.stories import (
     LAST_EXECUTED,
     LAST_SUCCESS,
     NAME,
-    NAMES,
     TICK,
+    Alert,
     Page,
     Value,
     alert,
@@ -24,22 +58,20 @@ from tests.alerts.stories import (
     exporter,
     flag,
     healthy,
+    history,
     never,
     polled,
     recorded,
     replica,
-    rules,
     steps,
     without,
 )
-from tests.alerts.test_modes import AUTH_CONFIRMED, AUTH_ERROR, BEGUN, FAILURES, mode, old, window
-from tests.alerts.test_syncs import FAILING, MISSED, OTHER_NAME, STARTED, failed, missed, silent
-from tests.alerts.test_watching import dark, fleet
+from tests.support.rules import NAMES, rules
+
+pytestmark = pytest.mark.slow
 
 PROBLEM = "kimono:tenant_problem:timestamp_seconds"
 RANK = "kimono:tenant_problem:rank"
-MODE = "kimono:tenant_mode:timestamp_seconds"
-RENAMED = NAMES | {"tenant_name": "Maple Canvas"}
 
 
 class Story(NamedTuple):
@@ -49,12 +81,6 @@ class Story(NamedTuple):
     since: int
     first: int
     last: int
-
-
-def row(value: float, names: dict[str, str] = NAMES, tenant_id: str = "t1", **labels: str) -> dict[str, float]:
-    """A row of a tenant."""
-    said = {"tenant_id": tenant_id, **names, **labels}
-    return {",".join(f'{label}="{text}"' for label, text in said.items()): value}
 
 
 def run_at(page: Page, end: int) -> Page:
@@ -113,23 +139,72 @@ def told(problem: str) -> Story:
 
 
 PROBLEMS = [rule["labels"]["problem"] for rule in rules() if rule.get("record") == PROBLEM]
+# The alert of each problem, and the minutes that it waits before it fires, in whole ticks.
+ALERTS = {
+    "stalled": (STALLED, 0),
+    "failing": (FAILING, 30),
+    "overdue": (OVERDUE, 0),
+    "stale": (STALE, 60),
+    "suspended": (SUSPENDED, 18),
+    "mass_change": (PENDING, 0),
+    "setup": (SETUP, 0),
+    "rollover_stuck": (STUCK, 18),
+    "rollover_not_started": (NOT_STARTED, 0),
+    "rollover_failing": (CHANGE_FAILS, 30),
+    "application_auth": (REJECTED, 30),
+    "unreachable": (BLIND, 12),
+    "credentials_rejected": (REFUSED, 12),
+}
 
 
 def test_each_problem_is_recorded_once() -> None:
     assert len(PROBLEMS) == len(set(PROBLEMS))
 
 
-def test_a_healthy_tenant_has_no_row() -> None:
-    for name in (PROBLEM, RANK, MODE):
-        recorded(replica(exporter() | healthy()), name, {minute: {} for minute in range(0, 2 * DAY, HOUR)})
+# A history with all rules: what fires or is recorded beside the one problem is seen.
 
 
-@pytest.mark.parametrize("problem", PROBLEMS)
-def test_a_problem_is_one_row_with_names_and_since_when_from_its_first_minute_to_its_last(problem: str) -> None:
-    page, since, first, last = told(problem)
-    one = row(since * 60, problem=problem)
-    replicas = replica(exporter() | page, "one") | replica(exporter() | page, "two")
-    recorded(replicas, PROBLEM, {first - TICK: {}, first: one, first + HOUR: one, last: one, last + TICK: {}})
+def test_with_all_rules_each_problem_is_one_row_and_raises_its_alert_alone_and_a_healthy_tenant_none() -> None:
+    """One tenant for each problem, which goes soon after its last minute, and a healthy one, on two replicas."""
+    stories = {problem: told(problem) for problem in PROBLEMS}
+    series: dict[str, Value] = {}
+    for instance in ("one", "two"):
+        series |= replica(exporter(len(stories) + 1) | healthy(), instance, "healthy")
+        for problem, story in stories.items():
+            until_it_goes = without(story.page, [range(story.last + 5 * TICK, 8 * DAY)])
+            series |= replica(until_it_goes, instance, problem)
+    minutes = {*range(0, 7 * DAY + 1, 2 * HOUR), *(minute for name in stories for minute in edges(name))}
+    fired = {minute: [alert_of(name) for name in stories if fires(name, minute)] for minute in minutes}
+    rows = {minute: all_rows(stories, minute) for minute in minutes}
+    of_the_healthy = '{__name__=~"kimono:tenant_(problem|mode):.+",tenant_id="healthy"}'
+    history(series, fired, PROBLEM, rows, absent=of_the_healthy)
+
+
+def edges(problem: str) -> set[int]:
+    """The minutes on both sides of each change: of the row, and of the alert."""
+    _, _, first, last = told(problem)
+    changes = (first, first + ALERTS[problem][1], last + TICK, last + 4 * TICK)
+    return {minute for change in changes for minute in (change - TICK, change)}
+
+
+def fires(problem: str, minute: int) -> bool:
+    """An alert waits for its time, and keeps firing for a quarter of an hour."""
+    _, _, first, last = told(problem)
+    return first + ALERTS[problem][1] <= minute <= last + 3 * TICK
+
+
+def alert_of(problem: str) -> Alert:
+    """The alert about the tenant of this problem."""
+    return frozenset({**dict(ALERTS[problem][0]), "tenant_id": problem}.items())
+
+
+def all_rows(stories: Mapping[str, Story], minute: int) -> dict[str, float]:
+    """The rows of all tenants at a minute."""
+    rows: dict[str, float] = {}
+    for problem, story in stories.items():
+        if story.first <= minute <= story.last:
+            rows |= row(story.since * 60, tenant_id=problem, problem=problem)
+    return rows
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
@@ -140,7 +215,8 @@ def test_a_problem_outlives_a_new_name_and_a_restart_of_the_exporter(problem: st
     series = replica(without(exporter() | page | new_name, [away]))
     now_called = row(since * 60, RENAMED, problem=problem)
     expected = {first + 2 * TICK: row(since * 60, problem=problem)}
-    recorded(series, PROBLEM, expected | dict.fromkeys((first + 3 * TICK, first + 8 * TICK, last), now_called))
+    later = dict.fromkeys((first + 3 * TICK, first + 8 * TICK, last), now_called)
+    recorded(series, PROBLEM, expected | later, problem=problem)
 
 
 # Since when?
@@ -154,7 +230,7 @@ def test_a_restarted_exporter_that_has_forgotten_its_last_success_does_not_chang
     page |= {polled(name): lambda minute: min(minute, HOUR) * 60 if minute < 3 * HOUR else None for name in COLLECTORS}
     series = replica(without(exporter() | page, [range(3 * HOUR, 3 * HOUR + 12)]))
     one = row(HOUR * 60, problem=problem)
-    recorded(series, PROBLEM, {3 * HOUR - TICK: one, 3 * HOUR + 12: one, 9 * HOUR: one})
+    recorded(series, PROBLEM, {3 * HOUR - TICK: one, 3 * HOUR + 12: one, 9 * HOUR: one}, problem=problem)
 
 
 def test_a_tenant_that_has_never_been_read_is_unreachable_since_it_was_first_seen() -> None:
@@ -175,7 +251,8 @@ def test_a_problem_that_comes_again_after_hours_has_its_own_time() -> None:
         AUTH_CONFIRMED: lambda minute: None if HOUR <= minute < 2 * HOUR or minute >= 4 * HOUR else 1,
     }
     first, second = (row(hour * HOUR * 60, problem="application_auth") for hour in (1, 4))
-    recorded(replica(exporter() | twice), PROBLEM, {HOUR + 30: first, 3 * HOUR: {}, 6 * HOUR: second})
+    seen = {HOUR + 30: first, 3 * HOUR: {}, 6 * HOUR: second}
+    recorded(replica(exporter() | twice), PROBLEM, seen, problem="application_auth")
 
 
 # What keeps them silent?
@@ -207,16 +284,17 @@ def test_many_unreachable_tenants_have_no_rows_of_their_own() -> None:
 def test_a_problem_is_as_loud_as_its_alert(problem: str, rank: int) -> None:
     page, _, first, last = told(problem)
     one = row(rank, problem=problem)
-    recorded(replica(exporter() | page), RANK, {first - TICK: {}, first: one, last: one, last + TICK: {}})
+    seen = {first - TICK: {}, first: one, last: one, last + TICK: {}}
+    recorded(replica(exporter() | page), RANK, seen, problem=problem)
 
 
 def test_failures_and_mass_changes_get_loud_after_a_day() -> None:
     failures = replica(exporter() | failed(DUE))
     quiet, loud = row(2, problem="failing"), row(3, problem="failing")
-    recorded(failures, RANK, {DUE + DAY: quiet, DUE + DAY + TICK: loud})
+    recorded(failures, RANK, {DUE + DAY: quiet, DUE + DAY + TICK: loud}, problem="failing")
     change = replica(exporter() | mode("mass_change_pending"))
     quiet, loud = row(2, problem="mass_change"), row(3, problem="mass_change")
-    recorded(change, RANK, {BEGUN + DAY: quiet, BEGUN + DAY + TICK: loud})
+    recorded(change, RANK, {BEGUN + DAY: quiet, BEGUN + DAY + TICK: loud}, problem="mass_change")
 
 
 @pytest.mark.parametrize("reason", ["held", "old"])
@@ -227,7 +305,7 @@ def test_failures_of_a_tenant_that_is_held_or_whose_flags_nobody_knows_do_not_ge
     also = {"held": {}, "old": row(2, problem="unreachable")}[reason]
     recorded(replica(exporter() | page), RANK, {DUE + DAY + HOUR: {**quiet, **also}})
     told_too = [alert("KimonoTenantUnreachable", "warning")] if reason == "old" else []
-    check(page, {DUE + DAY + HOUR: [FAILING, *told_too]})
+    check(page, {DUE + DAY + HOUR: [FAILING, *told_too]}, about=("KimonoIngestionsFailing",))
 
 
 # Modes

@@ -5,85 +5,48 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from exporter import families, telemetry
-from tests.alerts.stories import RULES, groups, rules
-from tests.contract.served import needed
+from tests.support.processes import needed
+from tests.support.rules import (
+    ALERTING,
+    FAMILIES,
+    LABELS,
+    OF_TENANTS,
+    PROBLEM,
+    PROBLEMS,
+    RANK,
+    RECORDED,
+    RULES,
+    SEVERITIES,
+    SUFFIX,
+    closure,
+    grouped,
+    groups,
+    rules,
+    selectors,
+)
 
 ALERTS = RULES.parent
-# To the letter of the contract.
-SEVERITIES = {
-    "KimonoExporterDown": ["critical"],
-    "KimonoDiscoveryFailing": ["critical"],
-    "KimonoPollingBehind": ["warning"],
-    "KimonoApiThrottled": ["warning"],
-    "KimonoFleetIngestionsFailing": ["critical", "warning"],
-    "KimonoManyTenantsUnreachable": ["critical"],
-    "KimonoTenantUnreachable": ["warning"],
-    "KimonoTenantCredentialsRejected": ["warning"],
-    "KimonoIngestionStalled": ["critical"],
-    "KimonoIngestionsFailing": ["warning", "critical"],
-    "KimonoSyncOverdue": ["critical"],
-    "KimonoSyncStale": ["warning"],
-    "KimonoSyncSuspended": ["warning"],
-    "KimonoMassChangePending": ["warning", "critical"],
-    "KimonoSetupModeLingering": ["info"],
-    "KimonoRolloverStuck": ["warning"],
-    "KimonoRolloverNotStarted": ["warning"],
-    "KimonoRolloverFailing": ["warning"],
-    "KimonoApplicationAuthFailing": ["warning"],
-}
 NAMED = "* on (job, tenant_id) group_left (tenant_name, account_name, integration) kimono:tenant:info"
-# What can be wrong with a tenant, and the expression that tells.
-PROBLEMS = {
-    rule["labels"]["problem"]: rule["expr"]
-    for rule in rules()
-    if rule.get("record") == "kimono:tenant_problem:timestamp_seconds"
-}
-FLEET = (
-    *("KimonoExporterDown", "KimonoDiscoveryFailing", "KimonoPollingBehind", "KimonoApiThrottled"),
-    *("KimonoFleetIngestionsFailing", "KimonoManyTenantsUnreachable"),
-)
 # What only a replica can tell: it is asked of each, and the best answer taken.
 OF_REPLICAS = (
     r"min by \(job\) \(max by \(job, instance\)",
     r"max by \(job, state\) \(\s+sum by \(job, state, instance\)",
 )
-FAMILIES = {family.name: family for family in (*families.FAMILIES, *telemetry.FAMILIES)}
-LABELS = {label for family in FAMILIES.values() for label in family.labels} | {"job", "instance"}
-LABELS |= {label for rule in rules() if "record" in rule for label in rule.get("labels", ())}
-# Those of histograms, which the page writes with a suffix.
-SUFFIX = re.compile("_(bucket|sum|count)$")
-RECORDED = {rule["record"] for rule in rules() if "record" in rule}
-TOLD = [rule for rule in rules() if "alert" in rule]
-OF_TENANTS = [rule for rule in TOLD if rule["alert"] not in FLEET]
-
-
-def selectors(expression: str) -> Iterator[tuple[str, list[str]]]:
-    """The metrics in an expression, each with the labels that are asked of it."""
-    for name, braces in re.findall(r"\b(kimono[_:][a-z0-9_:]+)(\{[^}]*\})?", expression):
-        yield name, re.findall(r"(\w+)(?:=~|!~|!=|=)\"", braces)
-
-
-def grouped(expression: str) -> set[str]:
-    """The labels by which an expression groups and joins."""
-    lists = re.findall(r"\b(?:by|on|group_left|ignoring|without) \(([^)]*)\)", expression)
-    return {label.strip() for labels in lists for label in labels.split(",") if label.strip()}
 
 
 def test_every_alert_of_the_contract_is_there_with_its_severities_and_no_other() -> None:
     told: dict[str, list[str]] = {}
-    for rule in TOLD:
+    for rule in ALERTING:
         told.setdefault(rule["alert"], []).append(rule["labels"]["severity"])
     assert told == SEVERITIES
 
 
-@pytest.mark.parametrize("rule", TOLD, ids=lambda rule: f"{rule['alert']}-{rule['labels']['severity']}")
+@pytest.mark.parametrize("rule", ALERTING, ids=lambda rule: f"{rule['alert']}-{rule['labels']['severity']}")
 def test_an_alert_has_the_labels_and_annotations_of_the_contract(rule: dict) -> None:
     assert set(rule["labels"]) == {"severity"}
     assert set(rule["annotations"]) == {"summary", "description", "runbook_url", "dashboard_url"}
@@ -160,3 +123,36 @@ def test_a_rule_of_the_operator_that_is_stale_is_seen(tmp_path: Path) -> None:
     assert subprocess.run([*script, "--check"], capture_output=True, check=False).returncode == 1
     assert subprocess.run(script, capture_output=True, check=False).returncode == 0
     assert subprocess.run([*script, "--check"], capture_output=True, check=False).returncode == 0
+
+
+# The rules that a test evaluates.
+
+
+def evaluated(*names: str, problem: str = "") -> list[dict]:
+    return [rule for group in closure(names, problem) for rule in group["rules"]]
+
+
+@pytest.mark.parametrize("name", SEVERITIES)
+def test_an_alert_is_evaluated_with_all_that_it_reads(name: str) -> None:
+    chosen = evaluated(name)
+    assert [rule["labels"]["severity"] for rule in chosen if rule.get("alert") == name] == SEVERITIES[name]
+    assert [rule for rule in rules() if rule in chosen] == chosen, "the order is another one"
+    read = {each for rule in chosen for each, _ in selectors(rule["expr"]) if each in RECORDED}
+    assert read == {rule["record"] for rule in chosen if "record" in rule}
+    # The rank of a problem needs no other problem.
+    expressions = " ".join(rule["expr"] for rule in chosen if rule.get("record") != RANK)
+    asked = {problem for problem in PROBLEMS if f'problem="{problem}"' in expressions}
+    assert {rule["labels"]["problem"] for rule in chosen if rule.get("record") == PROBLEM} == asked
+
+
+def test_the_problems_are_evaluated_all_or_one_alone() -> None:
+    problems = [rule["labels"]["problem"] for rule in evaluated(PROBLEM) if rule.get("record") == PROBLEM]
+    assert problems == [*PROBLEMS]
+    one = [rule["labels"]["problem"] for rule in evaluated(RANK, problem="setup") if rule.get("record") == PROBLEM]
+    assert one == ["setup"]
+
+
+def test_without_a_name_all_rules_are_evaluated_and_with_a_wrong_one_none() -> None:
+    assert evaluated() == rules()
+    with pytest.raises(AssertionError, match="KimonoNothing"):
+        closure(["KimonoNothing"])

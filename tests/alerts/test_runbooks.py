@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.alerts.stories import RULES
-from tests.alerts.test_rules import FAMILIES, LABELS, RECORDED, SEVERITIES, SUFFIX, TOLD, grouped, selectors
-from tests.contract.served import needed
+from tests.support.processes import needed
+from tests.support.rules import ALERTING, FAMILIES, LABELS, RECORDED, RULES, SEVERITIES, SUFFIX, grouped, selectors
 
 ROOT = RULES.parents[1]
 FOLDER = ROOT / "docs" / "runbooks"
@@ -35,13 +34,13 @@ def queries(page: Path) -> list[str]:
 
 
 def test_every_alert_links_to_its_own_page_and_every_page_is_linked_to() -> None:
-    linked = {rule["annotations"]["runbook_url"] for rule in TOLD}
+    linked = {rule["annotations"]["runbook_url"] for rule in ALERTING}
     assert linked == {f"{RUNBOOKS}docs/runbooks/{name}.md" for name in SEVERITIES}
     assert {page.stem for page in PAGES} == {*SEVERITIES, "README"}
 
 
 def test_every_dashboard_link_has_a_known_uid() -> None:
-    for rule in TOLD:
+    for rule in ALERTING:
         url = rule["annotations"]["dashboard_url"]
         uid, _, variables = url.removeprefix(f"{DASHBOARDS}d/").partition("?")
         assert url.startswith(DASHBOARDS)

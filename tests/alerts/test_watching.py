@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from tests.alerts.pages import (
+    BEHIND,
+    BLIND,
+    DISCOVERY,
+    DOWN,
+    DOWN_NAMELESS,
+    LAG,
+    MANY,
+    REFUSALS,
+    REFUSED,
+    THROTTLED,
+    dark,
+    fleet,
+)
 from tests.alerts.stories import (
     COLLECTORS,
-    DAY,
     HOUR,
-    NAMES,
     TICK,
-    Value,
     alert,
     always,
     check,
@@ -23,36 +36,15 @@ from tests.alerts.stories import (
     steps,
     without,
 )
+from tests.support.rules import NAMES
 
-DOWN = alert("KimonoExporterDown", "critical", job="kimono")
-DOWN_NAMELESS = frozenset({"alertname": "KimonoExporterDown", "severity": "critical"}.items())
-DISCOVERY = alert("KimonoDiscoveryFailing", "critical", job="kimono")
-BEHIND = alert("KimonoPollingBehind", "warning", job="kimono")
-THROTTLED = alert("KimonoApiThrottled", "warning", job="kimono")
-MANY = alert("KimonoManyTenantsUnreachable", "critical", job="kimono")
-BLIND = alert("KimonoTenantUnreachable", "warning")
-REFUSED = alert("KimonoTenantCredentialsRejected", "warning")
 PENDING = alert("KimonoMassChangePending", "warning")
-LAG = 'kimono_exporter_poll_lag_seconds{collector="state"}'
-REFUSALS = 'kimono_exporter_api_requests_total{endpoint="/tenant/state",code="429"}'
 
 
-def dark(since: int, until: int = 100 * DAY, reason: str = "timeout") -> dict[str, Value]:
-    """Nothing of the tenant can be read for a while."""
-    page = healthy() | {"kimono_tenant_up": steps((0, 1), (since, 0), (until, 1))}
-    for name in COLLECTORS:
-        page[polled(name)] = lambda minute: since * 60 if since <= minute < until else minute * 60
-        page[failing(name, reason)] = steps((since, 1), (until, None))
-    return page
-
-
-def fleet(bad: int, good: int, since: int = HOUR, until: int = 100 * DAY) -> dict[str, Value]:
-    """Several tenants of one exporter, some of them dark for a while."""
-    series = replica(exporter(bad + good))
-    for number in range(bad + good):
-        page = dark(since, until) if number < bad else healthy()
-        series |= replica(page, tenant_id=f"t{number}")
-    return series
+EXPORTER = ("KimonoExporterDown", "KimonoDiscoveryFailing", "KimonoPollingBehind", "KimonoApiThrottled")
+TENANTS = ("KimonoManyTenantsUnreachable", "KimonoTenantUnreachable", "KimonoTenantCredentialsRejected")
+check_exporter = partial(check, about=EXPORTER)
+check_tenants = partial(check, about=TENANTS)
 
 
 # The exporter
@@ -60,7 +52,7 @@ def fleet(bad: int, good: int, since: int = HOUR, until: int = 100 * DAY) -> dic
 
 def test_an_exporter_that_is_gone_is_told_of_after_five_minutes_and_comes_back() -> None:
     page = without(exporter() | healthy(), [range(60, 90)])
-    scraped(replica(page), {64: [], 78: [DOWN], 89: [DOWN], 92: []}, step=1)
+    scraped(replica(page), {64: [], 78: [DOWN], 89: [DOWN], 92: []}, step=1, about=EXPORTER)
 
 
 def test_a_restart_is_not_told_of() -> None:
@@ -68,7 +60,7 @@ def test_a_restart_is_not_told_of() -> None:
 
 
 def test_an_exporter_that_was_never_there_is_told_of() -> None:
-    scraped({'up{job="other"}': always(1)}, {0: [], 12: [DOWN_NAMELESS]})
+    scraped({'up{job="other"}': always(1)}, {0: [], 12: [DOWN_NAMELESS]}, about=EXPORTER)
 
 
 def test_one_of_two_exporters_may_be_gone() -> None:
@@ -84,39 +76,46 @@ def test_the_other_job_does_not_hide_it() -> None:
 
 def test_discovery_that_fails_for_a_quarter_of_an_hour_is_told_of_and_ends() -> None:
     page = healthy() | {"kimono_up": steps((0, 1), (60, 0), (120, 1))}
-    check(page, {72: [], 78: [DISCOVERY], 114: [DISCOVERY], 144: []})
+    check_exporter(page, {72: [], 78: [DISCOVERY], 114: [DISCOVERY], 144: []})
+
+
+def test_a_discovery_that_succeeds_for_some_minutes_does_not_resolve_the_alert() -> None:
+    page = healthy() | {"kimono_up": steps((0, 1), (60, 0), (120, 1), (126, 0))}
+    check_exporter(page, {114: [DISCOVERY], 120: [DISCOVERY], 126: [DISCOVERY], 132: [DISCOVERY]})
 
 
 def test_a_first_discovery_that_never_ends_is_told_of() -> None:
-    scraped(replica(exporter() | {"kimono_up": never, "kimono_tenants": never}), {12: [], 24: [DISCOVERY]})
+    scraped(
+        replica(exporter() | {"kimono_up": never, "kimono_tenants": never}), {12: [], 24: [DISCOVERY]}, about=EXPORTER
+    )
 
 
 def test_discovery_of_one_replica_is_enough() -> None:
     failing_one = exporter() | {"kimono_up": always(0)}
-    scraped(replica(exporter(), "one") | replica(failing_one, "two"), {60: []})
+    scraped(replica(exporter(), "one") | replica(failing_one, "two"), {60: []}, about=EXPORTER)
 
 
 def test_polling_that_is_behind_is_told_of_after_a_quarter_of_an_hour_and_ends() -> None:
     page = healthy() | {LAG: steps((0, 0), (60, 901), (120, 0))}
-    check(page, {72: [], 78: [BEHIND], 114: [BEHIND], 144: []})
+    check_exporter(page, {72: [], 78: [BEHIND], 114: [BEHIND], 144: []})
 
 
 def test_polling_that_is_a_little_behind_is_not_told_of() -> None:
-    check(healthy() | {LAG: always(800)}, {120: []})
+    check_exporter(healthy() | {LAG: always(800)}, {120: []})
 
 
 def test_the_replica_that_is_in_time_counts() -> None:
     late = exporter() | {LAG: always(4000)}
-    scraped(replica(exporter(), "one") | replica(late, "two"), {120: []})
+    scraped(replica(exporter(), "one") | replica(late, "two"), {120: []}, about=EXPORTER)
 
 
 def test_refusals_that_last_are_told_of_and_end() -> None:
     page = healthy() | {REFUSALS: lambda minute: 20 * min(max(0, minute - 60), 120)}
-    check(page, {84: [], 102: [THROTTLED], 180: [THROTTLED], 240: []})
+    check_exporter(page, {84: [], 102: [THROTTLED], 180: [THROTTLED], 240: []})
 
 
 def test_a_burst_of_refusals_is_not_told_of() -> None:
-    check(
+    check_exporter(
         healthy() | {REFUSALS: lambda minute: 1000 if minute >= 60 else 0}, {minute: [] for minute in range(0, 180, 6)}
     )
 
@@ -126,7 +125,7 @@ def test_a_burst_of_refusals_is_not_told_of() -> None:
 
 def test_a_tenant_that_can_not_be_read_is_told_of_after_fifty_minutes_and_is_back() -> None:
     end = 3 * HOUR
-    check(dark(HOUR, end), {HOUR + 42: [], HOUR + 54: [BLIND], end - TICK: [BLIND], end + 24: []})
+    check_tenants(dark(HOUR, end), {HOUR + 42: [], HOUR + 54: [BLIND], end - TICK: [BLIND], end + 24: []})
 
 
 def test_a_tenant_that_one_collector_can_not_read_is_told_of_too() -> None:
@@ -135,7 +134,7 @@ def test_a_tenant_that_one_collector_can_not_read_is_told_of_too() -> None:
         polled("rollovers"): lambda minute: min(minute, HOUR) * 60,
         failing("rollovers", "forbidden"): steps((HOUR, 1)),
     }
-    check(page, {HOUR + 42: [], HOUR + 60: [BLIND]})
+    check_tenants(page, {HOUR + 42: [], HOUR + 60: [BLIND]})
 
 
 def test_a_slow_collector_may_fail_once_or_twice() -> None:
@@ -144,15 +143,15 @@ def test_a_slow_collector_may_fail_once_or_twice() -> None:
         polled("rollovers"): lambda minute: (begin - 15) * 60 if begin - 15 <= minute < end else minute * 60,
         failing("rollovers", "timeout"): lambda minute: 1 if begin <= minute < end else None,
     }
-    check(page, {minute: [] for minute in range(0, 3 * HOUR, TICK)})
+    check_tenants(page, {minute: [] for minute in range(0, 3 * HOUR, TICK)})
 
 
 def test_rejected_credentials_are_an_alert_of_their_own() -> None:
-    check(dark(HOUR, 3 * HOUR, "auth"), {HOUR + 42: [], HOUR + 54: [REFUSED], 3 * HOUR + 24: []})
+    check_tenants(dark(HOUR, 3 * HOUR, "auth"), {HOUR + 42: [], HOUR + 54: [REFUSED], 3 * HOUR + 24: []})
 
 
 def test_a_secret_that_was_rotated_is_learnt_in_time() -> None:
-    check(dark(HOUR, HOUR + 20, "auth"), {minute: [] for minute in range(HOUR, 3 * HOUR, TICK)})
+    check_tenants(dark(HOUR, HOUR + 20, "auth"), {minute: [] for minute in range(HOUR, 3 * HOUR, TICK)})
 
 
 def test_a_tenant_that_has_never_been_read_is_told_of() -> None:
@@ -161,17 +160,17 @@ def test_a_tenant_that_has_never_been_read_is_told_of() -> None:
         failing("state", "timeout"): always(1),
         next(iter(healthy())): always(1),
     }
-    check(page, {6: [], 18: [BLIND]})
+    check_tenants(page, {6: [], 18: [BLIND]})
 
 
 def test_one_replica_that_can_read_the_tenant_is_enough() -> None:
     one, two = exporter() | healthy(), exporter() | dark(HOUR)
-    scraped(replica(one, "one") | replica(two, "two"), {3 * HOUR: []})
+    scraped(replica(one, "one") | replica(two, "two"), {3 * HOUR: []}, about=TENANTS)
 
 
 def test_two_replicas_that_can_not_raise_one_alert() -> None:
     page = exporter() | dark(HOUR)
-    scraped(replica(page, "one") | replica(page, "two"), {3 * HOUR: [BLIND]})
+    scraped(replica(page, "one") | replica(page, "two"), {3 * HOUR: [BLIND]}, about=TENANTS)
 
 
 def test_a_restart_of_the_exporter_does_not_end_it() -> None:
@@ -179,7 +178,7 @@ def test_a_restart_of_the_exporter_does_not_end_it() -> None:
     for name in COLLECTORS:
         page[polled(name)] = lambda minute: min(minute, HOUR) * 60 if minute < 3 * HOUR else None
     restarted = without(page, [range(3 * HOUR, 3 * HOUR + 6)])
-    check(restarted, {minute: [BLIND] for minute in range(2 * HOUR, 4 * HOUR)}, step=1)
+    check_tenants(restarted, {minute: [BLIND] for minute in range(2 * HOUR, 4 * HOUR)}, step=1)
 
 
 def test_a_restart_does_not_make_a_short_failure_a_long_one() -> None:
@@ -189,7 +188,7 @@ def test_a_restart_does_not_make_a_short_failure_a_long_one() -> None:
         polled("rollovers"): lambda minute: None if HOUR <= minute < end else minute * 60,
         failing("rollovers", "timeout"): lambda minute: 1 if HOUR <= minute < end else None,
     }
-    check(without(page, [down]), {minute: [] for minute in range(HOUR, 2 * HOUR)}, step=1)
+    check_tenants(without(page, [down]), {minute: [] for minute in range(HOUR, 2 * HOUR)}, step=1)
 
 
 # Many
@@ -197,17 +196,17 @@ def test_a_restart_does_not_make_a_short_failure_a_long_one() -> None:
 
 def test_a_fifth_of_the_fleet_is_one_alert_and_silences_the_single_ones() -> None:
     expected = {HOUR + 12: [], HOUR + 24: [MANY], HOUR + 90: [MANY], 4 * HOUR - TICK: [MANY], 4 * HOUR + 24: []}
-    scraped(fleet(2, 8, until=4 * HOUR), expected)
+    scraped(fleet(2, 8, until=4 * HOUR), expected, about=TENANTS)
 
 
 def test_less_than_a_fifth_are_single_ones() -> None:
     single = alert("KimonoTenantUnreachable", "warning", tenant_id="t0", **dict(NAMES))
-    scraped(fleet(1, 9), {HOUR + 24: [], HOUR + 60: [single]})
+    scraped(fleet(1, 9), {HOUR + 24: [], HOUR + 60: [single]}, about=TENANTS)
 
 
 def test_one_tenant_is_never_many() -> None:
     single = alert("KimonoTenantUnreachable", "warning", tenant_id="t0", **dict(NAMES))
-    scraped(fleet(1, 1), {HOUR + 24: [], HOUR + 60: [single]})
+    scraped(fleet(1, 1), {HOUR + 24: [], HOUR + 60: [single]}, about=TENANTS)
 
 
 def test_an_outage_of_five_minutes_is_not_told_of_although_slow_collectors_notice_late_that_it_is_over() -> None:
@@ -218,7 +217,7 @@ def test_an_outage_of_five_minutes_is_not_told_of_although_slow_collectors_notic
             failing("rollovers", "network"): steps((HOUR, 1), (HOUR + 20, None)),
         }
         series |= replica(failed, tenant_id=f"t{number}")
-    scraped(series, {minute: [] for minute in range(HOUR, 2 * HOUR, TICK)})
+    scraped(series, {minute: [] for minute in range(HOUR, 2 * HOUR, TICK)}, about=TENANTS)
 
 
 def test_when_the_whole_api_is_down_what_is_known_of_tenants_is_silent() -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bench.backtest.engine import Firing
-from bench.backtest.expectations import EXPECTED, HOUR, MINUTE
-from bench.backtest.verdict import Verdict, judge
 from exporter.simulator import Incident
+from tests.support.backtest.engine import Firing
+from tests.support.backtest.expectations import EXPECTED, HOUR, MINUTE
+from tests.support.backtest.verdict import Verdict, judge
 
 WHO = "t1"
 FAILING = EXPECTED["failing"]

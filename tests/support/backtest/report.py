@@ -1,4 +1,4 @@
-"""What does a person read in the end?"""
+"""Prints the result of a backtest."""
 
 from __future__ import annotations
 
@@ -7,37 +7,38 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from statistics import median
 
-from bench.backtest.engine import Evaluated, Firing
-from bench.backtest.expectations import DAY, EXPECTED, HOUR, MINUTE
-from bench.backtest.verdict import Outcome, Verdict
-from exporter.simulator.storybook import Book
+from tests.support.backtest.engine import Evaluated, Firing
+from tests.support.backtest.expectations import DAY, EXPECTED, HOUR, MINUTE
+from tests.support.backtest.scenario import Scenario
+from tests.support.backtest.verdict import Outcome, Verdict
 
 _MONTH = 30 * DAY
 _HUNDRED = 100
 
 
-def report(book: Book, names: Mapping[str, str], said: Evaluated, found: Verdict) -> str:
+def report(scenario: Scenario, names: Mapping[str, str], said: Evaluated, found: Verdict) -> str:
     """The whole report as text."""
     return "\n\n".join(
         [
-            _heading(book, said, found),
+            _heading(scenario, said, found),
             _incidents(found.outcomes),
             _alerts(found),
             _list("Not found", [_missed(one, names) for one in found.missed()]),
             _list("False alarms", [_false(one, names) for one in found.false]),
             _list("Rules that could not be evaluated", said.errors),
             _list(
-                "Targets", [f"{'reached ' if good else 'MISSED  '} {text}" for text, good in targets(book, said, found)]
+                "Targets",
+                [f"{'reached ' if good else 'MISSED  '} {text}" for text, good in targets(scenario, said, found)],
             ),
         ]
     )
 
 
-def targets(book: Book, said: Evaluated, found: Verdict) -> list[tuple[str, bool]]:
-    """What the backtest holds the rules to, and whether they keep it."""
+def targets(scenario: Scenario, said: Evaluated, found: Verdict) -> list[tuple[str, bool]]:
+    """The targets of the backtest, and whether the rules reach them."""
     loud = [one for one in found.false if one.severity == "critical"]
     warnings = [one for one in found.false if one.severity == "warning"]
-    allowed = max(1.0, book.tenants / _HUNDRED * (book.ends - book.starts) / _MONTH)
+    allowed = max(1.0, scenario.tenants / _HUNDRED * (scenario.ends - scenario.starts) / _MONTH)
     late = [kind for kind, delays in _delays(found.outcomes).items() if median(delays) > EXPECTED[kind].promised]
     return [
         (f"every incident found ({len(found.missed())} not)", not found.missed()),
@@ -48,14 +49,14 @@ def targets(book: Book, said: Evaluated, found: Verdict) -> list[tuple[str, bool
     ]
 
 
-def _heading(book: Book, said: Evaluated, found: Verdict) -> str:
-    odd = Counter(one.kind for one in book.chapters if one.kind not in EXPECTED)
+def _heading(scenario: Scenario, said: Evaluated, found: Verdict) -> str:
+    odd = Counter(one.kind for one in scenario.stories if one.kind not in EXPECTED)
     odd += Counter(f"short {one.incident.kind}" for one in found.outcomes if one.short and one.delay is None)
-    figures = said.figures
-    days = (book.ends - book.starts) / DAY
+    figures, odds = said.figures, odd.total()
+    days = (scenario.ends - scenario.starts) / DAY
     bad = sum(not one.short or one.delay is not None for one in found.outcomes)
     lines = (
-        f"{book.tenants} tenants, {days:g} days from {_when(book.starts)}: {bad} incidents, {odd.total()} oddities.",
+        f"{scenario.tenants} tenants, {days:g} days from {_when(scenario.starts)}: {bad} incidents, {odds} oddities.",
         "Oddities: " + (", ".join(f"{number} {kind}" for kind, number in sorted(odd.items())) or "none"),
         ", ".join(f"{figures[what]:,} {what}" for what in ("scrapes", "samples", "series", "evaluations")),
     )
@@ -71,7 +72,7 @@ def _delays(outcomes: Iterable[Outcome]) -> dict[str, list[float]]:
 
 
 def _incidents(outcomes: Sequence[Outcome]) -> str:
-    rows = [("incident", "alert", "were", "too short", "found", "median", "worst", "threshold", "told again")]
+    rows = [("incident", "alert", "were", "too short", "found", "median", "worst", "threshold", "fired again")]
     delays = _delays(outcomes)
     for kind, expected in EXPECTED.items():
         of_kind = [one for one in outcomes if one.incident.kind == kind]
@@ -87,10 +88,10 @@ def _incidents(outcomes: Sequence[Outcome]) -> str:
                 _span(median(found)) if found else "-",
                 _span(max(found)) if found else "-",
                 _span(expected.within),
-                str(sum(max(0, one.told - 1) for one in of_kind)),
+                str(sum(max(0, one.fired - 1) for one in of_kind)),
             )
         )
-    return "Incidents, and how long it took to tell\n" + _table(rows)
+    return "Incidents, and how long it took to find them\n" + _table(rows)
 
 
 def _alerts(found: Verdict) -> str:

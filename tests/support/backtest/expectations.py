@@ -1,4 +1,4 @@
-"""Which alert should find which kind of incident, how soon, and which others may keep it company?
+"""Says which alert should find which kind of incident, how soon, and which others may fire beside it.
 
 The one table that the backtest judges by. `within` is what stands in alerts/kimono.rules.yaml. A kind that is not
 in the table is harmless: any alert about it is false.
@@ -16,7 +16,7 @@ POLL, ROLLOVER_POLL = 5 * MINUTE, 15 * MINUTE
 
 @dataclass(frozen=True)
 class Expectation:
-    """What should come of a kind of incident.
+    """The alerts that an incident of a kind should cause.
 
     `alerts`: any of them finds it. `within`: the rules' threshold in seconds, from the first wrong fact to the
     alert, polls aside; an incident that ends sooner need not be found. `company`: alerts that are neither asked for
@@ -42,15 +42,15 @@ _OUTAGE = dict.fromkeys(
     ),
     _SAME_OUTAGE,
 )
-# What need not be told of, and the alerts that may tell of it, with the reason. `schedules_off` is so from the start;
+# What needs no alert, and the alerts that may fire all the same, with the reason. `schedules_off` is so from the start;
 # `spoilt` is one tenant's share in `fleet_failing`, from its first bad end to its next good collection.
 STANDING: dict[str, Mapping[str, str]] = {
     "schedules_off": {
-        "KimonoSyncStale": "nothing runs but by hand, and somebody may want to know: whatever the schedules say"
+        "KimonoSyncStale": "nothing runs but by hand, which is worth a warning whatever the schedules say"
     },
-    "spoilt": {"KimonoIngestionsFailing": "it is heard if it outlasts the alert about the fleet"},
+    "spoilt": {"KimonoIngestionsFailing": "it fires if it outlasts the alert about the fleet"},
 }
-# While one of these lasts nobody can see what is wrong with a single tenant.
+# While one of these lasts, no alert can show a problem of a single tenant.
 # (Of a single tenant: OWN_BLINDING.)
 OWN_BLINDING = ("unreachable", "credentials_rejected")
 BLINDING = ("api_outage", "part_outage", "throttled", "slow_api", "exporter_down")
@@ -88,6 +88,8 @@ EXPECTED: dict[str, Expectation] = {
     "throttled": Expectation(("KimonoApiThrottled",), 30 * MINUTE, _OUTAGE),
     "slow_api": Expectation(("KimonoPollingBehind",), 30 * MINUTE, _OUTAGE),
     "exporter_down": Expectation(
-        ("KimonoExporterDown",), 5 * MINUTE, {"KimonoPollingBehind": "after the start everyone waits for a first visit"}
+        ("KimonoExporterDown",),
+        5 * MINUTE,
+        {"KimonoPollingBehind": "after the start all tenants wait for their first poll"},
     ),
 }

@@ -1,4 +1,4 @@
-"""What happens around the tenants: to the API, to the exporter, to the fleet?
+"""Makes things happen around the tenants: to the API, to the exporter, to the fleet.
 
 `Stage` holds a simulated API and a real exporter on it, in virtual time, and makes the kinds of happenings that a
 single life can't have. What is wrong goes into the same kind of ledger.
@@ -13,12 +13,12 @@ from exporter.assembly import Exporter
 from exporter.clock import Clock
 from exporter.settings import load
 from exporter.simulator import Fault, Incident, Simulator, Story
-from exporter.simulator.fleet import DAY
-from exporter.simulator.oddities import TOLD
-from exporter.simulator.storybook import BookError, Chapter
-from tests.contract.harness import SimulatedTransport
+from exporter.simulator.scripted_effects import ALL_EFFECTS
+from exporter.simulator.times import DAY
+from tests.support.backtest.scenario import ScenarioError, ScriptedStory
+from tests.support.simulated_exporter import SimulatedTransport
 
-# What a request takes while the API is slow, in seconds; it would time out after 30.
+# Seconds that a request takes while the API is slow; it would time out after 30.
 SLOW = 28.0
 # The share of runs that a broken hub spoils.
 SPOILT = 0.9
@@ -30,14 +30,14 @@ End = Callable[[], None]
 
 
 class Stage:
-    """The simulated API, the exporter on it (unless it is down), and what goes on beyond one life."""
+    """The simulated API, the exporter that polls it (unless it is down), and events of more than one tenant."""
 
     def __init__(self, simulator: Simulator, clock: Clock, flags: Mapping[str, str]) -> None:
         self.simulator = simulator
         self.clock = clock
         self.exporter: Exporter | None = None
         self.reachable = True
-        self.happenings: list[Chapter] = []
+        self.happenings: list[ScriptedStory] = []
         self._ids = [row.id for row in simulator.tenants()]
         self._flags = flags
         self._latency = 0.0
@@ -47,14 +47,14 @@ class Stage:
         self._open: dict[int, tuple[Incident, End]] = {}
 
     def _note_what_is_off(self) -> None:
-        """Some tenants have schedules, and have never had one that is on. One that a story turned off is not such.
+        """Record tenants whose schedules have always been off; those that a story disabled don't count.
 
-        To look at a life is to let it live until now, so stories that begin in the past must have been told before.
+        Looking at a tenant simulates it until now, so stories that begin in the past must be added before.
         """
         for tenant_id in self._ids:
-            life = self.simulator.life(tenant_id)
-            turned_off = any(one.kind in TURNED_OFF for one in self.simulator.world.stories(tenant_id))
-            if life.schedules and not turned_off and not any(one.enabled for one in life.schedules):
+            life = self.simulator.tenant(tenant_id)
+            turned_off = any(one.kind in TURNED_OFF for one in self.simulator.active_stories(tenant_id))
+            if life.schedules.all and not turned_off and not any(one.enabled for one in life.schedules.all):
                 self._incidents.append(Incident("schedules_off", tenant_id, self.clock.now(), None))
 
     # The exporter
@@ -74,69 +74,71 @@ class Stage:
             await asyncio.wait([self._polling])
         self.exporter = self._polling = self._transport = None
 
-    # The book
+    # The scenario
 
-    def plan(self, chapters: list[Chapter]) -> None:
-        """Hand each story to the one who tells it. BookError for a kind that does not exist."""
-        for chapter in chapters:
-            if chapter.kind in TOLD:
-                self.simulator.world.tell(Story(chapter.kind, self._tenant(chapter), chapter.begins, chapter.ends))
-            elif chapter.kind in HAPPENINGS:
-                self.happenings.append(chapter)
+    def plan(self, stories: list[ScriptedStory]) -> None:
+        """Give each story to the simulator, or keep it for `go_on`. Raises ScenarioError for an unknown kind."""
+        for story in stories:
+            if story.kind in ALL_EFFECTS:
+                self.simulator.add_story(Story(story.kind, self._tenant(story), story.begins, story.ends))
+            elif story.kind in HAPPENINGS:
+                self.happenings.append(story)
             else:
-                raise BookError(f"no story of the kind {chapter.kind!r}: there are {', '.join([*TOLD, *HAPPENINGS])}")
+                raise ScenarioError(
+                    f"no story of the kind {story.kind!r}: there are {', '.join([*ALL_EFFECTS, *HAPPENINGS])}"
+                )
         self.happenings.sort(key=lambda one: one.begins)
         self._note_what_is_off()
 
-    def _tenant(self, chapter: Chapter) -> str:
-        if chapter.tenant is None or not 0 <= chapter.tenant < len(self._ids):
-            raise BookError(f"a story of the kind {chapter.kind!r} needs a tenant from 0 to {len(self._ids) - 1}")
-        return self._ids[chapter.tenant]
+    def _tenant(self, story: ScriptedStory) -> str:
+        if story.tenant is None or not 0 <= story.tenant < len(self._ids):
+            raise ScenarioError(f"a story of the kind {story.kind!r} needs a tenant from 0 to {len(self._ids) - 1}")
+        return self._ids[story.tenant]
 
     async def go_on(self) -> None:
-        """Let happen what is due by now."""
+        """Start and end what is due by now."""
         now = self.clock.now()
         if self._transport is not None:
-            self._transport.sent.clear()  # months of it are too much
+            self._transport.sent.clear()  # would grow for months
         for number in [number for number, (incident, _) in self._open.items() if (incident.until or now) <= now]:
             _, end = self._open.pop(number)
             end()
         while self.happenings and self.happenings[0].begins <= now:
             await self._happen(self.happenings.pop(0))
 
-    async def _happen(self, chapter: Chapter) -> None:
-        begin = HAPPENINGS[chapter.kind]
-        tenant_id = self._tenant(chapter) if chapter.tenant is not None else FLEET
-        if tenant_id and tenant_id not in self.simulator.world.fleet.tenants:
-            return  # it has gone before its story could be told
-        if chapter.kind in ("exporter_down", "exporter_restart"):
+    async def _happen(self, story: ScriptedStory) -> None:
+        begin = HAPPENINGS[story.kind]
+        tenant_id = self._tenant(story) if story.tenant is not None else FLEET
+        if tenant_id and tenant_id not in self.simulator.inventory.tenants:
+            return  # it was removed before its story began
+        if story.kind in ("exporter_down", "exporter_restart"):
             await self.stop()
         end = begin(self, tenant_id)
-        incident = Incident(chapter.kind, tenant_id, self.clock.now(), chapter.ends)
+        incident = Incident(story.kind, tenant_id, self.clock.now(), story.ends)
         self._incidents.append(incident)
         if end is not None:
             self._open[len(self._incidents)] = (incident, end)
 
     def ledger(self) -> list[Incident]:
-        """All that was wrong, with whom, and since when; harmless happenings as well."""
-        return sorted([*self.simulator.ledger, *self._incidents], key=lambda one: one.since)
+        """All incidents and harmless events, by their start."""
+        return sorted([*self.simulator.incidents, *self._incidents], key=lambda one: one.since)
 
-    # What can happen. Each begins now, and gives what ends it.
+    # Incidents and events with a length. Each starts now, and returns the function that ends it.
 
     def fault(self, fault: Fault) -> End:
-        """Something of the API breaks."""
+        """Break a part of the API."""
         return self.simulator.faults.add(fault).remove
 
     def unreachable(self, tenant_id: str) -> End:
-        """The API answers 500 whenever it is asked for this tenant."""
+        """The API answers every request for this tenant with 500."""
         return self.fault(Fault("server_error", tenant_id=tenant_id))
 
     def rejected(self, tenant_id: str) -> End:
-        """The tenant's secret is worth nothing, and nobody says so."""
+        """The tenant's secret is rejected, and the list of tenants has no other."""
         return self.fault(Fault("revoked_secret", tenant_id=tenant_id))
 
     def api_outage(self, _: str) -> End:
-        """Nobody gets an answer but 503."""
+        """Every request gets a 503."""
         return self.fault(Fault("unavailable"))
 
     def part_outage(self, _: str) -> End:
@@ -145,25 +147,25 @@ class Stage:
         return lambda: _all(ends)
 
     def fleet_failing(self, _: str) -> End:
-        """The hub spoils nine of ten runs; when it is mended, it runs again what ended badly."""
+        """The hub spoils nine of ten runs; when it is fixed, it repeats the failed ones."""
         self._spoil(SPOILT)
-        return self._mend
+        return self._fix
 
     def _spoil(self, share: float) -> None:
         for row in self.simulator.tenants():
-            self.simulator.life(row.id).spoilt = share
+            self.simulator.tenant(row.id).ingestions.hub_failure_rate = share
 
-    def _mend(self) -> None:
+    def _fix(self) -> None:
         self._spoil(0.0)
         for row in self.simulator.tenants():
-            self.simulator.life(row.id).run_again(self.clock.now())
+            self.simulator.tenant(row.id).ingestions.rerun_failed(self.clock.now())
 
     def discovery(self, _: str) -> End:
         """The list of tenants is broken, and nothing else."""
         return self.fault(Fault("html", endpoint="/tenants"))
 
     def throttled(self, _: str) -> End:
-        """Every second request is refused with 429, and nobody says for how long."""
+        """Every second request is refused with 429, without `Retry-After`."""
         return self.fault(Fault("throttle", every=2))
 
     def busy_api(self, _: str) -> End:
@@ -189,16 +191,16 @@ class Stage:
         """The exporter has been stopped, and is started again at the end."""
         return self.start
 
-    # What just happens, and has no end
+    # Events without a length
 
     def added(self, _: str) -> None:
         """A tenant arrives, and its first load begins, which takes half a day."""
         tenant_id = self.simulator.add_tenant()
         now = self.clock.now()
-        self.simulator.world.tell(Story("long_load", tenant_id, now, now + DAY / 2))
+        self.simulator.add_story(Story("long_load", tenant_id, now, now + DAY / 2))
 
     def removed(self, tenant_id: str) -> None:
-        """A tenant goes, and takes what was wrong with it along."""
+        """A tenant is removed, and its incidents end."""
         self.simulator.remove_tenant(tenant_id)
         for incident, _ in self._open.values():
             if incident.tenant_id == tenant_id:
@@ -206,7 +208,7 @@ class Stage:
 
     def renamed(self, tenant_id: str) -> None:
         """A tenant gets another name."""
-        name = self.simulator.world.fleet.tenants[tenant_id].name
+        name = self.simulator.inventory.tenants[tenant_id].name
         self.simulator.rename(tenant_id, f"{name} (renamed)")
 
     def rotated(self, tenant_id: str) -> None:

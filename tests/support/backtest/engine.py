@@ -1,7 +1,8 @@
-"""Which alerts would have fired? Starts `replay`, which is Prometheus' own database and rule engine, and reads it."""
+"""Runs `replay`, which is Prometheus' own database and rule engine, on a recording, and reads which alerts fired."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -15,10 +16,12 @@ from typing import IO, Any
 # Half as often as the rules say: the answer comes in half the time, and is at most a minute later.
 EVERY = "2m"
 SOURCE = Path(__file__).parent / "replay"
+# Git ignores build/.
+CACHE = Path(__file__).parents[3] / "build" / "engine"
 
 
 class NoEngineError(RuntimeError):
-    """The engine could not be built or run; the text says why and what to do."""
+    """The engine could not be built or run; the text says why, and how to fix it."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Took:
 
 @dataclass
 class Evaluated:
-    """What the engine said: what fired, which rules failed and how, and figures about its work."""
+    """The results of the engine: what fired, which rules failed and how, and statistics."""
 
     firings: list[Firing] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -59,15 +62,23 @@ class Evaluated:
     groups: dict[str, Took] = field(default_factory=dict)
 
 
-def build(folder: Path) -> Path:
-    """Build the engine into `folder`; Go's own cache makes the second time quick. NoEngineError if it can't be."""
+def build() -> Path:
+    """The engine's program: built, or kept from an earlier run with the same sources. NoEngineError if it can't be."""
+    sources = b"".join(path.read_bytes() for path in sorted(SOURCE.iterdir()))
+    built = CACHE / f"replay-{hashlib.sha256(sources).hexdigest()[:16]}"
+    if built.exists():
+        return built
     go = shutil.which("go")
     if go is None:
-        raise NoEngineError("there is no Go to build the engine with. To mend: apt-get install golang-go")
-    built = folder / "replay"
-    done = subprocess.run([go, "build", "-o", str(built), "."], cwd=SOURCE, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise NoEngineError(f"the engine could not be built:\n{done.stderr.strip()}")
+        raise NoEngineError("there is no Go to build the engine with. How to fix: apt-get install golang-go")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    # Several processes may build at once: each moves a whole program into its place.
+    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+        command = [go, "build", "-o", f"{folder}/replay", "."]
+        done = subprocess.run(command, cwd=SOURCE, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise NoEngineError(f"the engine could not be built:\n{done.stderr.strip()}")
+        Path(folder, "replay").replace(built)
     return built
 
 
@@ -77,11 +88,11 @@ class Engine:
     def __init__(self, process: subprocess.Popen[str], output: Path) -> None:
         self._process = process
         self._output = output
-        assert process.stdin is not None  # noqa: S101 - we asked for a pipe
+        assert process.stdin is not None
         self.input: IO[str] = process.stdin
 
     def finish(self) -> Evaluated:
-        """The recording is over: what fired? NoEngineError if the engine gave up."""
+        """End the recording and return the results. Raises NoEngineError if the engine failed."""
         self.input.close()
         if self._process.wait():
             raise NoEngineError("the engine gave up; it said why above")

@@ -1,4 +1,4 @@
-"""What does Grafana ask Prometheus for a dashboard?
+"""Reads what Grafana asks Prometheus for a dashboard.
 
 Reads the committed JSON: panels, variables and annotations. Intervals and steps are computed as Grafana's data source
 does (pkg/promlib of Grafana: models/query.go and intervalv2).
@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exporter.simulator.storybook import seconds
+from tests.support.backtest.scenario import seconds
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
-# A panel as wide as the window has about so many points. Prometheus gives no more than the second number.
+# Points of a panel as wide as the window, and the most that Prometheus returns.
 POINTS, MOST_POINTS = 1000, 11_000
 # Grafana rounds intervals: up to the first number it is the second. From a day on it is whole days.
 ROUNDED = (
@@ -86,12 +86,12 @@ class Variable:
     span: int
 
     def selector(self, variables: Mapping[str, str]) -> tuple[str, str] | None:
-        """The selector and the label whose values are wanted, if that is what it asks for."""
+        """The selector and the label of a label_values() variable; None for others."""
         found = _LABEL_VALUES.fullmatch(replaced(self.asked, variables))
         return (found["selector"] or f'{{{found["label"]}!=""}}', found["label"]) if found else None
 
     def expr(self, variables: Mapping[str, str]) -> str | None:
-        """The query whose series are wanted as text, if that is what it asks for."""
+        """The query of a query_result() variable; None for others."""
         found = _QUERY_RESULT.fullmatch(replaced(self.asked, variables))
         return found["expr"] if found else None
 

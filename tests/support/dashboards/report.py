@@ -1,4 +1,4 @@
-"""What does a person read in the end?"""
+"""Tells which answers to the dashboards' queries are bad, and prints them all."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from bench.backtest.engine import Took
-from bench.dashboards.asking import LIMIT, Answer
+from tests.support.backtest.engine import Took
+from tests.support.dashboards.asking import LIMIT, Answer
 
 SLOWEST = 5
-# What queries may be empty or zero about, and why.
+# Metrics whose queries may be empty or zero, and why.
 EXPLAINED = {
-    "kimono_exporter_event_loop_lag_seconds": "nobody measures a loop in virtual time",
+    "kimono_exporter_event_loop_lag_seconds": "a loop in virtual time has no lag",
     "kimono_exporter_lists_truncated_total": "no list of the simulator is endless",
     "kimono_exporter_ingestions_lost_total": "the simulator loses no ingestion",
 }
 
-# A row that says so when there is no other; at the end of this book there is.
+# A placeholder for no other series; at the end of this scenario there are others.
 INSTEAD = re.compile(r"(label_replace\()?0 \* group\(kimono(_tenants|:tenant:info)\{")
 
 
 def bad(answers: Iterable[Answer]) -> list[Answer]:
-    """What failed, took too long, or is empty and should not be."""
+    """Answers that failed, took too long, or are empty and should not be."""
     return [one for one in answers if one.error or one.slow or (one.empty and not explained(one))]
 
 
@@ -36,7 +36,7 @@ def explained(answer: Answer) -> str:
 
 
 def tell(console: Console, title: str, answers: Sequence[Answer]) -> None:
-    """All answers, the slowest, and what is bad."""
+    """Print all answers, the slowest, and the bad ones."""
     table = Table("dashboard", "panel", "query", "series", "seconds", "", title=title)
     for one in answers:
         table.add_row(one.dashboard, one.panel, one.ref, str(one.series), f"{one.seconds:.3f}", _remark(one))

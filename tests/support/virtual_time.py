@@ -1,4 +1,4 @@
-"""How do tests live through a day in a second?
+"""Runs coroutines on an event loop whose time jumps, so that a day takes a second.
 
 `VirtualLoop` is an asyncio event loop whose clock jumps: when nothing is ready, and no socket has
 anything to say, it moves its own time to the next timer instead of waiting for it. Real loopback
@@ -20,14 +20,14 @@ START = 1_788_220_800.0  # 2026-09-01T00:00:00Z, a Tuesday in term time.
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Asks the sockets; where they are silent, moves the clock by the time that it was asked to wait."""
+    """Selects sockets; if none is ready, moves the clock instead of waiting."""
 
     def __init__(self) -> None:
         super().__init__()
         self.elapsed = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:  # no timer is set: only a socket or a thread can wake the loop
+        if timeout is None:  # no timer is set: only a socket or a thread can end the wait
             return super().select(None)
         # A real millisecond for the kernel and for helper threads, before time jumps past them. Where there
         # are no sockets but the loop's own pair, nothing can come.
@@ -54,7 +54,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def run_virtual(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end on a `VirtualLoop`; `virtual_clock()` inside gives its clock."""
+    """Run a coroutine on a `VirtualLoop`; in it `virtual_clock()` returns the loop's clock."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(coroutine)
 

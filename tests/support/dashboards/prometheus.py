@@ -1,4 +1,4 @@
-"""What does a real Prometheus answer? Starts one on a filled database, and asks it as Grafana does."""
+"""Starts a real Prometheus on a filled database, and asks it as Grafana does."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from urllib.parse import urlencode
 
 HOST = "127.0.0.1"
 READY_SECONDS, END_SECONDS, ANSWER_SECONDS = 120.0, 30.0, 60.0
-ALL_SAMPLES = "10y"  # it must not drop what is older than its usual two weeks
+ALL_SAMPLES = "10y"  # the default of two weeks would delete older data
 
 
 class NoPrometheusError(RuntimeError):
-    """There is no Prometheus, or it does not start; the text says why and what to do."""
+    """Prometheus is not installed or does not start; the text says why, and how to fix it."""
 
 
 class RefusedError(RuntimeError):
@@ -64,7 +64,7 @@ class Prometheus:
         found: list[Any] = data["result"]
         return [{"metric": {}, "value": found}] if data["resultType"] == "scalar" else found
 
-    def _ask(self, path: str, form: Mapping[str, object]) -> Any:  # noqa: ANN401 - the shape is the path's
+    def _ask(self, path: str, form: Mapping[str, object]) -> Any:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=ANSWER_SECONDS)
         try:
             headers = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -84,7 +84,7 @@ def started(data: Path) -> Iterator[Prometheus]:
     """A Prometheus on this database, which scrapes nothing; ended with the block."""
     program = shutil.which("prometheus")
     if program is None:
-        raise NoPrometheusError("there is no Prometheus to ask. To mend: apt-get install prometheus")
+        raise NoPrometheusError("there is no Prometheus to ask. How to fix: apt-get install prometheus")
     with tempfile.TemporaryDirectory(prefix="prometheus-") as folder, (Path(folder) / "log").open("w+") as log:
         config = Path(folder) / "prometheus.yml"
         config.touch()
@@ -114,7 +114,7 @@ def _wait_for(one: Prometheus, process: subprocess.Popen[bytes], log: str) -> No
     while not one.ready():
         if process.poll() is not None or time.monotonic() > deadline:
             raise NoPrometheusError(f"Prometheus does not start:\n{Path(log).read_text()}")
-        time.sleep(0.1)  # another process is waited for
+        time.sleep(0.1)  # Prometheus is another process, so real time has to pass
 
 
 def _end(data: Path) -> float:

@@ -1,4 +1,4 @@
-"""How do days of a simulated fleet get into a Prometheus database?
+"""Fills a Prometheus database with days of a simulated fleet.
 
 As the backtest does it: the real exporter polls the simulator in virtual time, and Prometheus' own library takes the
 scrapes and evaluates the rules. A large fleet is a smaller one of which each tenant stands for several.
@@ -7,23 +7,23 @@ scrapes and evaluates the rules. A large fleet is a smaller one of which each te
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from bench.backtest import engine
-from bench.backtest.recording import record
-from bench.dashboards.process import process
 from exporter.simulator import Simulator
-from exporter.simulator.fleet import DAY
-from exporter.simulator.storybook import read
+from exporter.simulator.scripted_effects import ALL_EFFECTS
+from exporter.simulator.times import DAY
+from tests.support.backtest import engine
+from tests.support.backtest.recording import Recorded, record
+from tests.support.backtest.scenario import Scenario, read
+from tests.support.dashboards.process import process
 
 HERE = Path(__file__).parent
-RULES = HERE.parent.parent / "alerts" / "kimono.rules.yaml"
-STORIES = HERE / "stories.yaml"
+RULES = HERE.parents[2] / "alerts" / "kimono.rules.yaml"
+STORIES = HERE.parent / "backtest" / "small.yaml"
 # Rollovers as they should be, of which no story knows: the tenant's place, and how many days after the end its window
 # opens and closes.
 PLANNED = {10: (-11, 0.5), 15: (-10, 1.5), 16: (-9, 4), 17: (1.5, 15), 19: (10, 24), 21: (20, 34), 23: (45, 59)}
@@ -51,16 +51,26 @@ class Size:
         return self.simulated * self.copies
 
 
-SMALL = Size("small", simulated=25, copies=1, days=3.375, scrape=60, rules=240)
+SMALL = Size("small", simulated=26, copies=1, days=3.375, scrape=60, rules=120)
 # An evaluation takes seconds here: every minute would take two hours.
 LARGE = Size("large", simulated=250, copies=40, days=1.25, scrape=60, rules=240)
 
 
-def fill(size: Size, folder: Path, *, progress: bool = False) -> engine.Evaluated:
-    """Fill a database in an empty folder, and tell what the rules said. NoEngineError if that can't be done."""
+@dataclass(frozen=True)
+class Filled:
+    """A database in a folder: its scenario, what happened in it, and the results of the rules."""
+
+    folder: Path
+    scenario: Scenario
+    recorded: Recorded
+    said: engine.Evaluated
+
+
+def fill(size: Size, folder: Path, *, progress: bool = False) -> Filled:
+    """Fill a database in an empty folder. NoEngineError if that can't be done."""
     with _engine(size, folder) as running:
-        write_scrapes(size, running.input, progress=progress)
-        return running.finish()
+        recorded = write_scrapes(size, running.input, progress=progress)
+        return Filled(folder, scenario(size), recorded, running.finish())
 
 
 def fill_from(recording: Path, size: Size, folder: Path) -> engine.Evaluated:
@@ -72,20 +82,26 @@ def fill_from(recording: Path, size: Size, folder: Path) -> engine.Evaluated:
 
 @contextmanager
 def _engine(size: Size, folder: Path) -> Iterator[engine.Engine]:
-    with tempfile.TemporaryDirectory(prefix="dashboards-") as built:
-        asked = engine.build(Path(built)), RULES, f"{size.rules}s", folder
-        with engine.started(*asked, copies=size.copies, replicas=size.replicas) as running:
-            yield running
+    asked = engine.build(), RULES, f"{size.rules}s", folder
+    with engine.started(*asked, copies=size.copies, replicas=size.replicas) as running:
+        yield running
 
 
-def write_scrapes(size: Size, out: IO[str], *, progress: bool = False) -> None:
+def scenario(size: Size) -> Scenario:
+    """The last days of the small scenario, without earlier events of the whole fleet."""
+    whole = read(STORIES)
+    starts = whole.ends - size.days * DAY
+    stories = [one for one in whole.stories if one.begins >= starts or one.kind in ALL_EFFECTS]
+    return replace(whole, starts=starts, tenants=size.simulated, stories=stories)
+
+
+def write_scrapes(size: Size, out: IO[str], *, progress: bool = False) -> Recorded:
     """Live through the days of a fleet, and write its scrapes down. Two times differ by fractions of a second."""
-    book = read(STORIES)
-    book = replace(book, starts=book.ends - size.days * DAY, tenants=size.simulated)
+    days = scenario(size)
 
     def prepare(simulator: Simulator) -> None:
         for place, (opens, closes) in PLANNED.items():
-            life = simulator.world.life(simulator.tenants()[place].id)
-            life.plan_rollover(book.ends + opens * DAY, book.ends + closes * DAY)
+            tenant = simulator.tenant(simulator.tenants()[place].id)
+            tenant.rollovers.plan(days.ends + opens * DAY, days.ends + closes * DAY)
 
-    record(book, out, progress=progress, every=size.scrape, beside=process, prepare=prepare)
+    return record(days, out, progress=progress, every=size.scrape, beside=process, prepare=prepare)

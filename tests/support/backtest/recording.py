@@ -1,4 +1,4 @@
-"""What would Prometheus have scraped in these weeks?
+"""Records what Prometheus would have scraped in some simulated days or weeks.
 
 The simulator lives, the real exporter polls it, and once a minute its page is read: all on a clock that jumps.
 What has changed on the page since the last scrape is written down in the format that `replay` reads.
@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import IO
 
-from bench.backtest.expectations import POLL, ROLLOVER_POLL
-from bench.backtest.stage import Stage
 from exporter.assembly import Exporter
 from exporter.simulator import Incident, Simulator
-from exporter.simulator.fleet import DAY
-from exporter.simulator.storybook import Book
-from tests.virtual_time import run_virtual, virtual_clock
+from exporter.simulator.times import DAY
+from tests.support.backtest.expectations import POLL, ROLLOVER_POLL
+from tests.support.backtest.scenario import Scenario
+from tests.support.backtest.stage import Stage
+from tests.support.virtual_time import run_virtual, virtual_clock
 
 SCRAPE = 60.0
 FLAGS = {
@@ -29,7 +29,7 @@ FLAGS = {
 }
 # Families of metrics, as text, that a page has beside those of the exporter.
 Beside = Callable[[Exporter], Iterable[bytes]]
-# What is done to the simulator before the book begins.
+# Changes to the simulator before the scenario begins.
 Prepare = Callable[[Simulator], None]
 
 
@@ -43,14 +43,14 @@ def _as_it_is(_: Simulator) -> None:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What really happened: the ledger, and what people call the tenants."""
+    """What happened: the ledger of incidents, and the tenants' names."""
 
     incidents: list[Incident]
     names: Mapping[str, str]
 
 
 class Page:
-    """The page as Prometheus knows it. Writes what is new, has changed, or is gone."""
+    """The page as Prometheus knows it. Writes series that are new, changed or removed."""
 
     def __init__(self, out: IO[str]) -> None:
         self._out = out
@@ -92,7 +92,7 @@ class Page:
 
 
 def record(
-    book: Book,
+    scenario: Scenario,
     out: IO[str],
     *,
     progress: bool = False,
@@ -100,27 +100,27 @@ def record(
     beside: Beside = _nothing_beside,
     prepare: Prepare = _as_it_is,
 ) -> Recorded:
-    """Live through the book, write the scrapes to `out`, and tell what really happened.
+    """Run the scenario, write the scrapes to `out`, and return what happened.
 
     The page is scraped every so many seconds; `beside` gives what stands on it beside the exporter's own.
     """
-    return run_virtual(_record(book, out, progress=progress, every=every, beside=beside, prepare=prepare))
+    return run_virtual(_record(scenario, out, progress=progress, every=every, beside=beside, prepare=prepare))
 
 
 async def _record(
-    book: Book, out: IO[str], *, progress: bool, every: float, beside: Beside, prepare: Prepare
+    scenario: Scenario, out: IO[str], *, progress: bool, every: float, beside: Beside, prepare: Prepare
 ) -> Recorded:
-    clock = virtual_clock(book.starts)
-    simulator = Simulator(seed=book.seed, tenants=book.tenants, now=clock.now, stories=())
+    clock = virtual_clock(scenario.starts)
+    simulator = Simulator(seed=scenario.seed, tenants=scenario.tenants, now=clock.now, stories=())
     prepare(simulator)
     stage = Stage(simulator, clock, FLAGS)
-    stage.plan(book.chapters)
+    stage.plan(scenario.stories)
     stage.start()
     page = Page(out)
     names: dict[str, str] = {}
-    begun, scrapes = time.monotonic(), int((book.ends - book.starts) // every)
+    begun, scrapes = time.monotonic(), int((scenario.ends - scenario.starts) // every)
     for number in range(1, scrapes + 1):
-        await clock.sleep(book.starts + number * every - clock.now())
+        await clock.sleep(scenario.starts + number * every - clock.now())
         if stage.exporter is None or not stage.reachable:
             page.missed(clock.now())
         else:
@@ -136,4 +136,5 @@ async def _record(
 
 
 def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()

@@ -1,4 +1,4 @@
-module kimono-exporter/bench/backtest/replay
+module kimono-exporter/replay
 
 go 1.18
 

@@ -1,4 +1,4 @@
-"""Does each query of a dashboard give data, and how long does it take?
+"""Asks each query of a dashboard: does it give data, and how long does it take?
 
 Asked as Grafana asks at the end of the database. What gives none is asked about other tenants, if it is about a single
 one, or else at other moments of the last day: not everyone is in a rollover, and the API is not always throttled.
@@ -14,14 +14,14 @@ from itertools import product
 from math import isnan
 from typing import Any
 
-from bench.dashboards.prometheus import Prometheus, RefusedError
-from bench.dashboards.questions import HOUR, Dashboard, Question, UnknownVariableError, Variable
+from tests.support.dashboards.prometheus import Prometheus, RefusedError
+from tests.support.dashboards.questions import HOUR, Dashboard, Question, UnknownVariableError, Variable
 
 TENANT = "tenant"
 LIMIT = 2.0
-# What else the machine does is not the query's fault: of a slow one the best of so many tries counts.
+# A slow query is repeated, and the fastest try counts: other work on the machine may have slowed it down.
 TRIES = 3
-# One tenant in each state: whoever is in none of them has nothing that others don't have.
+# One tenant in each state: a tenant in none of them has nothing that others don't have.
 TELLING = (
     "topk by (problem) (1, kimono:tenant_problem:timestamp_seconds)",
     "topk by (flag) (1, kimono:tenant_mode:timestamp_seconds)",
@@ -36,7 +36,7 @@ TELLING = (
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a query: how many series with data, whether any value is not 0, after how many seconds.
+    """The result of a query: the number of series with data, whether any value is not 0, and the seconds it took.
 
     `error` is Prometheus' own text; empty if there was none.
     """
@@ -52,12 +52,12 @@ class Answer:
 
     @property
     def empty(self) -> bool:
-        """No data, or nothing but zeros: that is what `or vector(0)` makes of a wrong selector."""
+        """Whether it has no data or only zeros, as `or vector(0)` makes of a wrong selector."""
         return not self.telling
 
     @property
     def slow(self) -> bool:
-        """Whether nobody wants to wait so long."""
+        """Whether it took longer than the limit."""
         return self.seconds > LIMIT
 
 
@@ -82,7 +82,7 @@ def _choice(variable: Variable, values: Sequence[str]) -> str:
 
 
 def _values(prometheus: Prometheus, variable: Variable, chosen: dict[str, str]) -> tuple[Answer, list[str]]:
-    """The values of a variable. Labels by way of series, as Grafana does where nobody told it Prometheus' version."""
+    """The values of a variable. Labels by way of series, as Grafana does where it does not know Prometheus' version."""
     until = prometheus.end
     texts: list[str] = []
 

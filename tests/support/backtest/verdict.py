@@ -1,6 +1,6 @@
-"""Was every incident found, how soon, and was anybody called for nothing?
+"""Judges a backtest: which incidents an alert found, how soon, and which alerts were false.
 
-Holds what fired against what was wrong. Knows Alertmanager's inhibition, since nobody hears what is inhibited.
+Holds what fired against what was wrong. Alerts that Alertmanager inhibits count as not sent.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from typing import Any
 
 import yaml
 
-from bench.backtest.engine import Firing
-from bench.backtest.expectations import BLINDING, EXPECTED, HOUR, OWN_BLINDING, POLL, STANDING
 from exporter.simulator import Incident
+from tests.support.backtest.engine import Firing
+from tests.support.backtest.expectations import BLINDING, EXPECTED, HOUR, OWN_BLINDING, POLL, STANDING
 
 # An alert may be this late to begin after its incident is over: the exporter has to see the end, Prometheus has to
 # scrape it, and a rule group has to be evaluated.
 _AFTERMATH = 2 * POLL + 300.0
-# Alertmanager waits with a new group (`group_wait`), and does not tell at once that it is over.
+# Alertmanager delays new groups (`group_wait`), and resolved notifications.
 _GRACE = 300.0
 _MATCHER = re.compile(r'\s*([a-zA-Z_]\w*)\s*(=~|!~|!=|=)\s*"?([^"]*)"?\s*')
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an incident; `delay` in seconds, None if it was not found; `short` if it need not have been.
+    """The result of an incident: `delay` in seconds, None if it was not found; `short` if it need not have been.
 
-    `told` is how often the same alert of the same severity fired for it: more than once is flapping.
+    `fired` is how often the same alert of the same severity fired for it: more than once is flapping.
     """
 
     incident: Incident
     delay: float | None
     short: bool = False
-    told: int = 0
+    fired: int = 0
 
 
 @dataclass
@@ -50,14 +50,14 @@ class Verdict:
     inhibited: dict[str, int] = field(default_factory=dict)
 
     def missed(self) -> list[Outcome]:
-        """Incidents that lasted long enough, and that nobody was told of."""
+        """Incidents that lasted long enough, and that no alert found."""
         return [one for one in self.outcomes if one.delay is None and not one.short]
 
 
 def judge(
     incidents: Sequence[Incident], firings: Iterable[Firing], inhibits: Sequence[Inhibit], ends: float
 ) -> Verdict:
-    """Hold what fired against what was wrong; `ends` is when the recording does, in Unix seconds."""
+    """Compare what fired with the incidents; `ends` is the end of the recording in Unix seconds."""
     verdict = Verdict()
     everything = list(firings)
     heard = [one for one in everything if not _inhibited(one, everything, inhibits)]
@@ -168,7 +168,7 @@ def _matchers(rule: Mapping[str, Any], side: str) -> tuple[tuple[str, str, str],
 
 
 def _inhibited(firing: Firing, others: Sequence[Firing], rules: Sequence[Inhibit]) -> bool:
-    """Whether nobody hears of it: it was inhibited when it began, and for as long as it lasted."""
+    """Whether Alertmanager sent no notification: it was inhibited when it began, and for as long as it lasted."""
     labels = {**firing.labels, "alertname": firing.alert}
     for rule in rules:
         if not _matches(labels, rule.target):

@@ -1,4 +1,4 @@
-"""What would the API say, were it a table of replies or a folder of JSON files?
+"""Makes transports whose replies come from a table or from a folder of JSON files.
 
 `Replies` is a transport without a network. Like the real server in its published examples it ignores `page`:
 whatever page of a list is asked for, the whole list comes.
@@ -12,25 +12,25 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from exporter.api.auth import ClientCredentials
-from exporter.api.budget import Budget
-from exporter.api.client import AccountApi, Client, TenantApi
+from exporter.api.client import Api, Client
+from exporter.api.credentials import ClientCredentials
+from exporter.api.rate_limiter import RateLimiter
 from exporter.api.wire import PREFIX, Reply
 from exporter.clock import Clock
 from exporter.telemetry import Telemetry
-from tests.virtual_time import START
+from tests.support.virtual_time import START
 
-FIXTURES = Path(__file__).parent / "fixtures"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 
 async def _no_pause(_: float) -> None:
-    """A sleep that takes no time, on a clock that stands still."""
+    """A sleep on a stopped clock."""
 
 
 STOPPED = Clock(now=lambda: START, monotonic=lambda: 0.0, sleep=_no_pause)
 CREDENTIALS = ClientCredentials("client", "S3CR3T")
 
-# The value of a reply, or its status alone; None where the server knows no such path.
+# The value of a reply, or only its status; None for a path that the server does not know.
 Answer = Callable[[str], Any]
 
 
@@ -40,7 +40,7 @@ def table(answers: Mapping[str, Any]) -> Answer:
 
 
 def folder(*places: str) -> Answer:
-    """Files below `fixtures`, the first place first. In their names `ID` stands for any id, and `_` for `/`."""
+    """Answers from files below `fixtures`, in the order of `places`. In file names `ID` is any id, and `_` is `/`."""
 
     def answer(path: str) -> Any:
         parts = path.strip("/").split("/")
@@ -56,9 +56,10 @@ def folder(*places: str) -> Answer:
 
 
 class Replies:
-    """A transport that gives every GET its answer, and a token to every client that is not among the refused."""
+    """A transport that answers GET requests, and returns a token to every client that is not in `refused`."""
 
     def __init__(self, answer: Answer, refused: Collection[str] = ()) -> None:
+        self.base_url = "http://replies.invalid"
         self.answer = answer
         self.asked: list[str] = []
         self._refused = refused
@@ -78,11 +79,8 @@ class Replies:
         return Reply(200, {}, b'{"access_token": "S3CR3T-token", "token_type": "bearer", "expires_in": 3600}')
 
     def client(self, clock: Clock = STOPPED, telemetry: Telemetry | None = None) -> Client:
-        """A client with all the budget in the world."""
-        return Client(self, Budget(math.inf, clock), clock, telemetry or Telemetry())
+        """A client without a rate limit."""
+        return Client(self, RateLimiter(math.inf, clock), clock, telemetry or Telemetry())
 
-    def tenant(self) -> TenantApi:
-        return self.client().tenant(CREDENTIALS)
-
-    def account(self) -> AccountApi:
-        return self.client().account(CREDENTIALS)
+    def api(self) -> Api:
+        return self.client().api(CREDENTIALS)
