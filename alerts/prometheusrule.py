@@ -1,7 +1,7 @@
-"""How do the rules get into a cluster that runs the Prometheus operator?
+"""Generates the PrometheusRule of the Prometheus operator from the alert rules.
 
-`python alerts/prometheusrule.py` makes kimono.prometheusrule.yaml from kimono.rules.yaml; with `--check` it only
-compares, and exits with 1 if the one does not follow from the other.
+`python alerts/prometheusrule.py` writes kimono.prometheusrule.yaml. With `--check` it only compares, and exits with 1
+if the file is stale.
 """
 
 # ruff: noqa: INP001 - a script, not a package
@@ -30,19 +30,19 @@ spec:
 
 
 def prometheus_rule() -> str:
-    """The rules as an object of the operator, comments and all."""
+    """Return the rules as a PrometheusRule, with their comments."""
     return _HEAD + indent(SOURCE.read_text(encoding="utf-8"), "  ")
 
 
 def main(arguments: list[str]) -> int:
-    """Write the file, or compare it; the exit code."""
-    parser = argparse.ArgumentParser(description="Makes the PrometheusRule from the rules.")
+    """Write the file, or compare it; return the exit code."""
+    parser = argparse.ArgumentParser(description="Generate the PrometheusRule from the alert rules.")
     parser.add_argument("--check", action="store_true", help="compare only; 1 if the file is stale")
     text = prometheus_rule()
     if not parser.parse_args(arguments).check:
         TARGET.write_text(text, encoding="utf-8")
     elif not TARGET.is_file() or TARGET.read_text(encoding="utf-8") != text:
-        print(f"alerts/{TARGET.name} is stale: run python alerts/prometheusrule.py")  # noqa: T201 - a command's answer
+        print(f"alerts/{TARGET.name} is stale: run python alerts/prometheusrule.py")  # noqa: T201 - output of a command
         return 1
     return 0
 

@@ -1,1 +1,1 @@
-"""What do people look at? Four Grafana dashboards, made here and committed as JSON beside this code."""
+"""Generates the four Grafana dashboards, which are committed as JSON beside this code."""

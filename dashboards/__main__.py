@@ -1,7 +1,4 @@
-"""Are the dashboards in step with the code that makes them?
-
-`python -m dashboards` writes them, `--check` only looks.
-"""
+"""Writes the dashboards' JSON; with `--check`, reports which files are stale."""
 
 from __future__ import annotations
 
@@ -15,52 +12,48 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from dashboards import exporter, fleet, rollovers, tenant
-from dashboards.configmap import configmap
+from dashboards.compact import compact
 
 HERE = Path(__file__).parent
-# Grafana 10.4's. Newer ones bring a dashboard up to their own; what older ones make of a newer one, nobody promises.
+# Grafana 10.4's: newer versions of Grafana migrate an older schema, but no version supports a newer one.
 SCHEMA_VERSION = 39
 DATA_LINK = ("title", "url", "targetBlank")
-CONFIGMAP = HERE.parent / "deploy" / "grafana" / "kubernetes-configmap.yaml"
 
 
 def main() -> int:
-    """Write what is generated; with --check write nothing, and return 1 if something is not in step."""
-    parser = argparse.ArgumentParser(prog="python -m dashboards", description="Make the dashboards.")
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; fail if a file is not what would be written"
-    )
+    """Write the files. With --check write nothing, and return 1 if a file is stale."""
+    parser = argparse.ArgumentParser(prog="python -m dashboards", description="Generate the dashboards.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file is stale")
     if parser.parse_args().check:
-        stale = [path for path, made in files() if not path.exists() or path.read_text() != made]
+        stale = [path for path, content in files() if not path.exists() or path.read_text() != content]
         for path in stale:
-            print(f"{path.relative_to(HERE.parent)} is not in step. To mend: make dashboards", file=sys.stderr)
+            print(f"{path.relative_to(HERE.parent)} is stale. How to fix: make dashboards", file=sys.stderr)
         return 1 if stale else 0
-    for path, made in files():
+    for path, content in files():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(made)
+        path.write_text(content)
     return 0
 
 
 def files() -> Iterator[tuple[Path, str]]:
-    """Each generated file and its text: the four dashboards, and all of them as a ConfigMap."""
-    texts = {f"{one.UID}.json": text(one.build()) for one in (fleet, tenant, rollovers, exporter)}
-    yield from ((HERE / name, text) for name, text in texts.items())
-    yield CONFIGMAP, configmap(texts)
+    """Yield the path and the text of each dashboard's file."""
+    for module in (fleet, tenant, rollovers, exporter):
+        yield HERE / f"{module.UID}.json", text(module.build())
 
 
-def text(made: Dashboard) -> str:
-    """A dashboard as JSON."""
-    plain = json.loads(json.dumps(made.build(), cls=JSONEncoder))
+def text(board: Dashboard) -> str:
+    """Return a dashboard as JSON."""
+    plain = json.loads(json.dumps(board.build(), cls=JSONEncoder))
     plain["schemaVersion"] = SCHEMA_VERSION
-    # Where Grafana 12 puts a control: older ones refuse a value that they don't know, and the default is right.
+    # New in Grafana 12: older versions reject the value, and the default is right.
     for control in (*plain["links"], *plain["annotations"]["list"]):
         control.pop("placement", None)
-    # The builders have no link of a number's own: theirs is a dashboard's, with more than belongs there.
+    # The SDK has no type for data links: it writes dashboard links, which have more fields.
     for panel in plain["panels"]:
         defaults = panel.get("fieldConfig", {}).get("defaults", {})
         if "links" in defaults:
-            defaults["links"] = [{name: one[name] for name in DATA_LINK} for one in defaults["links"]]
-    return json.dumps(plain, indent=2, sort_keys=True) + "\n"
+            defaults["links"] = [{name: link[name] for name in DATA_LINK} for link in defaults["links"]]
+    return compact(plain) + "\n"
 
 
 if __name__ == "__main__":

@@ -1,24 +1,23 @@
-"""What colour has each state? Fixed here for all dashboards: Grafana's own palette paints "failed" green.
+"""Defines the colour and the text of each state, the same on all dashboards.
 
-Red is what wakes somebody, orange what is for working hours, yellow what is worth a look, blue what is meant to be
-so, green what is well, and grey what nobody knows or nothing was expected of. The names are Grafana's: they suit dark
-and light.
+Red is critical, orange a warning, yellow worth a look, blue expected, green good, grey unknown or unused. Grafana's
+automatic colours would paint "failed" green. The names are Grafana's, and suit the dark and the light theme.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-BAD, WARN, NOTE, MEANT, GOOD, UNKNOWN = "red", "orange", "yellow", "blue", "green", "#8e8e8e"
-# Known, and nothing to look at: to be told from a gap, in which nothing is known.
+BAD, WARN, NOTE, EXPECTED, GOOD, UNKNOWN = "red", "orange", "yellow", "blue", "green", "#8e8e8e"
+# Known and unremarkable; a gap means that nothing is known.
 FAINT = "rgba(142, 142, 142, 0.2)"
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What can be wrong with a tenant: the value of `problem` in kimono:tenant_problem:timestamp_seconds.
+    """A problem of a tenant: the value of `problem` in kimono:tenant_problem:timestamp_seconds.
 
-    `alert` is the one that tells of it.
+    `alert` is the alert that fires for it.
     """
 
     name: str
@@ -27,7 +26,7 @@ class Problem:
     alert: str
 
 
-# The worst first.
+# Worst first.
 PROBLEMS = (
     Problem("stalled", "Ingestion stalled", "dark-red", "KimonoIngestionStalled"),
     Problem("overdue", "Sync overdue", "red", "KimonoSyncOverdue"),
@@ -44,40 +43,40 @@ PROBLEMS = (
     Problem("setup", "Setup mode lingers", "light-blue", "KimonoSetupModeLingering"),
 )
 
-# Values of kimono:tenant_problem:rank, and how loud the alert is.
-RANKS = {3: ("critical", BAD), 2: ("warning", WARN), 1: ("info", MEANT)}
+# Values of kimono:tenant_problem:rank: the severity of the alert and its colour.
+RANKS = {3: ("critical", BAD), 2: ("warning", WARN), 1: ("info", EXPECTED)}
 
-# What a table or timeline says if no tenant, or not this one, has a problem.
-WELL = "Nothing is wrong"
-# What they, and numbers that are not even 0, say where nobody watches, or too many can't be read.
-UNWATCHED = "Not known"
-# The row of a table or timeline while that is so: as a problem of no single tenant.
-MANY = "many_unreachable"
-MANY_TEXT = ("Many can't be read", "semi-dark-purple")
-# The problems and the ranks of a table, with what it says of none.
-PROBLEM_TEXTS = {one.name: (one.text, one.colour) for one in PROBLEMS} | {
-    WELL: (WELL, GOOD),
-    UNWATCHED: (UNWATCHED, UNKNOWN),
-    MANY: MANY_TEXT,
+# Shown by a table or timeline without a problem.
+NO_PROBLEM = "Nothing is wrong"
+# Shown where no data is available, or where too many tenants are unreachable.
+NOT_KNOWN = "Not known"
+# Value of `problem` while many tenants are unreachable: a problem of the fleet, not of a tenant.
+MANY_UNREACHABLE = "many_unreachable"
+MANY_UNREACHABLE_TEXT = ("Many can't be read", "semi-dark-purple")
+# Texts of problems and ranks, with those for none.
+PROBLEM_TEXTS = {problem.name: (problem.text, problem.colour) for problem in PROBLEMS} | {
+    NO_PROBLEM: (NO_PROBLEM, GOOD),
+    NOT_KNOWN: (NOT_KNOWN, UNKNOWN),
+    MANY_UNREACHABLE: MANY_UNREACHABLE_TEXT,
 }
 RANK_TEXTS = {str(rank): RANKS[rank] for rank in sorted(RANKS, reverse=True)} | {"0": ("nothing", GOOD)}
 
-# The label `rank` of alerts, as `queries.ranked` makes it.
-ALERT_TEXTS = {"1": ("critical", BAD), "2": ("warning", WARN), "3": ("info", MEANT)}
+# The label `rank` of alerts, as `queries.with_rank` adds it.
+ALERT_TEXTS = {"1": ("critical", BAD), "2": ("warning", WARN), "3": ("info", EXPECTED)}
 
-# The flags of a tenant's state that pause it.
+# Modes that pause a tenant: flags of its state.
 MODES = {
     "mass_change_pending": ("Mass change pending", WARN),
     "synchronization_suspended": ("Suspended", NOTE),
-    "rollover_mode_enabled": ("In rollover", MEANT),
+    "rollover_mode_enabled": ("In rollover", EXPECTED),
     "setup_mode_enabled": ("In setup", "light-blue"),
 }
 
-# How ingestions end, and what they do until then.
+# States of finished ingestions, and of unfinished ones.
 OUTCOMES = {"success": GOOD, "failed": BAD, "timeout": "dark-red", "cancelled": NOTE}
-UNFINISHED = {"executing": MEANT, "scheduled": "light-blue", "preparing": "super-light-blue", "unspecified": UNKNOWN}
+UNFINISHED = {"executing": EXPECTED, "scheduled": "light-blue", "preparing": "super-light-blue", "unspecified": UNKNOWN}
 
-# Kinds of ingestions: neither good nor bad.
+# Types of ingestions: colours without a judgement.
 TYPES = {
     "collection": "blue",
     "bulk_load": "purple",
@@ -87,7 +86,7 @@ TYPES = {
     "unspecified": UNKNOWN,
 }
 
-# Why a tenant can't be read: the reasons of kimono_tenant_failure_info.
+# Why a poll of a tenant fails: values of `reason` in kimono_tenant_failure_info.
 REASONS = {
     "auth": "dark-purple",
     "forbidden": "purple",
@@ -100,10 +99,10 @@ REASONS = {
     "bug": "dark-red",
 }
 
-# What the hub's access to the product behind an integration is like: kimono_application_auth_state.
+# The hub's access to the product behind an integration: kimono_application_auth_state.
 AUTH_STATES = {
     "error": ("error", WARN),
-    "updating": ("updating", MEANT),
+    "updating": ("updating", EXPECTED),
     "unspecified": ("unspecified", UNKNOWN),
     "confirmed": ("confirmed", GOOD),
 }

@@ -1,4 +1,4 @@
-"""What kinds of panels are there? Each wants a title, a description that says what to do about it, and a unit."""
+"""Builds panels of each type. Each has a title, a description that says what to do, and a unit."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from dashboards.colours import BAD, UNKNOWN, UNWATCHED, WARN
+from dashboards.colours import BAD, NOT_KNOWN, UNKNOWN, WARN
 
 SOURCE = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
-# Text in a panel that has nothing to show because nothing is wrong.
-NOTHING = "None"
-# How often the exporter should be scraped at least: deploy/prometheus.example.yaml.
-SCRAPED = "1m"
-# Duration in seconds, and moments in milliseconds, as Grafana calls these units.
-SECONDS, MOMENT = "s", "dateTimeAsIsoNoDateIfToday"
+# Shown by a panel without data, where no data means no problem.
+NO_VALUE = "None"
+# The longest recommended scrape interval: deploy/prometheus.example.yaml.
+SCRAPE_INTERVAL = "1m"
+# Grafana's units for durations in seconds and for timestamps in milliseconds.
+SECONDS, TIMESTAMP = "s", "dateTimeAsIsoNoDateIfToday"
 
 Panel = stat.Panel | table.Panel | timeseries.Panel | statetimeline.Panel | statushistory.Panel | bargauge.Panel
 Property = models.DynamicConfigValue
 Steps = Sequence[tuple[float | None, str]]
-Meanings = Mapping[str, tuple[str, str]]
+ValueTexts = Mapping[str, tuple[str, str]]
 
 
 def query(expr: str, legend: str = "", ref: str = "A") -> prometheus.Dataquery:
-    """Values over time; `legend` names each series, as in `{{state}}`."""
-    asked = prometheus.Dataquery().expr(expr).ref_id(ref).range().datasource(SOURCE)
-    return asked.legend_format(legend or "__auto")
+    """A query over the time range. `legend` names each series: `{{state}}`."""
+    target = prometheus.Dataquery().expr(expr).ref_id(ref).range().datasource(SOURCE)
+    return target.legend_format(legend or "__auto")
 
 
-def instant(expr: str, ref: str = "A", *, rows: bool = False) -> prometheus.Dataquery:
-    """Values at the end of the time range; as `rows` of a table, or a number each."""
-    asked = prometheus.Dataquery().expr(expr).ref_id(ref).instant().datasource(SOURCE).legend_format("__auto")
-    return asked.format(PromQueryFormat.TABLE) if rows else asked
+def instant(expr: str, ref: str = "A", *, as_table: bool = False) -> prometheus.Dataquery:
+    """A query at the end of the time range; `as_table` returns all labels as columns."""
+    target = prometheus.Dataquery().expr(expr).ref_id(ref).instant().datasource(SOURCE).legend_format("__auto")
+    return target.format(PromQueryFormat.TABLE) if as_table else target
 
 
 def thresholds(steps: Steps) -> builders.ThresholdsConfig:
-    """Colours from each value on; the first is that of everything below."""
+    """Colours by value: each from its value on, the first also for everything below."""
     marks = [models.Threshold(value=value, color=colour) for value, colour in steps]
     return builders.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(marks)
 
 
-def meanings(texts: Meanings) -> list[models.ValueMapping]:
-    """Values, as text, that are shown as a text in a colour."""
+def value_mappings(texts: ValueTexts) -> list[models.ValueMapping]:
+    """Show values as a text in a colour."""
     results = {
         value: models.ValueMappingResult(text=text, color=colour, index=index)
         for index, (value, (text, colour)) in enumerate(texts.items())
@@ -56,21 +56,21 @@ def meanings(texts: Meanings) -> list[models.ValueMapping]:
     return [models.ValueMap(options=results)]
 
 
-def _no_value(text: str) -> models.ValueMapping:
-    """Without a value, grey: Grafana would paint it in the first step's colour, which may be that of all being well."""
+def _no_value_mapping(text: str) -> models.ValueMapping:
+    """Show no value in grey: Grafana would use the colour of the first step, which may be green."""
     result = models.ValueMappingResult(text=text, color=UNKNOWN)
     return models.SpecialValueMap(
         models.DashboardSpecialValueMapOptions(match=models.SpecialValueMatch.NULL_AND_NAN, result=result)
     )
 
 
-def fixed(colour: str) -> Property:
-    """Always this colour."""
+def fixed_colour(colour: str) -> Property:
+    """Override the colour."""
     return Property("color", {"mode": "fixed", "fixedColor": colour})
 
 
 def link(title: str, url: str) -> dict[str, Any]:
-    """A link from a value. The same tab: the way back is the browser's."""
+    """A data link, which opens in the same tab."""
     return {"title": title, "url": url, "targetBlank": False}
 
 
@@ -78,87 +78,87 @@ def _common(panel: Any, title: str, description: str, unit: str) -> Any:  # noqa
     return panel.title(title).description(description).unit(unit).datasource(SOURCE)
 
 
-def number(
+def stat_panel(
     title: str,
     description: str,
     expr: str,
     *,
     unit: str = "none",
     steps: Steps = ((None, "text"),),
-    texts: Meanings | None = None,
+    texts: ValueTexts | None = None,
     decimals: int | None = None,
-    goes_to: dict[str, Any] | None = None,
-    nothing: str = UNWATCHED,
+    link: dict[str, Any] | None = None,
+    no_value: str = NOT_KNOWN,
 ) -> stat.Panel:
-    """One number, as it is now. Its background has the colour of the step that it has reached."""
+    """One current number. With several steps its background has the colour of the step that it reached."""
     panel: stat.Panel = _common(stat.Panel(), title, description, unit)
-    panel.with_target(instant(expr)).thresholds(thresholds(steps)).no_value(nothing)
+    panel.with_target(instant(expr)).thresholds(thresholds(steps)).no_value(no_value)
     panel.graph_mode(common.BigValueGraphMode.NONE).justify_mode(common.BigValueJustifyMode.CENTER)
     panel.text_mode(common.BigValueTextMode.VALUE).color_mode(
         common.BigValueColorMode.BACKGROUND_SOLID if len(steps) > 1 else common.BigValueColorMode.VALUE
     )
     panel.reduce_options(common_builders.ReduceDataOptions().calcs(["lastNotNull"]).values(values=False).fields(""))
-    panel.mappings([*(meanings(texts) if texts else []), _no_value(nothing)])
+    panel.mappings([*(value_mappings(texts) if texts else []), _no_value_mapping(no_value)])
     if decimals is not None:
         panel.decimals(decimals)
-    if goes_to:
-        panel.data_links([_data_link(goes_to)])
+    if link:
+        panel.data_links([_data_link(link)])
     return panel
 
 
-def by_loudness(title: str, description: str, critical: str, others: str) -> stat.Panel:
-    """How many are critical, in red and only if there are any; and how many others, orange if there are any."""
-    panel = number(title, description, critical, steps=[(None, BAD), (1, BAD)])
+def stat_panel_by_severity(title: str, description: str, critical: str, others: str) -> stat.Panel:
+    """The number of critical problems in red, hidden if 0, and the number of others, orange from 1 on."""
+    panel = stat_panel(title, description, critical, steps=[(None, BAD), (1, BAD)])
     panel.with_target(instant(others, "B"))
     steps = thresholds([(None, "transparent"), (1, WARN)]).build().to_json()
     return panel.override_by_query("B", [Property("thresholds", steps)])
 
 
-def _data_link(goes_to: Mapping[str, Any]) -> builders.DashboardLink:
-    return builders.DashboardLink(goes_to["title"]).url(goes_to["url"])
+def _data_link(link: Mapping[str, Any]) -> builders.DashboardLink:
+    return builders.DashboardLink(link["title"]).url(link["url"])
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: the name that the query gives it (a label, or `Value #A`), and how it is shown.
+    """A column of a table: `name` is a label or `Value #A`, `title` its heading.
 
-    `width` in pixels; without one it shares what is left. A `coloured` column has its meanings' colours as background.
+    `width` is in pixels; columns without one share the rest. A `coloured` column shows its colour as background.
     """
 
     name: str
     title: str
     unit: str = ""
     width: int = 0
-    texts: Meanings = field(default_factory=dict)
+    texts: ValueTexts = field(default_factory=dict)
     steps: Steps = ()
     coloured: bool = False
-    goes_to: Mapping[str, Any] | None = None
+    link: Mapping[str, Any] | None = None
     hidden: bool = False
-    wrapped: bool = False  # in as many lines as it needs (Grafana 11 and newer), for what is alone in its table
-    nothing: str = "-"  # shown in an empty cell
+    wrapped: bool = False  # wraps long text (Grafana 11 and newer)
+    no_value: str = "-"  # in an empty cell
 
     def properties(self) -> list[Property]:
-        """What differs from the table's defaults."""
+        """Return the overrides: everything that differs from the table's defaults."""
         given = {
             "unit": self.unit or None,
             "custom.width": self.width or None,
-            "mappings": [one.to_json() for one in self._mappings()],
+            "mappings": [mapping.to_json() for mapping in self._mappings()],
             "thresholds": thresholds(self.steps).build().to_json() if self.steps else None,
             "custom.cellOptions": self._cell(),
-            "custom.align": "left" if self.texts and not self.unit else None,  # words, whatever stands for them
-            "links": [self.goes_to] if self.goes_to else None,
-            # By the names of Grafana before 12, and from then on.
+            "custom.align": "left" if self.texts and not self.unit else None,  # shown as words
+            "links": [self.link] if self.link else None,
+            # The first name is used before Grafana 12, the second since.
             "custom.hidden": True if self.hidden else None,
             "custom.hideFrom.viz": True if self.hidden else None,
-            "noValue": self.nothing,
+            "noValue": self.no_value,
         }
         return [Property(name, value) for name, value in given.items() if value not in (None, [])]
 
     def _mappings(self) -> list[models.ValueMapping]:
         if not self.texts:
             return []
-        # A word that stands for a number needs one for no number, too.
-        return [*meanings(self.texts), *([_no_value(self.nothing)] if self.coloured else [])]
+        # Without it an empty cell would have the colour of the first step.
+        return [*value_mappings(self.texts), *([_no_value_mapping(self.no_value)] if self.coloured else [])]
 
     def _cell(self) -> dict[str, Any] | None:
         if self.coloured:
@@ -166,7 +166,7 @@ class Column:
         return {"type": "auto", "wrapText": True} if self.wrapped else None
 
 
-def rows(
+def table_panel(
     title: str,
     description: str,
     exprs: Sequence[str],
@@ -174,32 +174,32 @@ def rows(
     *,
     sort: Sequence[tuple[str, bool]] = (),
     dropped: Sequence[str] = (),
-    nothing: str = NOTHING,
+    no_value: str = NO_VALUE,
 ) -> table.Panel:
-    """A table of instant values. Each expression gives a column `Value #A`, `Value #B`, …; labels are the others.
+    """A table of current values. Each expression gives a column `Value #A`, `Value #B`, …, and each label a column.
 
-    `sort` lists titles of columns, with True for descending; `dropped` lists labels that are not shown.
+    `sort` lists titles of columns, with True for descending. `dropped` lists labels that are not shown.
     """
     panel: table.Panel = _common(table.Panel(), title, description, "none")
     for index, expr in enumerate(exprs):
-        panel.with_target(instant(expr, chr(ord("A") + index), rows=True))
+        panel.with_target(instant(expr, chr(ord("A") + index), as_table=True))
     if len(exprs) > 1:
         panel.with_transformation(models.DataTransformerConfig(id_val="merge", options={}))
-    names = {("Value" if len(exprs) == 1 and one.name == "Value #A" else one.name): one for one in columns}
+    names = {("Value" if len(exprs) == 1 and each.name == "Value #A" else each.name): each for each in columns}
     organised = {
         "excludeByName": dict.fromkeys(("Time", "__name__", *dropped), True),
         "indexByName": {name: index for index, name in enumerate(names)},
-        "renameByName": {name: one.title for name, one in names.items()},
+        "renameByName": {name: column.title for name, column in names.items()},
     }
     panel.with_transformation(models.DataTransformerConfig(id_val="organize", options=organised))
-    for one in columns:
-        if properties := one.properties():
-            panel.override_by_name(one.title, properties)
+    for column in columns:
+        if properties := column.properties():
+            panel.override_by_name(column.title, properties)
     panel.sort_by([common_builders.TableSortByFieldState().display_name(name).desc(down) for name, down in sort])
-    return panel.no_value(nothing).show_header(show_header=True).cell_height(common.TableCellHeight.SM)
+    return panel.no_value(no_value).show_header(show_header=True).cell_height(common.TableCellHeight.SM)
 
 
-def lines(
+def time_series_panel(
     title: str,
     description: str,
     targets: Sequence[prometheus.Dataquery],
@@ -209,37 +209,36 @@ def lines(
     style: common.GraphDrawStyle = common.GraphDrawStyle.LINE,
     interval: str = "",
     colours: Mapping[str, tuple[str, str]] | None = None,
-    nothing: str = "No data",
+    no_value: str = "No data",
     decimals: int | None = None,
 ) -> timeseries.Panel:
-    """Values over time. `colours` maps a series' name to the text and colour that it is shown with.
+    """Lines or bars over time. `colours` maps a series' name to its text and colour.
 
-    `interval` is the least time between two values: longer where events are rare.
+    `interval` is the minimum step: longer for rare events.
     """
     bars = style == common.GraphDrawStyle.BARS
     panel: timeseries.Panel = _common(timeseries.Panel(), title, description, unit)
-    panel.targets(list(targets)).min(0).no_value(nothing)
+    panel.targets(list(targets)).min(0).no_value(no_value)
     panel.line_width(0 if bars or stacked else 1).fill_opacity(80 if bars or stacked else 10)
     panel.draw_style(style).show_points(common.VisibilityMode.AUTO).point_size(5)
     if interval:
         panel.interval(interval)
     else:
-        # Said of each query, it is what $__rate_interval is made of: a data source that does not know how often is
-        # scraped would take rates over a minute, and find nothing.
-        for one in targets:
-            one.interval(SCRAPED)
+        # $__rate_interval depends on it: data sources without a scrape interval would use one too short for rates.
+        for target in targets:
+            target.interval(SCRAPE_INTERVAL)
     if stacked or bars:
         panel.stacking(common_builders.StackingConfig().mode(common.StackingMode.NORMAL))
     panel.legend(_legend()).tooltip(_tooltip())
     if decimals is not None:
         panel.decimals(decimals)
     for name, (text, colour) in (colours or {}).items():
-        panel.override_by_name(name, [Property("displayName", text), fixed(colour)])
+        panel.override_by_name(name, [Property("displayName", text), fixed_colour(colour)])
     return panel
 
 
-def bars(title: str, description: str, exprs: Mapping[str, str], *, colour: str) -> bargauge.Panel:
-    """Numbers as they are now, as bars, one below the other. `exprs` has an expression for each name."""
+def bar_gauge_panel(title: str, description: str, exprs: Mapping[str, str], *, colour: str) -> bargauge.Panel:
+    """Current numbers as horizontal bars. `exprs` maps the name of each bar to its expression."""
     panel: bargauge.Panel = _common(bargauge.Panel(), title, description, "none")
     for index, (name, expr) in enumerate(exprs.items()):
         panel.with_target(instant(expr, chr(ord("A") + index)).legend_format(name))
@@ -260,47 +259,47 @@ def _tooltip() -> common_builders.VizTooltipOptions:
     return tooltip.sort(common.SortOrder.DESCENDING)
 
 
-def states(
+def state_timeline_panel(
     title: str,
     description: str,
     targets: Sequence[prometheus.Dataquery],
-    texts: Meanings,
+    texts: ValueTexts,
     *,
-    nothing: str = NOTHING,
+    no_value: str = NO_VALUE,
     names: Mapping[str, str] | None = None,
-    room: int = 0,
+    name_width: int = 0,
 ) -> statetimeline.Panel:
-    """What was so, and when: a line each, at most 20 to a page. `names` maps series' names to texts.
+    """States over time: a line for each series, at most 20 a page. `names` maps series' names to texts.
 
-    `room` is that of the names, in pixels: Grafana cuts the beginning of long ones if it is left to choose.
+    `name_width` (pixels) is the room for names: Grafana cuts off long ones by default.
     """
     panel: statetimeline.Panel = _common(statetimeline.Panel(), title, description, "none")
-    panel.targets(list(targets)).mappings(meanings({**texts, "-1": (UNWATCHED, UNKNOWN)})).no_value(nothing)
+    panel.targets(list(targets)).mappings(value_mappings({**texts, "-1": (NOT_KNOWN, UNKNOWN)})).no_value(no_value)
     panel.show_value(common.VisibilityMode.NEVER).merge_values(merge_values=True).row_height(0.8).line_width(0)
     panel.fill_opacity(85).per_page(20).legend(_legend()).tooltip(_tooltip())
-    # By thresholds Grafana would show those in place of the meanings.
+    # With thresholds as the colour scheme Grafana would ignore the mappings.
     panel.color_scheme(builders.FieldColor().mode(models.FieldColorModeId.FIXED).fixed_color(UNKNOWN))
-    if room:
-        panel.axis_width(room)
+    if name_width:
+        panel.axis_width(name_width)
     for name, text in (names or {}).items():
         panel.override_by_name(name, [Property("displayName", text)])
     return panel
 
 
-def cells(
+def status_history_panel(
     title: str,
     description: str,
     targets: Sequence[prometheus.Dataquery],
-    texts: Meanings,
+    texts: ValueTexts,
     *,
     interval: str,
-    nothing: str = NOTHING,
+    no_value: str = NO_VALUE,
 ) -> statushistory.Panel:
     """One cell for each `interval` and series."""
     panel: statushistory.Panel = _common(statushistory.Panel(), title, description, "none")
-    panel.targets(list(targets)).mappings(meanings(texts)).no_value(nothing).interval(interval)
+    panel.targets(list(targets)).mappings(value_mappings(texts)).no_value(no_value).interval(interval)
     panel.show_value(common.VisibilityMode.NEVER).row_height(0.8).line_width(1).fill_opacity(85)
     panel.legend(_legend()).tooltip(_tooltip())
-    # By thresholds Grafana would show those in place of the meanings.
+    # With thresholds as the colour scheme Grafana would ignore the mappings.
     panel.color_scheme(builders.FieldColor().mode(models.FieldColorModeId.FIXED).fixed_color(UNKNOWN))
     return panel

@@ -10,10 +10,10 @@ from itertools import product
 from promql_parser import MatchOp, VectorSelector
 
 from dashboards.colours import BAD, GOOD, MODES, NOTE, OUTCOMES, PROBLEMS, REASONS, WARN
-from tests.alerts.stories import rules
 from tests.dashboards import parts
 from tests.dashboards.parts import Asked, Board, Plain, columns, dropped, strings
 from tests.dashboards.queries import followed, matchers, named, nodes
+from tests.support.rules import rules
 
 WIDTH = 24
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}

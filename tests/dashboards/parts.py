@@ -12,7 +12,7 @@ from typing import Any
 
 import promql_parser
 
-from bench.dashboards.questions import UnknownVariableError, Variable, replaced
+from tests.support.dashboards.questions import UnknownVariableError, Variable, replaced
 
 Plain = Mapping[str, Any]
 

@@ -96,11 +96,15 @@ def nothing_is_plotted_for_all_tenants(board: Board) -> Iterator[str]:
 
 
 def few_are_shown_at_once(board: Board) -> Iterator[str]:
-    """A table has room for 50, or so many of each kind, and a plot for 20."""
+    """A table has room for 50, or so many of each kind, and a plot for 20; tenants are never all shown."""
     for one in board.asked:
-        for call in nodes(one, promql.AggregateExpr):
-            if str(call.op) in PICKING and not call.param.val <= (MOST_ROWS if one.instant else MOST_LINES):
+        picks = [call for call in nodes(one, promql.AggregateExpr) if str(call.op) in PICKING]
+        for call in picks:
+            if not call.param.val <= (MOST_ROWS if one.instant else MOST_LINES):
                 yield f"{one.where}: {call.op} of {call.param.val:g}"
+        of_one = any(CHOSEN_TENANT in matchers(each) for each in nodes(one, promql.VectorSelector))
+        if "tenant_id" in followed(one)[1].labels and not picks and not of_one and not one.where.startswith("$"):
+            yield f"{one.where}: all tenants"
 
 
 def what_is_chosen_counts(board: Board) -> Iterator[str]:

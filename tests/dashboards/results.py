@@ -14,8 +14,8 @@ from promql_parser import LabelModifierType, VectorMatchCardinality
 
 from exporter import families, telemetry
 from exporter.metrics import Family
-from tests.alerts.stories import rules
 from tests.dashboards.parts import parsed
+from tests.support.rules import rules
 
 Labels = frozenset[str]
 

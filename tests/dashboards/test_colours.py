@@ -10,9 +10,8 @@ from dashboards import colours
 from dashboards.colours import PROBLEMS
 from exporter.api.errors import REASONS
 from exporter.api.models import FINAL_STATES, UNFINISHED_STATES
-from tests.alerts.stories import FLAGS, rules
-from tests.alerts.test_rules import OF_TENANTS
-from tests.alerts.test_rules import PROBLEMS as RECORDED
+from tests.support.rules import FLAGS, OF_TENANTS, rules
+from tests.support.rules import PROBLEMS as RECORDED
 
 COLOUR = re.compile(r"(super-light-|light-|semi-dark-|dark-)?(red|orange|yellow|green|blue|purple)|#[0-9a-f]{6}")
 
@@ -48,6 +47,14 @@ def test_every_flag_end_state_and_reason_has_a_colour() -> None:
     assert colours.OUTCOMES.keys() == set(FINAL_STATES)
     assert colours.UNFINISHED.keys() == set(UNFINISHED_STATES)
     assert colours.REASONS.keys() == set(REASONS)
+
+
+def test_good_ends_alone_are_green_and_bad_ones_red() -> None:
+    green = {state for state, colour in colours.OUTCOMES.items() if colour == colours.GOOD}
+    red = {state for state, colour in colours.OUTCOMES.items() if colour.endswith("red")}
+    assert (green, red) == ({"success"}, {"failed", "timeout"})
+    assert colours.GOOD == "green"
+    assert colours.BAD == "red"
 
 
 def test_every_colour_is_one_that_grafana_knows() -> None:

@@ -13,21 +13,21 @@ from pathlib import Path
 
 import pytest
 
-from bench.backtest import engine
-from bench.dashboards import prometheus
-from bench.dashboards.asking import Answer, ask, series
-from bench.dashboards.filling import SMALL, fill, fill_from, write_scrapes
-from bench.dashboards.prometheus import Prometheus
-from bench.dashboards.questions import DAY, Dashboard, Question, Variable, read, rounded
-from bench.dashboards.report import bad
-from dashboards.colours import MANY, MODES, OUTCOMES, PROBLEMS, WELL
-from tests.contract.served import needed
+from dashboards.colours import MANY_UNREACHABLE, MODES, NO_PROBLEM, OUTCOMES, PROBLEMS
+from tests.support.backtest import engine
+from tests.support.dashboards import prometheus
+from tests.support.dashboards.asking import Answer, ask, series
+from tests.support.dashboards.filling import SMALL, Filled, fill_from, write_scrapes
+from tests.support.dashboards.prometheus import Prometheus
+from tests.support.dashboards.questions import DAY, Dashboard, Question, Variable, read, rounded
+from tests.support.dashboards.report import bad
+from tests.support.processes import needed
 
 BOARDS = {path.stem: read(path) for path in sorted((Path(__file__).parents[2] / "dashboards").glob("*.json"))}
 FLEET = Question("kimono-fleet", "Made up", "A", "", instant=True, span=DAY)
 
 # Half a day is enough for eleven of the thirteen problems.
-ONE_EXPORTER = replace(SMALL, days=0.5)
+ONE_EXPORTER = replace(SMALL, days=0.5, rules=240)
 TWO_EXPORTERS = replace(ONE_EXPORTER, replicas=2)
 INSTANCES = ("localhost:10120", "localhost:10120-2")
 # A tenant with more than one problem, and one whose rollover is a problem: together they have nearly all there is.
@@ -52,8 +52,7 @@ NOISE = 1e-12
 # Values by moment, by the series' labels.
 Found = dict[frozenset[tuple[str, str]], dict[float, float]]
 
-# The databases are filled once, by one worker.
-pytestmark = pytest.mark.xdist_group("live dashboards")
+pytestmark = pytest.mark.slow
 
 
 @dataclass(frozen=True)
@@ -73,12 +72,10 @@ class Live:
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+def live(simulated: Filled) -> Iterator[Live]:
     needed("prometheus")
-    needed("go")
-    folder = tmp_path_factory.mktemp("database")
-    assert not fill(SMALL, folder).errors
-    with prometheus.started(folder) as running:
+    assert not simulated.said.errors
+    with prometheus.started(simulated.folder) as running:
         yield Live(running)
 
 
@@ -159,13 +156,13 @@ def test_nothing_is_well_while_many_cannot_be_read(live: Live, dark: set[float])
     tables["kimono-rollovers"] = "What does not go as planned, the oldest first"
     for uid, panel in tables.items():
         told = over_the_day(live, uid, panel, tenant=readable)
-        well, many = (moments(told, problem=problem) for problem in (WELL, MANY))
+        well, many = (moments(told, problem=problem) for problem in (NO_PROBLEM, MANY_UNREACHABLE))
         assert dark & many.keys()
         assert well.keys() - dark if uid == "kimono-tenant" else not well.keys() & dark, (
             "a tenant has its fresh picture"
         )
     timeline = over_the_day(live, "kimono-fleet", "The twenty worst, over time")
-    assert not moments(timeline, tenant_name=WELL).keys() & dark
+    assert not moments(timeline, tenant_name=NO_PROBLEM).keys() & dark
 
 
 def test_no_number_is_0_while_many_cannot_be_read(live: Live, dark: set[float]) -> None:
@@ -255,8 +252,7 @@ def told(folder: Path, *, copies: int = 1, replicas: int = 1) -> Iterator[tuple[
         'kimono_tenant_state{tenant_id="b",flag="setup_mode_enabled"}': 0,
         "kimono_up": 1,
     }
-    built = engine.build(folder)
-    with engine.started(built, rules, "60s", data, copies=copies, replicas=replicas) as running:
+    with engine.started(engine.build(), rules, "60s", data, copies=copies, replicas=replicas) as running:
         for number, (name, value) in enumerate(page.items()):
             running.input.write(f"S {number} {name}\nV {number} {value}\n")
         running.input.write(f"T {SCRAPED - 60}\nT {SCRAPED}\nX {SCRAPED + 60}\n")
@@ -412,8 +408,8 @@ def test_a_number_that_is_doubled_is_noticed(replicas: Replicas) -> None:
     for instant in (True, False):
         once, twice, beside = (replace(one, instant=instant) for one in (once, twice, beside))
         assert not replicas.wrong(board, once)
-        assert "{} is 25.0 and 50.0" in replicas.wrong(board, twice)[0]
-        assert "is None and 25.0" in replicas.wrong(board, beside)[0]
+        assert "{} is 26.0 and 52.0" in replicas.wrong(board, twice)[0]
+        assert "is None and 26.0" in replicas.wrong(board, beside)[0]
 
 
 @pytest.mark.parametrize("uid", BOARDS)

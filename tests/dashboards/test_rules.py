@@ -14,14 +14,13 @@ import promql_parser as promql
 import pytest
 import yaml
 
-from dashboards.queries import JOB, UNREAD
-from tests.alerts.stories import NAMES, rules
-from tests.alerts.test_rules import TOLD
-from tests.contract.served import needed
+from dashboards.queries import JOB, UNREACHABLE
 from tests.dashboards import looks, queries
 from tests.dashboards.parts import BOARDS, Board, parsed
 from tests.dashboards.queries import matchers, nodes
 from tests.dashboards.results import METRICS, Follower
+from tests.support.processes import needed
+from tests.support.rules import ALERTING, NAMES, rules
 
 Rule = Callable[[Board], Iterator[str]]
 Change = Callable[[dict[str, Any]], None]
@@ -68,7 +67,7 @@ def promtool(folder: Path, groups: list[dict[str, Any]]) -> subprocess.Completed
 def test_the_tenants_that_cannot_be_read_are_those_that_the_rules_count() -> None:
     (rule,) = (one for one in rules() if one.get("record") == "kimono:tenants_unreachable:ratio")
     counted = " ".join(rule["expr"].split())
-    assert UNREAD.replace(f"{{{JOB}}}", "") in counted
+    assert UNREACHABLE.replace(f"{{{JOB}}}", "") in counted
 
 
 def test_what_the_rules_record_can_be_followed() -> None:
@@ -81,7 +80,7 @@ def test_what_the_rules_record_can_be_followed() -> None:
     assert METRICS["ALERTS"].labels == {"alertname", "alertstate", "severity", "job", "tenant_id", *NAMES}
 
 
-@pytest.mark.parametrize("rule", TOLD, ids=lambda rule: f"{rule['alert']}-{rule['labels']['severity']}")
+@pytest.mark.parametrize("rule", ALERTING, ids=lambda rule: f"{rule['alert']}-{rule['labels']['severity']}")
 def test_an_alert_leads_to_a_dashboard_that_shows_it(rule: dict[str, Any]) -> None:
     url = urlsplit(rule["annotations"]["dashboard_url"])
     board = BOARDS[url.path.removeprefix("/d/")]
@@ -205,6 +204,7 @@ BREAKS: list[tuple[Rule, Change]] = [
     (queries.nothing_is_plotted_for_all_tenants, asks(f"count({INFO})", instant=False)),
     (queries.few_are_shown_at_once, asks(f"topk(51, {INFO})")),
     (queries.few_are_shown_at_once, asks(f"topk(21, {INFO})", instant=False)),
+    (queries.few_are_shown_at_once, asks(f"max by (tenant_id) ({UP})")),
     (queries.what_is_chosen_counts, asks(f"count({INFO})")),
     (queries.what_is_chosen_counts, asks(f'count(kimono:tenant:info{{{J},account_name=~"$account"}})')),
     (queries.what_is_chosen_counts, asks(f'count(kimono:tenant:info{{{J},integration=~"$integration"}})')),

@@ -13,21 +13,21 @@ import yaml
 from promql_parser import parse_duration
 
 from dashboards import __main__ as program
-from dashboards.configmap import configmap
+from dashboards.compact import WIDTH, compact
 from tests.dashboards.parts import BOARDS, FOLDER, parsed
 
 ROOT = FOLDER.parent
 GRAFANA = ROOT / "deploy" / "grafana"
 PROVISIONING = GRAFANA / "provisioning"
-CONFIGMAPS = list(yaml.safe_load_all((GRAFANA / "kubernetes-configmap.yaml").read_text(encoding="utf-8")))
+KUSTOMIZATION = yaml.safe_load((FOLDER / "kustomization.yaml").read_text(encoding="utf-8"))
 # `kubectl apply` keeps a copy of what it applied in an annotation, and annotations may have so many bytes in all.
-MOST_OF_ANNOTATIONS = 256 * 1024
+MOST_OF_ANNOTATIONS, OF_METADATA = 256 * 1024, 1024
 LARGEST_PICTURE = 300_000
 
 
 def test_what_is_committed_is_what_the_code_makes() -> None:
     made = dict(program.files())
-    assert {path.stem for path in made} == {*BOARDS, "kubernetes-configmap"}
+    assert {path.stem for path in made} == BOARDS.keys()
     for path, text in made.items():
         assert path.read_text(encoding="utf-8") == text, f"{path.name}: make dashboards"
 
@@ -41,11 +41,10 @@ def test_the_check_sees_what_is_stale_and_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(program, "HERE", tmp_path / "dashboards")
-    monkeypatch.setattr(program, "CONFIGMAP", tmp_path / "deploy" / "configmap.yaml")
     monkeypatch.setattr(sys, "argv", ["dashboards", "--check"])
     assert program.main() == 1
     assert not list(tmp_path.iterdir())
-    assert capsys.readouterr().err.count("make dashboards") == len(BOARDS) + 1
+    assert capsys.readouterr().err.count("make dashboards") == len(BOARDS)
     monkeypatch.setattr(sys, "argv", ["dashboards"])
     assert program.main() == 0
     monkeypatch.setattr(sys, "argv", ["dashboards", "--check"])
@@ -53,36 +52,37 @@ def test_the_check_sees_what_is_stale_and_what_is_missing(
     stale = tmp_path / "dashboards" / "kimono-fleet.json"
     stale.write_text(stale.read_text() + "\n")
     assert program.main() == 1
-    assert "dashboards/kimono-fleet.json is not in step" in capsys.readouterr().err
+    assert "dashboards/kimono-fleet.json is stale" in capsys.readouterr().err
+
+
+def test_compact_json_is_the_same_json_in_lines_that_are_not_too_long() -> None:
+    value = {"a": [{"b": "x" * 50, "c": n, "": []} for n in range(9)], "d": {}, "e": None, "f": ["y" * 200]}
+    text = compact(value)
+    assert json.loads(text) == value
+    assert [line for line in text.splitlines() if len(line) > WIDTH] == [f'  "f": [\n    "{"y" * 200}"'.splitlines()[1]]
 
 
 # Kubernetes.
 
 
-def test_there_is_a_configmap_for_each_dashboard_and_the_sidecar_finds_it() -> None:
-    assert sorted(one["metadata"]["name"] for one in CONFIGMAPS) == sorted(BOARDS)
-    for one in CONFIGMAPS:
-        assert (one["apiVersion"], one["kind"]) == ("v1", "ConfigMap")
-        assert one["metadata"]["labels"] == {"grafana_dashboard": "1"}
-        assert one["metadata"]["annotations"] == {"grafana_folder": "Kimono"}
-
-
-@pytest.mark.parametrize("uid", BOARDS)
-def test_a_configmap_holds_the_text_of_its_dashboard(uid: str) -> None:
-    (found,) = (one for one in CONFIGMAPS if one["metadata"]["name"] == uid)
-    assert found["data"] == {f"{uid}.json": (FOLDER / f"{uid}.json").read_text(encoding="utf-8")}
+def test_the_kustomization_makes_a_configmap_of_each_dashboard_that_the_sidecar_finds() -> None:
+    assert (KUSTOMIZATION["apiVersion"], KUSTOMIZATION["kind"]) == (
+        "kustomize.config.k8s.io/v1beta1",
+        "Kustomization",
+    )
+    made = KUSTOMIZATION["configMapGenerator"]
+    assert made == [{"name": uid, "files": [f"{uid}.json"]} for uid in sorted(BOARDS)]
+    assert KUSTOMIZATION["generatorOptions"] == {
+        "disableNameSuffixHash": True,
+        "labels": {"grafana_dashboard": "1"},
+        "annotations": {"grafana_folder": "Kimono"},
+    }
 
 
 @pytest.mark.parametrize("uid", BOARDS)
 def test_kubernetes_takes_a_configmap_of_that_size(uid: str) -> None:
-    (found,) = (one for one in CONFIGMAPS if one["metadata"]["name"] == uid)
-    assert len(json.dumps(found)) < MOST_OF_ANNOTATIONS
-
-
-def test_a_text_of_any_kind_comes_back_as_it_was() -> None:
-    text = '{"a": "  · {{label}} ${x}: #\\n", "b": "' + "long " * 100 + '"}\n'
-    made = list(yaml.safe_load_all(configmap({"kimono-x.json": text})))
-    assert [one["data"] for one in made] == [{"kimono-x.json": text}]
+    text = (FOLDER / f"{uid}.json").read_text(encoding="utf-8")
+    assert len(json.dumps({"data": {f"{uid}.json": text}})) < MOST_OF_ANNOTATIONS - OF_METADATA
 
 
 # Files.
@@ -99,7 +99,7 @@ def test_grafana_finds_the_dashboards_and_lets_nobody_edit_them() -> None:
     (provider,) = provisioned("dashboards")["providers"]
     assert (provider["type"], provider["folder"], provider["allowUiUpdates"]) == ("file", "Kimono", False)
     assert provider["options"]["foldersFromFilesStructure"] is False
-    assert provider["folder"] == CONFIGMAPS[0]["metadata"]["annotations"]["grafana_folder"]
+    assert provider["folder"] == KUSTOMIZATION["generatorOptions"]["annotations"]["grafana_folder"]
     page = (ROOT / "docs" / "dashboards.md").read_text(encoding="utf-8")
     assert provider["options"]["path"] in page
 
