@@ -1,0 +1,185 @@
+"""Breaks the API client."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+CLIENT = "exporter/api/client.py"
+LIMITER = "exporter/api/rate_limiter.py"
+WIRE = "exporter/api/wire.py"
+OF_LIMITER = ("tests/api/test_rate_limiter.py",)
+OF_PAGING = ("tests/api/test_paging.py",)
+OF_RETRIES = ("tests/api/test_retries.py",)
+OF_TOKENS = ("tests/api/test_auth.py",)
+OF_WIRE = ("tests/api/test_wire.py",)
+
+MUTANTS = (
+    Mutant(
+        "a failed request is not retried",
+        CLIENT,
+        "_ATTEMPTS = 3",
+        "_ATTEMPTS = 1",
+        OF_RETRIES,
+    ),
+    Mutant(
+        "a request that can't succeed is retried",
+        CLIENT,
+        "isinstance(error, errors.TransientError) and (error.retry_after or 0.0)",
+        'isinstance(error, errors.ApiError) and (getattr(error, "retry_after", None) or 0.0)',
+        OF_RETRIES,
+    ),
+    Mutant(
+        "retries follow each other without a pause",
+        CLIENT,
+        "return _backoff(state) if _failure(state).retry_after is None else 0.0",
+        "return 0.0",
+        OF_RETRIES,
+    ),
+    Mutant(
+        "a 503 without Retry-After lowers the rate",
+        CLIENT,
+        "or error.retry_after is not None:",
+        "or True:",
+        OF_RETRIES,
+    ),
+    Mutant(
+        "half a list is taken for the whole list",
+        CLIENT,
+        "        self.client.observer.truncated(endpoint)\n",
+        "        return list(found.values())\n",
+        OF_PAGING,
+    ),
+    Mutant(
+        "an object on two pages appears twice",
+        CLIENT,
+        "items = _keyed(page.items)",
+        'items = {f"{number} {key}": item for key, item in _keyed(page.items).items()}',
+        (OF_PAGING[0] + "::test_pages_that_overlap_give_each_object_once",),
+    ),
+    Mutant(
+        "a later page that is refused means that there is no list",
+        CLIENT,
+        "            if number == 0:\n                raise\n",
+        "            raise\n",
+        OF_PAGING,
+    ),
+    Mutant(
+        "a list ends with its first empty page",
+        CLIENT,
+        "or empty == EMPTY_PAGES or",
+        "or empty == 1 or",
+        OF_PAGING,
+    ),
+    Mutant(
+        "a 401 is not answered with a new token",
+        CLIENT,
+        "if renewals == _RENEWALS or not self.identity.rejected(authorization):",
+        "if True:",
+        OF_TOKENS,
+    ),
+    Mutant(
+        "tokens are renewed for ever while the API answers 401",
+        CLIENT,
+        "if renewals == _RENEWALS or not",
+        "if renewals == 20 or not",
+        OF_TOKENS,
+    ),
+    Mutant(
+        "a token is used until its very end",
+        "exporter/api/auth.py",
+        "token.lifetime - min(60.0, token.lifetime / 10)",
+        "token.lifetime",
+        OF_TOKENS,
+    ),
+    Mutant(
+        "twenty requests at once fetch twenty tokens",
+        "exporter/api/auth.py",
+        "        async with self._refreshing:\n            if self._header is None",
+        "        if True:\n            if self._header is None",
+        OF_TOKENS,
+    ),
+    Mutant(
+        "a token that another request has renewed is dropped",
+        "exporter/api/auth.py",
+        "        if authorization == self._header:\n",
+        "        if True:\n",
+        OF_TOKENS,
+    ),
+    Mutant(
+        "requests that come together are sent together",
+        LIMITER,
+        "self._next = send_at + 1 / self.rate",
+        "self._next = now",
+        OF_LIMITER,
+    ),
+    Mutant(
+        "a request that already waits ignores a Retry-After",
+        LIMITER,
+        "if self._clock.monotonic() >= self._held_until:",
+        "if True:",
+        OF_LIMITER,
+    ),
+    Mutant(
+        "a server can make the exporter wait for a day",
+        LIMITER,
+        "_LONGEST_HOLD = 900.0",
+        "_LONGEST_HOLD = 86_400.0",
+        (OF_LIMITER[0] + "::test_a_hold_is_no_longer_than_a_quarter_of_an_hour",),
+    ),
+    Mutant(
+        "the rate does not recover after a 429",
+        LIMITER,
+        "self._cut_share + (self._clock.monotonic() - self._cut_at) / _RECOVERY",
+        "self._cut_share",
+        OF_LIMITER,
+    ),
+    Mutant(
+        "a Retry-After with a date is ignored",
+        WIRE,
+        "    return seconds if seconds > 0 else None\n\n\ndef parse_json",
+        "    return None\n\n\ndef parse_json",
+        OF_WIRE,
+    ),
+    Mutant(
+        "a null in a list breaks the whole list",
+        WIRE,
+        "[item for item in data or [] if item is not None]",
+        "list(data or [])",
+        OF_WIRE,
+    ),
+    Mutant(
+        "an id can leave its place in a path",
+        WIRE,
+        'quote(ident, safe="")',
+        'quote(ident, safe="/")',
+        OF_WIRE,
+    ),
+    Mutant(
+        "a refused token request is a bad response",
+        WIRE,
+        "if reply.status in (400, 401, 403):",
+        "if reply.status in (401,):",
+        OF_WIRE,
+    ),
+    Mutant(
+        "a redirect is followed with credentials",
+        "exporter/api/transport.py",
+        "allow_redirects=False",
+        "allow_redirects=True",
+        ("tests/api/test_on_the_wire.py::test_a_redirect_is_not_followed_and_the_other_host_hears_nothing",),
+    ),
+    Mutant(
+        "a reply without end fills the memory",
+        "exporter/api/transport.py",
+        "if size > self.max_bytes:",
+        "if False:",
+        ("tests/api/test_on_the_wire.py::test_the_largest_reply_is_exactly_as_large_as_allowed",),
+    ),
+    Mutant(
+        "a lone S in the days of a schedule is read, though it has two meanings",
+        "exporter/api/days.py",
+        'if tokens.count("s") != 1 or set(days) >= _WEEKEND',
+        "if True",
+        ("tests/api/test_days.py",),
+    ),
+)

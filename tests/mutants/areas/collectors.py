@@ -1,0 +1,111 @@
+"""Breaks the collectors, each of them at least once."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+INGESTIONS = "exporter/collectors/ingestions.py"
+OTHERS = ("tests/collectors/test_others.py",)
+OF_INGESTIONS = ("tests/collectors/test_ingestions.py",)
+OF_SCHEDULES = ("tests/collectors/test_schedules.py",)
+
+MUTANTS = (
+    Mutant(
+        "a flag that is off has no sample",
+        "exporter/collectors/state.py",
+        "for flag, on in poll.facts.flags.items()]",
+        "for flag, on in poll.facts.flags.items() if on]",
+        OTHERS,
+    ),
+    Mutant(
+        "a tenant without an application fails",
+        "exporter/collectors/application.py",
+        "    may_be_absent = True\n",
+        "",
+        OTHERS,
+    ),
+    Mutant(
+        "a school that does not say whether it is selected counts as not selected",
+        "exporter/collectors/scoping.py",
+        "Counter(scope.selected for",
+        "Counter(bool(scope.selected) for",
+        OTHERS,
+    ),
+    Mutant(
+        "actors without a type are not counted",
+        "exporter/collectors/account.py",
+        "Counter(actor.type for actor in poll.facts.actors)",
+        "Counter(actor.type for actor in poll.facts.actors if actor.type)",
+        OTHERS,
+    ),
+    Mutant(
+        "two rollovers of one name replace each other",
+        "exporter/collectors/rollovers.py",
+        "return f\"{rollover.name or rollover.type or ''}@{start}\"",
+        "return f\"{rollover.name or rollover.type or ''}\"",
+        OTHERS,
+    ),
+    Mutant(
+        "a rollover without failures has none to show",
+        "exporter/collectors/rollovers.py",
+        "(FAILURES, rollover.status_change_failures)",
+        "(FAILURES, rollover.status_change_failures or None)",
+        OTHERS,
+    ),
+    Mutant(
+        "a schedule that is off is due",
+        "exporter/collectors/schedules.py",
+        "if not schedule.enabled or schedule.hour is None",
+        "if schedule.hour is None",
+        OF_SCHEDULES,
+    ),
+    Mutant(
+        "a schedule was due before it was created",
+        "exporter/collectors/schedules.py",
+        "due < schedule.created_at",
+        "due < 0",
+        OF_SCHEDULES,
+    ),
+    Mutant(
+        "a start that is due right now is not due yet",
+        "exporter/collectors/schedules.py",
+        "if moment <= now)",
+        "if moment < now)",
+        OF_SCHEDULES,
+    ),
+    Mutant(
+        "the end of an ingestion counts at each poll",
+        INGESTIONS,
+        "and ingestion.id is not None and ingestion.id not in before.ended:",
+        "and ingestion.id is not None:",
+        OF_INGESTIONS,
+    ),
+    Mutant(
+        "the first poll counts ends of the past",
+        INGESTIONS,
+        'polled_at: float = float("inf")',
+        "polled_at: float = 0.0",
+        OF_INGESTIONS,
+    ),
+    Mutant(
+        "a counter appears with its first end instead of at zero",
+        INGESTIONS,
+        "zeros = [(ingestion.type, state) for ingestion in seen for state in FINAL_STATES]",
+        "zeros: list[SettingType] = []",
+        OF_INGESTIONS,
+    ),
+    Mutant(
+        "the newest unfinished ingestion is shown as the oldest",
+        INGESTIONS,
+        "oldest[key] = min(",
+        "oldest[key] = max(",
+        OF_INGESTIONS,
+    ),
+    Mutant(
+        "an ingestion that left the list without an end is lost at once",
+        INGESTIONS,
+        "return left | {ingestion.id: ingestion for",
+        "return {ingestion.id: ingestion for",
+        OF_INGESTIONS,
+    ),
+)

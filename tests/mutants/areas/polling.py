@@ -1,0 +1,159 @@
+"""Breaks the polling: scheduler, poller, discovery, and what is known of a tenant."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+DISCOVERY = "exporter/polling/discovery.py"
+POLLER = "exporter/polling/poller.py"
+RECORDER = "exporter/polling/recorder.py"
+SCHEDULER = "exporter/polling/scheduler.py"
+FAILURES = "tests/contract/test_failures.py::"
+PACING = "tests/contract/test_pacing.py::"
+OF_DISCOVERY = ("tests/polling/test_discovery.py",)
+OF_POLLER = ("tests/polling/test_poller.py",)
+OF_SCHEDULER = ("tests/polling/test_scheduler.py",)
+
+MUTANTS = (
+    Mutant(
+        "samples of a failing tenant never expire",
+        RECORDER,
+        "state.expires_at.get(name, 0.0))",
+        'float("inf"))',
+        (FAILURES + "test_last_good_series_stay_for_three_intervals_and_then_vanish",),
+    ),
+    Mutant(
+        "the start of a failure moves with each failed poll",
+        RECORDER,
+        "before.since if before else self._clock.now()",
+        "self._clock.now()",
+        (FAILURES + "test_the_status_says_which_tenants_fail_why_and_since_when",),
+    ),
+    Mutant(
+        "a tenant that was removed during its poll comes back",
+        RECORDER,
+        "        state, collector, name = poll.state, poll.schedule.collector, poll.schedule.name\n"
+        "        if not poll.cancelled:\n",
+        "        state, collector, name = poll.state, poll.schedule.collector, poll.schedule.name\n        if True:\n",
+        OF_POLLER,
+    ),
+    Mutant(
+        "a failing tenant is logged at each poll",
+        RECORDER,
+        "            if not state.failures:\n                event, about",
+        "            if True:\n                event, about",
+        (FAILURES + "test_failure_and_recovery_are_logged_once_with_the_name_and_no_secret",),
+    ),
+    Mutant(
+        "a disabled collector leaves its failures behind",
+        RECORDER,
+        "            state.drop(collector.name)\n",
+        "",
+        (PACING + "test_a_failing_collector_that_is_turned_off_leaves_no_failure_behind",),
+    ),
+    Mutant(
+        "an absent application is a failure",
+        POLLER,
+        "if collector.may_be_absent:",
+        "if False:",
+        (FAILURES + "test_no_application_is_no_failure",),
+    ),
+    Mutant(
+        "an internal error ends all polling",
+        POLLER,
+        "except Exception as error:  # noqa: BLE001 - an internal error must not affect the other tenants",
+        "except ArithmeticError as error:",
+        (FAILURES + "test_an_internal_error_is_a_bug_of_that_tenant_alone",),
+    ),
+    Mutant(
+        "more tenants are polled at once than requests may be in flight",
+        POLLER,
+        "free = self.scheduler.running < self._client.concurrency",
+        "free = True",
+        OF_POLLER,
+    ),
+    Mutant(
+        "the exporter is healthy although nothing moves",
+        POLLER,
+        "return self._clock.monotonic() - last < allowed + limiter.hold",
+        "return True",
+        (FAILURES + "test_health_fails_when_nothing_has_moved_for_far_too_long",),
+    ),
+    Mutant(
+        "the exporter is ready before the first poll of every tenant",
+        POLLER,
+        "self.discovery.status.ok is not None and self.scheduler.first_polls_left == 0",
+        "self.discovery.status.ok is not None",
+        (FAILURES + "test_not_ready_before_every_tenant_was_polled",),
+    ),
+    Mutant(
+        "two polls of one tenant run at a time",
+        SCHEDULER,
+        "elif poll.state in self._deferred:",
+        "elif False:",
+        OF_SCHEDULER,
+    ),
+    Mutant(
+        "the lag is that of the tenant polled last",
+        SCHEDULER,
+        "oldest = next(iter(self.ended_at.values()), now)",
+        "oldest = next(reversed(self.ended_at.values()), now)",
+        (PACING + "test_a_low_rate_limit_delays_polls_and_drops_nothing",),
+    ),
+    Mutant(
+        "all tenants are polled at the same moment",
+        SCHEDULER,
+        "_GOLDEN_RATIO = 0.618_033_988_749_895",
+        "_GOLDEN_RATIO = 1.0",
+        (PACING + "test_polls_are_spread_evenly_over_the_interval_after_the_first_polls",),
+    ),
+    Mutant(
+        "missed polls are made up for",
+        SCHEDULER,
+        "self.due += (missed + 1) * self.schedule.interval",
+        "self.due += self.schedule.interval",
+        OF_SCHEDULER,
+    ),
+    Mutant(
+        "a removed tenant stays on the page",
+        DISCOVERY,
+        "            self._store.retain(self.tenants)\n",
+        "",
+        (FAILURES + "test_tenants_come_and_go_without_a_restart",),
+    ),
+    Mutant(
+        "a partial discovery removes tenants",
+        DISCOVERY,
+        "        if not found.failures:\n",
+        "        if True:\n",
+        OF_DISCOVERY,
+    ),
+    Mutant(
+        "a rotated secret is not used",
+        DISCOVERY,
+        "            state.api = self._api(tenant, found)\n",
+        "            pass\n",
+        (FAILURES + "test_a_rotated_secret_is_picked_up_from_the_next_discovery",),
+    ),
+    Mutant(
+        "a failed discovery is a success",
+        DISCOVERY,
+        "ok = not reason",
+        "ok = True",
+        (FAILURES + "test_a_failed_discovery_keeps_the_tenants",),
+    ),
+    Mutant(
+        "a tenant that was polled by one collector alone is up",
+        "exporter/polling/tenant.py",
+        "if self.failures or len(self.polled) == collectors:",
+        "if self.failures or self.polled:",
+        ("tests/polling/test_tenant.py",),
+    ),
+    Mutant(
+        "an excluded tenant is polled",
+        "exporter/polling/sources.py",
+        "            and not _any_glob(self.exclude, tenant)\n",
+        "",
+        OF_DISCOVERY,
+    ),
+)
