@@ -44,8 +44,6 @@ class Exporter:
         limiter = RateLimiter(settings.api.rate_limit, clock)
         self.client = Client(transport, limiter, clock, self.telemetry, concurrency=settings.api.concurrency)
         self.poller = Poller(self.client, self.store, self.telemetry, clock, on_growth)
-        self.telemetry.report_lag(self.poller.scheduler.lags)
-        self.telemetry.report_rate_limit(lambda: limiter.full_rate, lambda: limiter.allowed)
         self._source: TenantSource | None = None
         self.apply(settings)
 
@@ -70,7 +68,8 @@ class Exporter:
 
     def page(self, *, openmetrics: bool, process: bool = True) -> Iterator[bytes]:
         """The whole page as it is now, in pieces; without `process`, it has no `process_*` and `python_*`."""
-        own = self.telemetry.page(openmetrics=openmetrics, process=process)
+        limiter, lags = self.client.rate_limiter, self.poller.scheduler.lags()
+        own = self.telemetry.page(lags, limiter.full_rate, limiter.allowed, openmetrics=openmetrics, process=process)
         polled = self.store.page(self.clock.monotonic(), openmetrics=openmetrics)
         return chain(polled, [own, _EOF] if openmetrics else [own])
 

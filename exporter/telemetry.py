@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import platform
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -29,10 +29,6 @@ from exporter.clock import Clock
 from exporter.metrics import Family
 
 _EOF = b"# EOF\n"
-
-Lags = Callable[[], dict[str, float]]
-# Requests a second.
-Rate = Callable[[], float]
 
 
 REQUESTS = Family(
@@ -115,30 +111,25 @@ class Telemetry:
         )
         build = {"version": __version__, "python_version": platform.python_version()}
         self._gauges[BUILD].labels(**build).set(1)
-        self._lags: Lags = dict
         self._process = CollectorRegistry()
         ProcessCollector(registry=self._process)
         PlatformCollector(registry=self._process)
         GCCollector(registry=self._process)
 
-    def report_lag(self, lags: Lags) -> None:
-        """Expose these seconds by collector as `kimono_exporter_poll_lag_seconds`."""
-        self._lags = lags
-
-    def report_rate_limit(self, limit: Rate, allowed: Rate) -> None:
-        """Expose the rate limit as configured and as it is now, in requests a second."""
-        self._gauges[RATE_LIMIT].set_function(limit)
-        self._gauges[ALLOWED].set_function(allowed)
-
-    def page(self, *, openmetrics: bool, process: bool = True) -> bytes:
+    def page(
+        self, lags: Mapping[str, float], limit: float, allowed: float, *, openmetrics: bool, process: bool = True
+    ) -> bytes:
         """The exporter's own part of the page, without the last line of OpenMetrics.
 
-        Without `process`, it has no `process_*` and `python_*`: node_exporter has its own.
+        `lags` are seconds by collector; `limit` and `allowed` are the rate limit as configured and as it is now, in
+        requests a second. They are given at each scrape: lags that polls set would not grow when polling stops.
+        Without `process`, the page has no `process_*` and `python_*`: node_exporter has its own.
         """
-        # Asked for at each scrape: a lag that polls set would not grow when polling stops.
         self._gauges[LAG].clear()
-        for collector, seconds in self._lags().items():
+        for collector, seconds in lags.items():
             self._gauges[LAG].labels(collector=collector).set(seconds)
+        self._gauges[RATE_LIMIT].set(limit)
+        self._gauges[ALLOWED].set(allowed)
         registries = [self.registry, self._process] if process else [self.registry]
         return b"".join(map(_openmetrics if openmetrics else generate_latest, registries))
 

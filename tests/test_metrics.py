@@ -174,7 +174,7 @@ def test_the_whole_page_is_that_of_prometheus_client_and_read_back(families: lis
 
 def _page(store: Store, telemetry: Telemetry, *, openmetrics: bool) -> bytes:
     polled = b"".join(store.page(0.0, openmetrics=openmetrics))
-    own = telemetry.page(openmetrics=openmetrics, process=False)
+    own = telemetry.page({}, 0.0, 0.0, openmetrics=openmetrics, process=False)
     return polled + own + (EOF if openmetrics else b"")
 
 

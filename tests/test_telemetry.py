@@ -16,8 +16,6 @@ from tests.support.virtual_time import run_virtual, virtual_clock
 def after_everything() -> Telemetry:
     """Telemetry that has seen each kind of event, some of them twice."""
     telemetry = Telemetry()
-    telemetry.report_lag(lambda: {"state": 1.5, "ingestions": 0.0})
-    telemetry.report_rate_limit(lambda: 20.0, lambda: 2.5)
     telemetry.request("/ingestions/{id}", "200", 0.2)
     telemetry.request("/ingestions/{id}", "200", 40.0)
     telemetry.request("/ingestions/{id}", "timeout", 30.0)
@@ -32,11 +30,15 @@ def after_everything() -> Telemetry:
     return telemetry
 
 
+def page(telemetry: Telemetry, *, openmetrics: bool = False, process: bool = True) -> bytes:
+    return telemetry.page({"state": 1.5, "ingestions": 0.0}, 20.0, 2.5, openmetrics=openmetrics, process=process)
+
+
 def values(telemetry: Telemetry) -> dict[tuple[str, ...], float]:
     """The series of the text page: name and labels' values to value."""
     return {
         (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
-        for family in parse_text(telemetry.page(openmetrics=False).decode())
+        for family in parse_text(page(telemetry).decode())
         for sample in family.samples
     }
 
@@ -68,7 +70,7 @@ def test_each_event_is_counted_under_its_labels() -> None:
 
 def test_both_formats_parse_to_the_same_own_series_and_have_every_declared_family() -> None:
     telemetry = after_everything()
-    text, openmetrics = (telemetry.page(openmetrics=form, process=False).decode() for form in (False, True))
+    text, openmetrics = (page(telemetry, openmetrics=form, process=False).decode() for form in (False, True))
     as_text, as_openmetrics = list(parse_text(text)), list(parse_openmetrics(openmetrics + "# EOF\n"))
     assert [family.samples for family in as_text] == [family.samples for family in as_openmetrics]
     declared = {(family.name.removesuffix("_total"), family.kind, family.help) for family in FAMILIES}
@@ -76,8 +78,8 @@ def test_both_formats_parse_to_the_same_own_series_and_have_every_declared_famil
 
 
 def test_no_series_has_a_tenant_or_the_time_of_its_creation() -> None:
-    page = after_everything().page(openmetrics=True).decode()
-    for family in parse_openmetrics(page + "# EOF\n"):
+    text = page(after_everything(), openmetrics=True).decode()
+    for family in parse_openmetrics(text + "# EOF\n"):
         for sample in family.samples:
             assert not sample.name.endswith("_created")
             assert not [label for label in sample.labels if "tenant" in label]
@@ -86,7 +88,7 @@ def test_no_series_has_a_tenant_or_the_time_of_its_creation() -> None:
 def test_the_process_is_shown_unless_it_is_not_wanted() -> None:
     telemetry = Telemetry()
     for openmetrics in (False, True):
-        whole, own = (telemetry.page(openmetrics=openmetrics, process=wanted) for wanted in (True, False))
+        whole, own = (page(telemetry, openmetrics=openmetrics, process=wanted) for wanted in (True, False))
         assert b"\nprocess_cpu_seconds_total " in whole
         assert b"\npython_info{" in whole
         assert b"process_" not in own
@@ -100,20 +102,22 @@ def test_two_instruments_do_not_share_their_counts() -> None:
 
 
 def test_the_lag_of_polls_is_asked_for_at_each_page() -> None:
-    telemetry, lags = Telemetry(), {"state": 1.0}
-    telemetry.report_lag(lambda: lags)
-    assert values(telemetry)[("kimono_exporter_poll_lag_seconds", "state")] == 1
-    lags["state"] = 7.0
-    assert values(telemetry)[("kimono_exporter_poll_lag_seconds", "state")] == 7
+    telemetry = Telemetry()
+    first, second = (
+        telemetry.page({"state": 1.0, "gone": 1.0}, 1, 1, openmetrics=False),
+        telemetry.page({"state": 7.0}, 1, 1, openmetrics=False),
+    )
+    assert b'kimono_exporter_poll_lag_seconds{collector="state"} 1.0' in first
+    assert b'kimono_exporter_poll_lag_seconds{collector="state"} 7.0' in second
+    assert b'collector="gone"' not in second
 
 
 def test_the_rate_limit_is_asked_for_at_each_page() -> None:
-    telemetry, rates = Telemetry(), {"limit": 20.0, "allowed": 20.0}
-    telemetry.report_rate_limit(lambda: rates["limit"], lambda: rates["allowed"])
-    rates |= {"limit": 50.0, "allowed": 0.0}
-    seen = values(telemetry)
-    assert seen[("kimono_exporter_rate_limit_requests_per_second",)] == 50
-    assert seen[("kimono_exporter_rate_limit_allowed_requests_per_second",)] == 0
+    telemetry = Telemetry()
+    telemetry.page({}, 20.0, 20.0, openmetrics=False)
+    seen = telemetry.page({}, 50.0, 0.0, openmetrics=False)
+    assert b"\nkimono_exporter_rate_limit_requests_per_second 50.0" in seen
+    assert b"\nkimono_exporter_rate_limit_allowed_requests_per_second 0.0" in seen
 
 
 def test_the_loop_lag_is_the_longest_of_the_last_minute() -> None:

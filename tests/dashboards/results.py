@@ -187,7 +187,7 @@ def _of(family: Family, *, of_the_hub: bool) -> dict[str, Metric]:
 
 def _of_the_process() -> dict[str, Metric]:
     """What prometheus-client tells about the process and about Python."""
-    page = telemetry.Telemetry().page(openmetrics=False).decode()
+    page = telemetry.Telemetry().page({}, 0.0, 0.0, openmetrics=False).decode()
     return {
         sample.name: Metric(frozenset(sample.labels) | OF_TARGET, family.type == "counter")
         for family in text_string_to_metric_families(page)
