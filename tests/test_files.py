@@ -1,4 +1,4 @@
-"""Are files read strictly, and does a file that can't be used give its fault and place, and none of its text?"""
+"""Tests that files are read strictly, and that an unusable file gives its fault and place, and none of its text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does a page look like that is made from recorded replies?
+"""Tests the pages that recorded replies give against golden pages.
 
 One page a collector in `golden/`; `pytest tests/test_golden.py --golden` writes them anew, for a person to
 read the difference. `published.txt` is the whole page that the published examples give, word for word.

@@ -1,4 +1,4 @@
-"""Are the lines of the log plain, of one form, and free of what must not be in them?"""
+"""Tests that log lines are plain, have one form, and hold no secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is what we write, to the byte, what prometheus-client would write, and do its parsers read it back?"""
+"""Tests that a page is, to the byte, what prometheus-client would write, and that its parsers read it."""
 
 from __future__ import annotations
 

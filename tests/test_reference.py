@@ -1,4 +1,4 @@
-"""Has every promised metric its name, type and labels, and is the reference up to date?"""
+"""Tests that every promised metric has its name, type and labels, and that the reference is up to date."""
 
 from __future__ import annotations
 

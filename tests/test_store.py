@@ -1,4 +1,4 @@
-"""Is the page whole, whatever was put, removed and kept, in whatever order?"""
+"""Tests that the page is complete, whatever was put, removed and kept, in any order."""
 
 from __future__ import annotations
 

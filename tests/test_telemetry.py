@@ -1,4 +1,4 @@
-"""Does the exporter say about itself what happened, in both formats?"""
+"""Tests that the metrics about the exporter itself count what happened, in both formats."""
 
 from __future__ import annotations
 

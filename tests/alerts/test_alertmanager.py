@@ -1,4 +1,4 @@
-"""Who hears of which alert, and which alerts does another one silence?"""
+"""Tests that Alertmanager routes each alert as it should, and inhibits the alerts that another one covers."""
 
 from __future__ import annotations
 

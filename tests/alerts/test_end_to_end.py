@@ -1,4 +1,4 @@
-"""Does the right person hear of it, once, and that it is over? Real Prometheus, real Alertmanager, a webhook."""
+"""Tests that the right receiver gets one notification of each incident and one of its end, in real programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is somebody told when the hub itself breaks, and nobody when single tenants do?
+"""Tests that the fleet alerts fire when the hub itself fails, and not when single tenants do.
 
 The fleet's ingestions end at an even pace, one a minute, unless a story says otherwise.
 """

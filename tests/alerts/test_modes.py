@@ -1,4 +1,4 @@
-"""Is somebody told of a mode that lasts too long, a rollover that goes wrong, an application that shuts us out?"""
+"""Tests the alerts about modes that last too long, rollovers that fail, and applications that reject the hub."""
 
 from __future__ import annotations
 

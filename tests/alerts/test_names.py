@@ -1,4 +1,4 @@
-"""Under which name does a tenant go, when the API, or one of two replicas, has none for it?"""
+"""Tests which name a tenant has in alerts if the API, or one of two replicas, has none for it."""
 
 from __future__ import annotations
 

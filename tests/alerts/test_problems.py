@@ -1,4 +1,4 @@
-"""Do the recorded problems say what is wrong with whom, and since when, as the alerts do and the dashboards need it?"""
+"""Tests that recorded problems say what is wrong with which tenant, and since when."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are the rules what the contract says, do they name only what exists, and do they load?"""
+"""Tests that the rules follow the contract, name only what exists, and load."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does every link of an alert lead to a page that helps?"""
+"""Tests that every link of an alert leads to a page that helps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is on-call told when a tenant's data stop flowing, and of nothing else?"""
+"""Tests that alerts fire when a tenant's data stop flowing, and otherwise not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is somebody told when the exporter, the API or a tenant can't be read, once, and only if it lasts?"""
+"""Tests the alerts about an exporter, an API or a tenant that fails: once, and only if it lasts."""
 
 from __future__ import annotations
 

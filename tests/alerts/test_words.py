@@ -1,4 +1,4 @@
-"""What does on-call read?"""
+"""Tests the texts that on-call reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does an object that may hold anything give typed members, and tell by name which it could not read?"""
+"""Tests that an object of any content gives typed members, and that invalid ones are reported by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do the replies of every call become models, and anything else an `ApiError`?"""
+"""Tests that every reply becomes a model, or else an `ApiError`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What really leaves, over real sockets, and does whatever comes back end in the right `ApiError`?"""
+"""Tests what is sent over real sockets, and that whatever comes back ends in the right `ApiError`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is a list read to its end, or not at all, whatever the server's way of paging?"""
+"""Tests that a list is complete or fails, whatever the server's way of paging."""
 
 from __future__ import annotations
 

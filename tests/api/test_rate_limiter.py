@@ -1,4 +1,4 @@
-"""Does no second hold more requests than the rate, and does everything hold back when the server says so?"""
+"""Tests that no second has more requests than the rate, and that requests wait when the server asks for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do the bytes of a reply mean what the reference says, and does anything else end in an `ApiError`?"""
+"""Tests that the bytes of a reply mean what the reference says, and that anything else is an `ApiError`."""
 
 from __future__ import annotations
 

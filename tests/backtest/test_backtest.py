@@ -1,4 +1,4 @@
-"""Do the alerts find every kind of incident, and nothing else? The small backtest; `make backtest` is the large one."""
+"""Tests that the alerts find every kind of incident and nothing else, on the small backtest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of scenarios: are they read as people write them, and refused with a reason where they are not valid?"""
+"""Tests that scenarios are read as people write them, and refused with a reason where they are not valid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is the judge fair? Made-up incidents and alerts, with the verdict that they deserve."""
+"""Tests the verdict on made-up incidents and alerts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must every dashboard and every panel look like?"""
+"""Holds the rules for what every dashboard and every panel looks like."""
 
 from __future__ import annotations
 

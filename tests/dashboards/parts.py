@@ -1,4 +1,4 @@
-"""What is in the committed dashboards? Their panels, and all that they ask of Prometheus."""
+"""Gives the panels of the committed dashboards, and all their queries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must every query of a dashboard keep to?"""
+"""Holds the rules for every query of a dashboard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which labels does a query's result have, and does a fact stand in it once for each replica?
+"""Works out which labels a query's result has, and whether each replica adds a sample to it.
 
 Follows PromQL's own rules through the tree of a query: what aggregations keep, joins bring, and functions add.
 """

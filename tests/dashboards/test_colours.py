@@ -1,4 +1,4 @@
-"""Does everything that a panel may have to show have a text and a colour?"""
+"""Tests that every value that a panel may show has a text and a colour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does every query of every dashboard give data on a real Prometheus? And do two replicas double a number?
+"""Tests that every query gives data on a real Prometheus, and that two replicas double no number.
 
 On the small fleet; bench/ has the large one.
 """

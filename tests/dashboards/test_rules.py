@@ -1,4 +1,4 @@
-"""Do the committed dashboards keep to the rules, and would it be seen if they did not?"""
+"""Tests that the committed dashboards follow the rules, and that a break of each rule is noticed."""
 
 from __future__ import annotations
 

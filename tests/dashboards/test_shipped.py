@@ -1,4 +1,4 @@
-"""Is what is committed what the code makes, and does it fit together in a Grafana?"""
+"""Tests that the committed files are what the code makes, and fit together in Grafana."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the list of mutants still match the code, and does it cover every area?"""
+"""Tests that the list of mutants matches the code and covers every area."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a trial tell which test fails, and does it leave the copy as it was?"""
+"""Tests that a trial names the test that fails, and leaves the copy as it was."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the poller keep to its slots, and does a poll of a removed tenant leave nothing behind?"""
+"""Tests that the poller keeps to its slots, and that a poll of a removed tenant leaves no samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is each state polled once an interval, never twice at a time, and the most overdue first?"""
+"""Tests that each tenant is polled once an interval, never twice at a time, and the most overdue first."""
 
 from __future__ import annotations
 

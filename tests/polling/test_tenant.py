@@ -1,4 +1,4 @@
-"""Does a tenant's health tell how its polls go, and nothing that is not known yet?"""
+"""Tests that a tenant's health says how its polls go, and nothing that is not known yet."""
 
 from __future__ import annotations
 

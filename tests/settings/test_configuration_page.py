@@ -1,4 +1,4 @@
-"""Is docs/configuration.md up to date, and do its examples work?"""
+"""Tests that docs/configuration.md is up to date, and that its examples work."""
 
 from __future__ import annotations
 

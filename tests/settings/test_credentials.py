@@ -1,4 +1,4 @@
-"""Is exactly one kind of credentials accepted, read again at each use, and never shown?"""
+"""Tests that exactly one kind of credentials is accepted, read again at each use, and never shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does every problem with the settings get a line that helps and shows no secret?"""
+"""Tests that every problem with the settings gets a line that helps and shows no secret."""
 
 from __future__ import annotations
 

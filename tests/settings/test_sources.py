@@ -1,4 +1,4 @@
-"""Do settings come from flags, environment and file, in that order, and is a wrong name reported?"""
+"""Tests that settings come from flags, environment and file, in that order, and that a wrong name is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the tenants file give credentials, or a line for each entry that is wrong?"""
+"""Tests that the tenants file gives credentials, or a line for each entry that is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are the settings, their names and their defaults those of the contract?"""
+"""Tests that the settings, their names and their defaults are those of the contract."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is every value parsed as documented, and everything else refused with the reason?"""
+"""Tests that every value is parsed as documented, and everything else refused with the reason."""
 
 from __future__ import annotations
 

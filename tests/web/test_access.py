@@ -1,4 +1,4 @@
-"""Does the web configuration file mean what it does for the exporter toolkit, and is an invalid one rejected?"""
+"""Tests that the web configuration file means what the exporter toolkit says, and that an invalid one is rejected."""
 
 from __future__ import annotations
 

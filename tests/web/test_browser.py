@@ -1,4 +1,4 @@
-"""Does a real browser show the status page without harm or warnings?"""
+"""Tests the status page in a real browser: no harm, no warnings."""
 
 from __future__ import annotations
 

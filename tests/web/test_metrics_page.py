@@ -1,4 +1,4 @@
-"""Does a scrape get the whole page or an error, never a part of a page?"""
+"""Tests that a scrape gets the whole page or an error, never a part of a page."""
 
 from __future__ import annotations
 

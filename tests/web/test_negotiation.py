@@ -1,4 +1,4 @@
-"""Does each scraper get the format and encoding that it asked for?"""
+"""Tests that each scraper gets the format and encoding that it asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does basic auth accept the configured users and reject all others?"""
+"""Tests that basic auth accepts the configured users and rejects all others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which paths answer, to which methods, and what do probes see?"""
+"""Tests which paths answer, to which methods, and what probes see."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the server listen on the configured addresses, and stop when asked to?"""
+"""Tests that the server listens on the configured addresses, and stops when asked to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the status snapshot explain every reason, and count tenants without the account?"""
+"""Tests that the status snapshot explains every reason, and counts tenants without the account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the status page show what is failing, and nothing that could do harm?"""
+"""Tests that the status page shows what is failing, and nothing that could do harm."""
 
 from __future__ import annotations
 

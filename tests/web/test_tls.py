@@ -1,4 +1,4 @@
-"""Does TLS follow the configuration file, also after a reload?"""
+"""Tests that TLS follows the configuration file, also after a reload."""
 
 from __future__ import annotations
 

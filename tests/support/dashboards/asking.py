@@ -1,4 +1,4 @@
-"""Asks each query of a dashboard: does it give data, and how long does it take?
+"""Runs each query of a dashboard: whether it gives data, and how long it takes.
 
 Asked as Grafana asks at the end of the database. What gives none is asked about other tenants, if it is about a single
 one, or else at other moments of the last day: not everyone is in a rollover, and the API is not always throttled.
