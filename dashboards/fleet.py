@@ -19,7 +19,16 @@ from dashboards.colours import (
     TYPES,
     WARN,
 )
-from dashboards.frame import LINK_PARAMETERS, RUNBOOK_LINK, TENANT_LINK, Row, accounts, dashboard, integrations
+from dashboards.frame import (
+    EXPORTER_LINK,
+    LINK_PARAMETERS,
+    RUNBOOK_LINK,
+    TENANT_LINK,
+    Row,
+    accounts,
+    dashboard,
+    integrations,
+)
 from dashboards.panels import (
     SECONDS,
     TIMESTAMP,
@@ -54,7 +63,6 @@ from dashboards.queries import (
 )
 
 UID = "kimono-fleet"
-EXPORTER_LINK = link("Can the picture be trusted?", f"/d/kimono-exporter?{LINK_PARAMETERS}")
 ROLLOVERS_LINK = link("Who is in or near a rollover?", f"/d/kimono-rollovers?{LINK_PARAMETERS}")
 LAST_SUCCESS = f'kimono_collector_last_success_timestamp_seconds{{{JOB},collector="state"}}'
 NOT_PAUSED = "Nobody"

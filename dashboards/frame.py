@@ -24,6 +24,7 @@ RUNBOOKS_URL = "https://git.example.org/kimono-exporter/blob/main/docs/runbooks"
 # URL parameters that keep the time range and the variables. A link to a tenant sets `tenant` itself.
 LINK_PARAMETERS = "${__url_time_range}&${datasource:queryparam}&${job:queryparam}"
 RUNBOOK_LINK = link("What to do: the runbook", f"{RUNBOOKS_URL}/${{__data.fields.alertname}}.md")
+EXPORTER_LINK = link("Can the picture be trusted?", f"/d/kimono-exporter?{LINK_PARAMETERS}")
 TENANT_LINK = link(
     "What happened to this tenant",
     f"/d/kimono-tenant?var-tenant=${{__data.fields.tenant_id}}&{LINK_PARAMETERS}",

@@ -9,14 +9,21 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards.colours import ALERT_TEXTS, BAD, EXPECTED, GOOD, MODES, NOTE, PROBLEM_TEXTS, RANK_TEXTS, UNKNOWN, WARN
-from dashboards.frame import LINK_PARAMETERS, RUNBOOK_LINK, TENANT_LINK, Row, accounts, dashboard, integrations
+from dashboards.frame import (
+    EXPORTER_LINK,
+    RUNBOOK_LINK,
+    TENANT_LINK,
+    Row,
+    accounts,
+    dashboard,
+    integrations,
+)
 from dashboards.panels import (
     SECONDS,
     TIMESTAMP,
     Column,
     Panel,
     bar_gauge_panel,
-    link,
     query,
     stat_panel,
     table_panel,
@@ -38,7 +45,6 @@ from dashboards.queries import (
 )
 
 UID = "kimono-rollovers"
-EXPORTER_LINK = link("Can the picture be trusted?", f"/d/kimono-exporter?{LINK_PARAMETERS}")
 HOUR, DAY = 3600, 86400
 
 # Problems around rollovers. A suspension is one of them because a rollover would explain it.

@@ -21,6 +21,7 @@ from dashboards.colours import (
     WARN,
 )
 from dashboards.frame import (
+    EXPORTER_LINK,
     LINK_PARAMETERS,
     RUNBOOK_LINK,
     Row,
@@ -74,7 +75,6 @@ ROLLOVERS_LINK = link(
     "Rollovers of this account",
     f"/d/kimono-rollovers?var-account=${{__data.fields.account_name:percentencode}}&{LINK_PARAMETERS}",
 )
-EXPORTER_LINK = link("Can the picture be trusted?", f"/d/kimono-exporter?{LINK_PARAMETERS}")
 
 
 def build() -> Dashboard:

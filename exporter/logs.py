@@ -16,7 +16,7 @@ def printable(text: str) -> str:
 
 
 def internal_error(error: BaseException) -> str:
-    """The type and place of an unexpected error. Its text is left out: it may quote a reply, and so a secret."""
+    """The type and place of an unexpected error. Without its text, which may quote a reply, and so a secret."""
     if isinstance(error, BaseExceptionGroup):
         return internal_error(error.exceptions[0])
     trace = error.__traceback__

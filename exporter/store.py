@@ -1,7 +1,7 @@
 """Keeps the rendered samples of each tenant, and joins them when a scrape comes.
 
-Samples are rendered when a poll ends. A tenant's samples of one collector are replaced whole; expired ones are left
-out of the page. Nothing here awaits, and nothing knows the API.
+Samples are rendered when a poll ends. A tenant's samples of one collector are replaced whole; expired ones are not
+on the page. Nothing here awaits, and nothing knows the API.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ REPLACED = {
     "fix": r"mend(s|ed)?",
     "finished": r"end(s|ed)? (well|badly)|made good|came to an end",
     "unknown": r"nobody knows|was not said|nobody says",
-    "deferred, dropped, removed": r"parked|forgotten|taken off",
+    "deferred, dropped, removed": r"parked|forgotten|taken off|left out",
     "state, history, cache": r"memories|what is remembered",
     "internal error": r"mistakes? of ours",
     "the person who does it": r"somebody|nobody|whoever|everyone|everybody",

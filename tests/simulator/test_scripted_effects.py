@@ -11,21 +11,6 @@ from exporter.simulator.times import DAY, HOUR
 from tests.simulator.calls import ManualClock
 
 
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def simulator(clock: ManualClock) -> Simulator:
-    return Simulator(now=clock, stories=(), tenants=4)
-
-
-@pytest.fixture
-def tenant_id(simulator: Simulator) -> str:
-    return simulator.tenants()[0].id
-
-
 def add_story(simulator: Simulator, kind: str, tenant_id: str, duration: float) -> None:
     simulator.add_story(Story(kind, tenant_id, simulator.now(), simulator.now() + duration))
 

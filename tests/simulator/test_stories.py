@@ -12,22 +12,6 @@ from exporter.simulator.times import DAY, HOUR
 from tests.simulator.calls import ManualClock
 
 
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def simulator(clock: ManualClock) -> Simulator:
-    """Four healthy tenants that stay healthy."""
-    return Simulator(now=clock, stories=(), tenants=4)
-
-
-@pytest.fixture
-def tenant_id(simulator: Simulator) -> str:
-    return simulator.tenants()[0].id
-
-
 def newest_collection(truth: Truth) -> str:
     return [one for one in truth.ingestions if one.type == "collection" and one.ended_at is not None][-1].state
 
