@@ -2,14 +2,16 @@
 
 `VirtualLoop` is an asyncio event loop whose clock jumps: when nothing is ready, and no socket has
 anything to say, it moves its own time to the next timer instead of waiting for it. Real loopback
-sockets keep working, as long as both ends live on this loop.
+sockets keep working, as long as both ends live on this loop. A call in a thread takes no time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+from asyncio import Future
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
 from typing import Any, TypeVar
 
 from exporter.clock import Clock
@@ -25,9 +27,11 @@ class _JumpingSelector(selectors.DefaultSelector):
     def __init__(self) -> None:
         super().__init__()
         self.elapsed = 0.0
+        self.threads = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:  # no timer is set: only a socket or a thread can end the wait
+        # If no timer is set, only a socket or a thread can end the wait. While a thread works, time stands still.
+        if timeout is None or (self.threads and timeout > 0):
             return super().select(None)
         # A real millisecond for the kernel and for helper threads, before time jumps past them. Where there
         # are no sockets but the loop's own pair, nothing can come.
@@ -47,6 +51,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._jumping.elapsed
+
+    def run_in_executor(self, executor: Executor | None, func: Callable[..., Any], *args: Any) -> Future[Any]:
+        future = super().run_in_executor(executor, func, *args)
+        self._jumping.threads += 1
+        future.add_done_callback(self._thread_ended)
+        return future
+
+    def _thread_ended(self, _: Future[Any]) -> None:
+        self._jumping.threads -= 1
 
     def clock(self, start: float = START) -> Clock:
         """A clock on this loop's time; `start` is Unix seconds at the loop's birth."""
