@@ -21,7 +21,9 @@ from exporter.files import FileError
 from exporter.polling.discovery import OnGrowth
 from exporter.polling.poller import Poller
 from exporter.polling.sources import AccountSource, FileSource, Filter, TenantSource
-from exporter.settings import ApiSettings, Settings, SettingsError, read_tenants_file
+from exporter.settings import LEAVES, ApiSettings, Settings, SettingsError, read_tenants_file
+from exporter.state_file import StateFileError
+from exporter.state_saver import Snapshot, StateSaver, locked, restore
 from exporter.status import Status
 from exporter.store import Store
 from exporter.telemetry import Telemetry
@@ -50,8 +52,10 @@ class Exporter:
     def apply(self, settings: Settings) -> None:
         """Take settings, at the start or while running. What is known of the tenants and the listen address stay."""
         api, discovery = settings.api, settings.discovery
-        # Tokens are for one API only.
+        # Tokens and histories are of one API only.
         before = self._source if api.url == self.transport.base_url else None
+        if api.url != self.transport.base_url:
+            self.poller.discovery.drop_histories()
         self.transport.base_url, self.transport.timeout = api.url, api.timeout
         self.transport.max_bytes = api.max_response_bytes
         self.client.rate_limiter.full_rate = api.rate_limit
@@ -73,6 +77,10 @@ class Exporter:
         polled = self.store.page(self.clock.monotonic(), openmetrics=openmetrics)
         return chain(polled, [own, _EOF] if openmetrics else [own])
 
+    def snapshot(self) -> Snapshot:
+        """What must outlive a restart."""
+        return Snapshot(self.transport.base_url, self.poller.discovery.histories(), self.poller.changes)
+
     def healthy(self) -> bool:
         """Whether the poller has made progress lately."""
         return self.poller.healthy
@@ -92,6 +100,28 @@ async def open_exporter(settings: Settings, clock: Clock) -> AsyncIterator[Expor
     api = settings.api
     async with open_transport(api.url, api.timeout, api.max_response_bytes) as transport:
         yield Exporter(settings, transport, clock, on_growth=_exempt_from_collection)
+
+
+@asynccontextmanager
+async def keeping_state(exporter: Exporter, path: Path | None) -> AsyncIterator[StateSaver | None]:
+    """Restore what the state file has, and save it again at the end; None without a file.
+
+    Raises SettingsError if the file can't be used.
+    """
+    if path is None:
+        yield None
+        return
+    try:
+        async with locked(path, exporter.clock) as file:
+            saved = await restore(file, exporter.transport.base_url, exporter.clock.now())
+            exporter.poller.discovery.restore(saved.histories)
+            saver = StateSaver(file, saved.at, exporter.snapshot, exporter.telemetry, exporter.clock)
+            try:
+                yield saver
+            finally:
+                await saver.finish()
+    except StateFileError as error:
+        raise SettingsError((LEAVES["state.file"].problem(str(error)),)) from None
 
 
 def _exempt_from_collection() -> None:

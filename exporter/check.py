@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -12,17 +13,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from exporter.assembly import open_exporter
+from exporter.assembly import Exporter, open_exporter
 from exporter.clock import Clock
 from exporter.logs import printable
 from exporter.settings import Settings
-from exporter.status import HOW_TO_FIX, Status, TenantStatus
+from exporter.state_file import StateFile
+from exporter.status import HOW_TO_FIX, PROBLEMS, Status, TenantStatus
+from exporter.threads import in_daemon_thread
+from exporter.web.status_page import format_duration, format_time
 
 # In a file or a pipe no line is folded, so that it can be searched.
 _WIDTH_ELSEWHERE = 10_000
 _REFRESH_SECONDS = 0.1
 _ACCOUNT_FIX = "Give the account's current credentials: api.key, api.client_id with its secret, or api.token."
 _HOW_TO_FIX_DISCOVERY = {**HOW_TO_FIX, "auth": _ACCOUNT_FIX}
+_STYLES = {"critical": "bold red", "warning": "yellow", "info": ""}
 
 
 async def check(settings: Settings) -> bool:
@@ -34,6 +39,10 @@ async def check(settings: Settings) -> bool:
         console.print(Text(f"How to fix: {_HOW_TO_FIX_DISCOVERY[status.discovery.reason]}"))
     if status.tenants:
         console.print(_table(status))
+    if status.with_problems:
+        more = "" if settings.state.file else ", as far as one poll without state.file shows them"
+        console.print(Text(f"Problems of tenants{more}:", style="bold"))
+        console.print(_problems(status))
     if status.tenants or status.discovery.ok:
         console.print(Text(_summary(status), style="bold red" if status.failing else "bold"))
     return bool(status.discovery.ok and status.tenants and not status.failing)
@@ -45,6 +54,7 @@ async def _poll_all(settings: Settings) -> Status:
     columns = (TextColumn("polls"), BarColumn(), MofNCompleteColumn())
     progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
     async with open_exporter(settings, Clock()) as exporter:
+        await _restore(exporter, settings.state.file)
         polling, scheduler = asyncio.create_task(exporter.poller.once()), exporter.poller.scheduler
         with progress:
             task = progress.add_task("polls", total=None)
@@ -54,6 +64,15 @@ async def _poll_all(settings: Settings) -> Status:
                 await asyncio.wait([polling], timeout=_REFRESH_SECONDS)
         await polling
         return exporter.poller.status(with_working=True)
+
+
+async def _restore(exporter: Exporter, path: Path | None) -> None:
+    """Let the exporter know what a running one knows, which keeps the file and saves it once a minute."""
+    if path is not None:
+        peek = StateFile(path).peek
+        exporter.poller.discovery.restore(
+            await in_daemon_thread(peek, exporter.transport.base_url, exporter.clock.now())
+        )
 
 
 def _table(status: Status) -> Table:
@@ -72,6 +91,23 @@ def _table(status: Status) -> Table:
         fix = " ".join(dict.fromkeys(HOW_TO_FIX[failure.reason] for failure in tenant.failures))
         failures = [Text(printable(_failures(tenant)), style="red"), Text(fix)] if status.failing else []
         table.add_row(*cells, *failures)
+    return table
+
+
+def _problems(status: Status) -> Table:
+    """What is wrong with which tenant, since when, and for how long."""
+    table = Table(box=SIMPLE_HEAD)
+    for heading in ("tenant", "severity", "problem", "since", "for"):
+        table.add_column(heading, overflow="fold")
+    for tenant in status.with_problems:
+        for problem in tenant.problems:
+            table.add_row(
+                Text(printable(tenant.name)),
+                Text(problem.severity, style=_STYLES[problem.severity]),
+                f"{PROBLEMS[problem.kind]} ({problem.kind})",
+                format_time(problem.since),
+                format_duration(status.now - problem.since),
+            )
     return table
 
 

@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from pydantic import SecretStr
 
 from exporter import __version__, logs
-from exporter.assembly import open_exporter
+from exporter.assembly import keeping_state, open_exporter
 from exporter.check import check
 from exporter.clock import Clock
 from exporter.logs import internal_error
@@ -38,7 +38,8 @@ _DEMO_DEFAULTS = {
     "web.listen_address": "127.0.0.1:10120",
 }
 # What the demo decides by itself.
-_NOT_IN_DEMO = ("api.url", "api.allow_insecure", *(f"api.{name}" for name in CREDENTIALS))
+_NOT_IN_DEMO = ("api.url", "api.allow_insecure", *(f"api.{name}" for name in CREDENTIALS), "state.file")
+_REAL = ("KIMONO_API_", "KIMONO_CONFIG", "KIMONO_STATE_FILE")
 _DEMO_END_AFTER = 10.0
 
 Command = Callable[[argparse.Namespace, Mapping[str, str]], int]
@@ -150,7 +151,9 @@ def _check(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _once(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    return asyncio.run(_print_page(_loaded_quietly(arguments, environ)))
+    settings = _loaded_quietly(arguments, environ)
+    logs.show("exporter.state_saver", "warning")  # nothing else prints what is wrong with the state file
+    return asyncio.run(_print_page(settings))
 
 
 def _loaded_quietly(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
@@ -164,7 +167,7 @@ def _loaded_quietly(arguments: argparse.Namespace, environ: Mapping[str, str]) -
 
 async def _print_page(settings: Settings) -> int:
     """Without `process_*` and `python_*`: node_exporter, which reads the file, has its own."""
-    async with open_exporter(settings, Clock()) as exporter:
+    async with open_exporter(settings, Clock()) as exporter, keeping_state(exporter, settings.state.file):
         await exporter.poller.once()
         sys.stdout.buffer.writelines(exporter.page(openmetrics=False, process=False))
         sys.stdout.buffer.flush()
@@ -183,7 +186,7 @@ async def _print_page(settings: Settings) -> int:
 
 def _demo(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     # Settings for the real API stay out of the demo.
-    environ = {name: value for name, value in environ.items() if not name.startswith(("KIMONO_API_", "KIMONO_CONFIG"))}
+    environ = {name: value for name, value in environ.items() if not name.startswith(_REAL)}
     settings = load({**_DEMO_DEFAULTS, **given_flags(arguments)}, environ, needs_credentials=False)
     logs.configure(settings.log.level, settings.log.format)
     asyncio.run(_serve_demo(settings, Simulator(tenants=arguments.tenants, seed=arguments.seed)))

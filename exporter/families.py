@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from exporter.collectors import COLLECTORS
+from exporter.history import SHARED
 from exporter.metrics import Family
 from exporter.polling.discovery import FLEET_FAMILIES
 from exporter.polling.tenant import HEALTH_FAMILIES, IDENTITY_FAMILIES
@@ -12,4 +13,5 @@ FAMILIES: tuple[Family, ...] = (
     *IDENTITY_FAMILIES,
     *HEALTH_FAMILIES,
     *(family for each in COLLECTORS for family in (*each.families, *each.fleet_families)),
+    *(family for shared in SHARED for family in shared.families),
 )

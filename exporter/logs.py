@@ -51,6 +51,11 @@ _RENDERERS: dict[str, Processor] = {
 }
 
 
+def show(name: str, level: str) -> None:
+    """Show the log messages of one logger from another level on, whatever `configure` was told."""
+    logging.getLogger(name).setLevel(level.upper())
+
+
 def configure(level: str, form: str) -> None:
     """Set the lowest level shown and the form (`logfmt` or `json`); may be called again at any time."""
     formatter = structlog.stdlib.ProcessorFormatter(

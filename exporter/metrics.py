@@ -7,7 +7,7 @@ byte, what prometheus-client's `generate_latest` would write; a property test co
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -68,6 +68,16 @@ class Family:
         if openmetrics:
             name, text = name.removesuffix("_total"), text.replace('"', r"\"")
         return f"# HELP {name} {text}\n# TYPE {name} {self.kind}\n".encode()
+
+
+def polled(name: str, text: str, *labels: str, kind: Kind = "gauge", buckets: Sequence[float] = ()) -> Family:
+    """A family that polls fill; its help says so, as the guide "Writing exporters" asks."""
+    return Family(name, kind, f"{text} Cached from the last poll.", labels, tuple(buckets))
+
+
+def known(*pairs: tuple[Family, float | None], **labels: str) -> list[Sample]:
+    """Samples of the facts that the API gave, with these labels; none for null or missing ones."""
+    return [family(value, **labels) for family, value in pairs if value is not None]
 
 
 def render(samples: Iterable[Sample]) -> dict[str, bytes]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import structlog
 
 from exporter import __version__, logs
-from exporter.assembly import Exporter, open_exporter
+from exporter.assembly import Exporter, keeping_state, open_exporter
 from exporter.clock import Clock
 from exporter.settings import Settings, SettingsError
 from exporter.web import AccessError, AccessRules, RunningServer, create_app, load_access_rules, start
@@ -42,11 +42,12 @@ def log_addresses(addresses: list[str]) -> None:
 async def serve(settings: Settings, load_again: Load, announce: Announce = log_addresses) -> None:
     """Serve until SIGTERM or SIGINT. At SIGHUP, `load_again` reads settings and secrets.
 
-    Raises `UnusableError` if the access rules or the listen address can't be used.
+    Raises `UnusableError` if the access rules or the listen address can't be used, `SettingsError` if the state file
+    can't be used.
     """
     stop, hangup = signalled(signal.SIGTERM, signal.SIGINT), signalled(signal.SIGHUP)
     rules = access_rules(settings)
-    async with open_exporter(settings, Clock()) as exporter:
+    async with open_exporter(settings, Clock()) as exporter, keeping_state(exporter, settings.state.file) as saver:
         server = _Server(exporter, settings, rules)
         running = await server.start()
         announce(running.addresses)
@@ -57,6 +58,7 @@ async def serve(settings: Settings, load_again: Load, announce: Announce = log_a
                     group.create_task(exporter.poller.run()),
                     group.create_task(exporter.telemetry.watch_loop(exporter.clock)),
                     group.create_task(server.reload_at_each(hangup, load_again)),
+                    *([group.create_task(saver.run())] if saver else []),
                 ]
                 await stop.wait()
                 for task in working:
@@ -115,6 +117,8 @@ class _Server:
         begin_log(settings)
         if settings.web.listen_address != self._settings.web.listen_address:
             log.warning("web.listen_address takes effect at the next start", still=self._settings.web.listen_address)
+        if settings.state.file != self._settings.state.file:
+            log.warning("state.file takes effect at the next start", still=str(self._settings.state.file or "none"))
         self._exporter.apply(settings)
         self._rules = rules
         log.info("settings reloaded")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 # What each reason of a failure means.
 MEANING: Mapping[str, str] = {
@@ -33,6 +34,49 @@ HOW_TO_FIX: Mapping[str, str] = {
 }
 
 
+# What each kind of problem is. The alerts have the same conditions.
+PROBLEMS: Mapping[str, str] = {
+    "stalled": "an ingestion has not finished",
+    "failing": "ingestions fail",
+    "overdue": "a scheduled sync has not run",
+    "stale": "no sync has run for days",
+    "suspended": "syncing is suspended",
+    "mass_change": "a mass change waits for approval",
+    "setup": "setup mode is on",
+    "rollover_stuck": "rollover mode is on outside of a rollover",
+    "rollover_not_started": "a rollover has not started",
+    "rollover_failing": "a rollover fails to change its status",
+    "application_auth": "the application rejects the hub",
+    "unreachable": "the tenant can't be polled",
+    "credentials_rejected": "the tenant's credentials are rejected",
+}
+
+Severity = Literal["critical", "warning", "info"]
+# The worst first.
+SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a tenant: a key of `PROBLEMS`, with the severity of its alert; `since` in Unix seconds."""
+
+    kind: str
+    severity: Severity
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class FleetProblem:
+    """A problem that so many tenants share that single tenants are not the cause.
+
+    `tenants` have it, the first of them since `since` (Unix seconds).
+    """
+
+    kind: str
+    tenants: int
+    since: float
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why a collector fails for a tenant or for the account.
@@ -51,7 +95,8 @@ class TenantStatus:
     """A polled tenant, or the account if it is polled: its `id` is empty.
 
     `name` is the id if the tenant has no name. `polled` names the collectors that have finished a poll of it,
-    whether or not the poll failed. `failures` has at most one for each collector.
+    whether or not the poll failed. `failures` has at most one for each collector. `problems` has at most one of each
+    kind, the worst first, as of the tenant's last poll.
     """
 
     id: str
@@ -61,6 +106,7 @@ class TenantStatus:
     integration_version: str
     polled: tuple[str, ...]
     failures: tuple[Failure, ...]
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +142,8 @@ class Status:
 
     `healthy` and `ready` are what the health paths answer. `tenants` is the number of tenants polled. `failing` has
     every failing tenant, and the account if it fails, the longest failing first. `working` has the others by name, and
-    is empty unless asked for: there may be 10,000.
+    is empty unless asked for: there may be 10,000. `with_problems` has every tenant with a problem, failing or not, the
+    worst first, then the oldest. `fleet` has the problems that many tenants share, the most frequent first.
     """
 
     version: str
@@ -110,6 +157,8 @@ class Status:
     tenants: int
     failing: tuple[TenantStatus, ...]
     working: tuple[TenantStatus, ...] = ()
+    with_problems: tuple[TenantStatus, ...] = ()
+    fleet: tuple[FleetProblem, ...] = ()
 
     @property
     def tenants_failing(self) -> int:

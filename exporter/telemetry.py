@@ -84,9 +84,14 @@ LOOP_LAG = Family(
 BUILD = Family(
     "kimono_exporter_build_info", "gauge", "The exporter's own version; always 1.", ("version", "python_version")
 )
+STATE_SAVED = Family(
+    "kimono_exporter_state_saved_timestamp_seconds",
+    "gauge",
+    "When state.file was last saved, in Unix seconds; absent without state.file.",
+)
 FAMILIES = (
     *(BUILD, REQUESTS, DURATIONS, RETRIES, TOKENS, WAITED, RATE_LIMIT, ALLOWED),
-    *(POLLS, LAG, INVALID, TRUNCATED, LOOP_LAG),
+    *(POLLS, LAG, INVALID, TRUNCATED, LOOP_LAG, STATE_SAVED),
 )
 
 
@@ -104,7 +109,7 @@ class Telemetry:
         self._gauges = {
             family: Gauge(family.name, family.help, family.labels, registry=registry)
             for family in FAMILIES
-            if family.kind == "gauge"
+            if family.kind == "gauge" and family is not STATE_SAVED
         }
         self._durations = Histogram(
             DURATIONS.name, DURATIONS.help, DURATIONS.labels, buckets=DURATIONS.buckets, registry=registry
@@ -161,6 +166,12 @@ class Telemetry:
     def polled(self, collector: str, outcome: str) -> None:
         """A poll ended: `success` or a reason."""
         self._counters[POLLS].labels(collector=collector, outcome=outcome).inc()
+
+    def state_saved(self, at: float) -> None:
+        """The state file was saved; `at` in Unix seconds."""
+        if STATE_SAVED not in self._gauges:
+            self._gauges[STATE_SAVED] = Gauge(STATE_SAVED.name, STATE_SAVED.help, registry=self.registry)
+        self._gauges[STATE_SAVED].set(at)
 
     async def watch_loop(self, clock: Clock, every: float = 0.5, window: float = 60.0) -> None:
         """Measure the delay of the event loop until cancelled; `every` and `window` in seconds."""

@@ -20,6 +20,7 @@ from exporter.api.client import Api
 from exporter.api.credentials import BearerToken
 from exporter.api.fields import Fields
 from exporter.api.models import (
+    STATE_FLAGS,
     Actor,
     Application,
     Ingestion,
@@ -32,9 +33,15 @@ from exporter.api.models import (
     Tenant,
 )
 from exporter.collectors import COLLECTORS, Collector
+from exporter.collectors.schedules import SchedulesCollector
+from exporter.collectors.state import StateCollector
 from exporter.families import FAMILIES
+from exporter.history import SHARED, History
+from exporter.history.reported import Names, Reported, ReportedProblem
 from exporter.polling.poller import Poller
 from exporter.polling.sources import AccountSource, Filter
+from exporter.polling.tenant import IDENTITY_FAMILIES, TenantState
+from exporter.status import Problem
 from exporter.store import FLEET, Store
 from exporter.telemetry import Telemetry
 from exporter.totals import Totals
@@ -69,14 +76,32 @@ def text(store: Store) -> str:
 
 async def two_polls(collector: Collector) -> str:
     """The page after a second poll, ten minutes after the first, which had what `earlier` holds."""
-    store, totals, history = Store(FAMILIES), Totals(), None
+    store, totals, history = Store(FAMILIES), Totals(), History()
     owner = FLEET if collector.of_account else TENANT
     for now, places in ((START, ("recorded/earlier", "recorded")), (START + 600, ("recorded",))):
-        result = await collector.poll(Replies(folder(*places)).api(), owner, history, lambda now=now: now)
+        facts = await collector.fetch(Replies(folder(*places)).api(), history)
+        result = collector.result(owner, history, facts, now)
         totals.apply(collector.fleet_families, result.fleet.new, result.fleet.observed)
         store.put(owner, collector.families, result.samples)
         store.put(FLEET, collector.fleet_families, totals.samples(collector.fleet_families))
         history = result.history
+    return text(store)
+
+
+async def over_two_days() -> str:
+    """The page of a tenant whose pause has ended, and whose schedule has then been missed."""
+    store, history, paused = Store(FAMILIES), History(), Replies(folder("recorded"))
+    free = Replies(folder("recorded"))
+    answer = free.answer
+    free.answer = lambda path: {"data": dict.fromkeys(STATE_FLAGS, False)} if path == "/tenant/state" else answer(path)
+    for hours, replies in ((0, paused), (13, paused), (14, free), (40, free)):
+        for collector in (StateCollector(), SchedulesCollector()):
+            at = START + hours * 3600
+            result = collector.result(TENANT, history, await collector.fetch(replies.api(), history), at)
+            store.put(TENANT, collector.families, result.samples)
+            history = result.history
+    for shared in SHARED:
+        store.put(TENANT, shared.families, shared.samples(history, TENANT, START + 40 * 3600))
     return text(store)
 
 
@@ -94,6 +119,19 @@ async def polled_once(replies: Replies, collectors: tuple[type[Collector], ...])
 @pytest.mark.parametrize("kind", COLLECTORS, ids=lambda kind: kind.name)
 def test_recorded_replies_give_the_golden_page(kind: type[Collector], compare: Rewrites) -> None:
     compare(kind.name, asyncio.run(two_polls(kind())))
+
+
+def test_a_pause_and_a_missed_schedule_give_the_golden_page(compare: Rewrites) -> None:
+    compare("history", asyncio.run(over_two_days()))
+
+
+def test_a_tenant_that_was_renamed_while_it_has_a_problem_gives_the_golden_page(compare: Rewrites) -> None:
+    tenant = Tenant(TENANT, name="Springfield East", account_name="Springfield", integration="reading-plus")
+    problem, before = Problem("stalled", "critical", START), Names("Springfield West", "", "reading-plus")
+    history = History(reported=Reported((ReportedProblem(problem, START),), before, START))
+    store, state = Store(FAMILIES), TenantState(tenant, Replies(folder("recorded")).api, history)
+    store.put(TENANT, IDENTITY_FAMILIES, state.identity_samples())
+    compare("renamed", text(store))
 
 
 def test_a_round_with_a_refused_tenant_gives_the_golden_page(compare: Rewrites) -> None:

@@ -27,6 +27,8 @@ def after_everything() -> Telemetry:
     telemetry.invalid("/tenant/schedules", "metadata.created")
     telemetry.polled("state", "success")
     telemetry.polled("state", "auth")
+    telemetry.state_saved(1_788_220_800.0)
+    telemetry.state_saved(1_788_220_860.0)
     return telemetry
 
 
@@ -63,9 +65,14 @@ def test_each_event_is_counted_under_its_labels() -> None:
         ("kimono_exporter_poll_lag_seconds", "state"): 1.5,
         ("kimono_exporter_poll_lag_seconds", "ingestions"): 0,
         ("kimono_exporter_event_loop_lag_seconds",): 0,
+        ("kimono_exporter_state_saved_timestamp_seconds",): 1_788_220_860,
     }
     assert {key: seen.get(key) for key in expected} == expected
     assert [key[2] for key in seen if key[0] == "kimono_exporter_build_info"] == [__version__]
+
+
+def test_without_a_state_file_there_is_no_time_when_it_was_saved() -> None:
+    assert ("kimono_exporter_state_saved_timestamp_seconds",) not in values(Telemetry())
 
 
 def test_both_formats_parse_to_the_same_own_series_and_have_every_declared_family() -> None:

@@ -138,9 +138,10 @@ class Ingestion(Model):
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When a tenant collects: at `hour` in UTC, on `weekdays` (Monday is 0; None if `days` is unclear).
+    """When a tenant collects: at `hour` in UTC, on `weekdays` (Monday is 0).
 
-    `days` is the text as received, for people.
+    `weekdays` is None if `days` or a time is invalid: then no due time is certain. `days` is the text as received, for
+    people.
     """
 
     id: str | None
@@ -155,10 +156,14 @@ class Schedule:
     @classmethod
     def parse(cls, fields: Fields) -> Schedule:
         """`created_at` is `metadata.created`, in Unix seconds like `last_executed_at`."""
-        days = fields.raw.get("days")
+        days, metadata = fields.raw.get("days"), fields.nested("metadata")
         weekdays = parse_days(days)
         if weekdays is None:
             fields.invalid("days")
+        last_executed_at, created_at = fields.time("last_executed_at"), metadata.time("created")
+        times = ((fields.raw.get("last_executed_at"), last_executed_at), (metadata.raw.get("created"), created_at))
+        if any(given is not None and time is None for given, time in times):
+            weekdays = None  # an invalid time is unknown, not "never": the schedule would seem to be missed
         return cls(
             id=fields.ident(),
             type=fields.label("type"),
@@ -166,8 +171,8 @@ class Schedule:
             hour=fields.count("hour", _LAST_HOUR),
             days=_days_text(days),
             weekdays=weekdays,
-            last_executed_at=fields.time("last_executed_at"),
-            created_at=fields.nested("metadata").time("created"),
+            last_executed_at=last_executed_at,
+            created_at=created_at,
         )
 
 

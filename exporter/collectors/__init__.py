@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from exporter.collectors.account import AccountCollector
 from exporter.collectors.application import ApplicationCollector
 from exporter.collectors.collector import Collector, FleetChange, PollResult
@@ -12,7 +14,7 @@ from exporter.collectors.scoping import ScopingCollector
 from exporter.collectors.state import StateCollector
 
 # In the order of the page, and of the first polls of a tenant.
-COLLECTORS: tuple[type[Collector], ...] = (
+COLLECTORS: tuple[type[Collector[Any]], ...] = (
     StateCollector,
     IngestionsCollector,
     SchedulesCollector,

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from exporter.api.client import Api
 from exporter.api.models import Actor, Integration, IntegrationVersion
-from exporter.collectors.collector import Poll, StatelessCollector, polled
-from exporter.metrics import Sample
+from exporter.collectors.collector import Collector, Poll
+from exporter.history import History
+from exporter.metrics import Sample, polled
 
 ACTORS = polled("kimono_actors", "Actors that the account sees, by type.", "actor_type")
 CLOUDS = polled("kimono_clouds", "Clouds that the account sees.")
@@ -29,7 +30,7 @@ class Account:
     versions: list[tuple[str, IntegrationVersion]]
 
 
-class AccountCollector(StatelessCollector[Account]):
+class AccountCollector(Collector[Account]):
     """The account's actors, clouds and integrations."""
 
     name = "account"
@@ -39,7 +40,7 @@ class AccountCollector(StatelessCollector[Account]):
     families = (ACTORS, CLOUDS, VERSION)
     of_account = True
 
-    async def fetch(self, api: Api) -> Account:
+    async def fetch(self, api: Api, _: History, /) -> Account:
         """Get the lists, and the versions of each integration."""
         versions = [
             (integration.name or "", version)
@@ -49,7 +50,7 @@ class AccountCollector(StatelessCollector[Account]):
         actors = await api.get_list("/actors", Actor.parse)
         return Account(actors, len(await api.get_list("/clouds", lambda cloud: cloud)), versions)
 
-    def samples(self, poll: Poll[Account]) -> Iterable[Sample]:
+    def samples(self, poll: Poll[Account], /) -> Iterable[Sample]:
         """The counts, and one sample for each version."""
         for actor_type, count in Counter(actor.type for actor in poll.facts.actors).items():
             yield ACTORS(count, actor_type=actor_type)

@@ -1,29 +1,34 @@
 """Defines what a collector is: one resource of the API, turned into samples.
 
-`fetch` gets the facts (I/O, no metrics). `samples` turns them into samples (pure, no I/O). A collector never catches,
-logs, sleeps or reads a clock: the poller does that for all of them.
+`fetch` gets the facts (I/O, no metrics). `advance` adds them to the tenant's history, and `samples` turns both into
+samples (pure, no I/O). A collector never catches, logs, sleeps or reads a clock: the poller does that for all of them.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from exporter.api.client import Api
-from exporter.metrics import Family, Kind, Sample
+from exporter.history import History
+from exporter.metrics import Family, Sample
 
 Facts = TypeVar("Facts")
 
 
 @dataclass(frozen=True, slots=True)
 class Poll(Generic[Facts]):
-    """A successful poll: the tenant (empty for the account), the facts, and the time, in Unix seconds."""
+    """A successful poll of a tenant, or of the account, whose id is empty. `at` is in Unix seconds.
+
+    `history` has the tenant's history after this poll, of all collectors.
+    """
 
     tenant_id: str
     facts: Facts
     at: float
+    history: History = History()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +44,15 @@ class FleetChange:
 
 @dataclass(frozen=True, slots=True)
 class PollResult:
-    """The tenant's samples, the history for its next poll, and the change to the fleet's series."""
+    """The tenant's samples, its history after the poll, and the change to the fleet's series."""
 
     samples: Sequence[Sample]
-    history: Any = None
+    history: History = History()
     fleet: FleetChange = FleetChange()
 
 
-class Collector(ABC):
-    """One resource of the API. Subclass `StatelessCollector` unless samples depend on earlier polls."""
+class Collector(ABC, Generic[Facts]):
+    """One resource of the API."""
 
     name: ClassVar[str]
     # What it gets, for the documentation of the settings.
@@ -56,7 +61,7 @@ class Collector(ABC):
     default_interval: ClassVar[float]
     enabled_by_default: ClassVar[bool] = True
     families: ClassVar[tuple[Family, ...]]
-    # Families without a tenant, which `PollResult.fleet` changes.
+    # Families without a tenant, which `fleet_change` changes.
     fleet_families: ClassVar[tuple[Family, ...]] = ()
     # Polls the account and no tenant.
     of_account: ClassVar[bool] = False
@@ -64,35 +69,22 @@ class Collector(ABC):
     may_be_absent: ClassVar[bool] = False
 
     @abstractmethod
-    async def poll(self, api: Api, tenant_id: str, history: Any, now: Callable[[], float]) -> PollResult:  # noqa: ANN401 - each collector has its own type of history
-        """Poll one tenant; `now` gives Unix seconds. Raises `ApiError`, and then nothing has changed.
+    async def fetch(self, api: Api, history: History, /) -> Facts:
+        """Get the facts from the API; raises `ApiError`. Most collectors need no history to know what to ask for."""
 
-        `history` is that of the tenant's last successful result, None at its first poll.
-        """
-
-
-class StatelessCollector(Collector, Generic[Facts]):
-    """A collector whose samples follow from the newest poll alone."""
+    def advance(self, history: History, facts: Facts, at: float, /) -> History:  # noqa: ARG002 - for those that do
+        """Return the tenant's history after a poll at Unix seconds `at`. Without an own part, nothing changes."""
+        return history
 
     @abstractmethod
-    async def fetch(self, api: Api) -> Facts:
-        """Get the facts from the API; raises `ApiError`."""
+    def samples(self, poll: Poll[Facts], /) -> Iterable[Sample]:
+        """Turn the facts, and what is known of the time before, into samples."""
 
-    @abstractmethod
-    def samples(self, poll: Poll[Facts]) -> Iterable[Sample]:
-        """Turn the facts into samples."""
+    def fleet_change(self, before: History, poll: Poll[Facts], /) -> FleetChange:  # noqa: ARG002 - for those that do
+        """Return the change to the series without a tenant; `before` is the history before the poll."""
+        return FleetChange()
 
-    async def poll(self, api: Api, tenant_id: str, history: Any, now: Callable[[], float]) -> PollResult:  # noqa: ANN401 - as in `Collector`
-        """Fetch, and turn into samples."""
-        facts = await self.fetch(api)
-        return PollResult(list(self.samples(Poll(tenant_id, facts, now()))), history)
-
-
-def polled(name: str, text: str, *labels: str, kind: Kind = "gauge", buckets: Sequence[float] = ()) -> Family:
-    """A family that polls fill; its help says so, as the guide "Writing exporters" asks."""
-    return Family(name, kind, f"{text} Cached from the last poll.", labels, tuple(buckets))
-
-
-def known(*pairs: tuple[Family, float | None], **labels: str) -> list[Sample]:
-    """Samples of the facts that the API gave, with these labels; none for null or missing ones."""
-    return [family(value, **labels) for family, value in pairs if value is not None]
+    def result(self, tenant_id: str, history: History, facts: Facts, at: float) -> PollResult:
+        """Return what a poll gives that ended at Unix seconds `at` with these facts; `history` is that before it."""
+        poll = Poll(tenant_id, facts, at, self.advance(history, facts, at))
+        return PollResult(list(self.samples(poll)), poll.history, self.fleet_change(history, poll))

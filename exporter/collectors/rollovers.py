@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from exporter.api.client import Api
 from exporter.api.models import Rollover
-from exporter.collectors.collector import Poll, StatelessCollector, known, polled
-from exporter.metrics import Sample
+from exporter.collectors.collector import Collector, Poll
+from exporter.history import History, rollovers
+from exporter.metrics import Sample, known, polled
 
 _LABELS = ("tenant_id", "rollover_id")
 INFO = polled("kimono_rollover_info", "A planned rollover.", *_LABELS, "rollover_name", "rollover_type")
@@ -23,22 +25,25 @@ FAILURE = polled(
 )
 
 
-class RolloversCollector(StatelessCollector[list[Rollover]]):
+class RolloversCollector(Collector[list[Rollover]]):
     """The tenant's rollovers."""
 
     name = "rollovers"
     description = "Planned rollovers, their windows and status"
     default_interval = 900.0
-    families = (INFO, STATUS, START, END, FAILURES, FAILURE)
+    families = (INFO, STATUS, START, END, FAILURES, FAILURE, *rollovers.FAMILIES)
 
-    async def fetch(self, api: Api) -> list[Rollover]:
+    async def fetch(self, api: Api, _: History, /) -> list[Rollover]:
         """Get all rollovers."""
         return await api.get_list("/tenant/rollovers", Rollover.parse)
 
-    def samples(self, poll: Poll[list[Rollover]]) -> Iterable[Sample]:
-        """The samples of each rollover; one listed twice counts once."""
-        rollovers = {_key(rollover): rollover for rollover in poll.facts}
-        for key, rollover in rollovers.items():
+    def advance(self, history: History, facts: list[Rollover], at: float, /) -> History:
+        """Note since when rollovers are failing."""
+        return replace(history, rollovers=rollovers.advance(history.rollovers, _by_key(facts), at))
+
+    def samples(self, poll: Poll[list[Rollover]], /) -> Iterator[Sample]:
+        """The samples of each rollover."""
+        for key, rollover in _by_key(poll.facts).items():
             labels = {"tenant_id": poll.tenant_id, "rollover_id": key}
             yield INFO(1, **labels, rollover_name=rollover.name or "", rollover_type=rollover.type or "")
             if rollover.status is not None:
@@ -48,6 +53,12 @@ class RolloversCollector(StatelessCollector[list[Rollover]]):
             yield from known(
                 (START, rollover.start), (END, rollover.end), (FAILURES, rollover.status_change_failures), **labels
             )
+        yield from rollovers.samples(poll.history.rollovers, poll.tenant_id)
+
+
+def _by_key(listed: list[Rollover]) -> Mapping[str, Rollover]:
+    """The rollovers by key; one listed twice counts once."""
+    return {_key(rollover): rollover for rollover in listed}
 
 
 def _key(rollover: Rollover) -> str:

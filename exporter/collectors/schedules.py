@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from dataclasses import replace
 
 from exporter.api.client import Api
 from exporter.api.models import Schedule
-from exporter.collectors.collector import Poll, StatelessCollector, known, polled
-from exporter.metrics import Sample
+from exporter.collectors.collector import Collector, Poll
+from exporter.history import History, schedules
+from exporter.history.schedules import hour_of, last_due, next_due
+from exporter.history.shared import last_run
+from exporter.metrics import Sample, known, polled
 
 _LABELS = ("tenant_id", "schedule_id", "schedule_type")
 INFO = polled("kimono_schedule_info", "A schedule: its hour in UTC and its days as received.", *_LABELS, "hour", "days")
@@ -33,24 +36,28 @@ NEXT_DUE = polled(
 )
 
 
-class SchedulesCollector(StatelessCollector[list[Schedule]]):
+class SchedulesCollector(Collector[list[Schedule]]):
     """The tenant's schedules."""
 
     name = "schedules"
     description = "When tenants should sync, and when they last did"
     default_interval = 300.0
-    families = (INFO, ENABLED, LAST_EXECUTED, LAST_DUE, NEXT_DUE)
+    families = (INFO, ENABLED, LAST_EXECUTED, LAST_DUE, NEXT_DUE, *schedules.FAMILIES)
 
-    async def fetch(self, api: Api) -> list[Schedule]:
+    async def fetch(self, api: Api, _: History, /) -> list[Schedule]:
         """Get all schedules."""
         return await api.get_list("/tenant/schedules", Schedule.parse)
 
-    def samples(self, poll: Poll[list[Schedule]]) -> Iterable[Sample]:
-        """The samples of each schedule; one listed twice counts once."""
-        schedules = {_key(schedule): schedule for schedule in poll.facts}
-        for key, schedule in schedules.items():
+    def advance(self, history: History, facts: list[Schedule], at: float, /) -> History:
+        """Note since when schedules are active. One listed twice counts once."""
+        listed = {schedules.key_of(schedule): schedule for schedule in facts}
+        return replace(history, schedules=schedules.advance(history.schedules, listed, at, paused=history.state.paused))
+
+    def samples(self, poll: Poll[list[Schedule]], /) -> Iterator[Sample]:
+        """The samples of each schedule."""
+        for key, schedule in poll.history.schedules.listed.items():
             labels = {"tenant_id": poll.tenant_id, "schedule_id": key, "schedule_type": schedule.type}
-            yield INFO(1, **labels, hour=_hour(schedule), days=schedule.days)
+            yield INFO(1, **labels, hour=hour_of(schedule), days=schedule.days)
             yield from known(
                 (ENABLED, schedule.enabled),
                 (LAST_EXECUTED, schedule.last_executed_at),
@@ -58,33 +65,4 @@ class SchedulesCollector(StatelessCollector[list[Schedule]]):
                 (NEXT_DUE, next_due(schedule, poll.at)),
                 **labels,
             )
-
-
-def _key(schedule: Schedule) -> str:
-    """Its id, or else its type and hour: never its place in the list."""
-    return schedule.id or f"{schedule.type}@{_hour(schedule)}"
-
-
-def _hour(schedule: Schedule) -> str:
-    return "" if schedule.hour is None else str(schedule.hour)
-
-
-def last_due(schedule: Schedule, now: float) -> float | None:
-    """The newest moment (Unix seconds) at or before `now` at which the schedule should have started, if any."""
-    due = max((moment for moment in _moments(schedule, now) if moment <= now), default=None)
-    too_early = due is not None and schedule.created_at is not None and due < schedule.created_at
-    return None if too_early else due
-
-
-def next_due(schedule: Schedule, now: float) -> float | None:
-    """The first moment (Unix seconds) after `now` at which the schedule should start, if any."""
-    return min((moment for moment in _moments(schedule, now) if moment > now), default=None)
-
-
-def _moments(schedule: Schedule, now: float) -> list[float]:
-    """The starts within a week of `now`, either way. Days and hours are in UTC, which has no clock changes."""
-    if not schedule.enabled or schedule.hour is None or not schedule.weekdays:
-        return []
-    today = datetime.fromtimestamp(now, UTC).replace(hour=schedule.hour, minute=0, second=0, microsecond=0)
-    starts = (today + timedelta(days=offset) for offset in range(-7, 8))
-    return [start.timestamp() for start in starts if start.weekday() in schedule.weekdays]
+        yield from schedules.samples(poll.history.schedules, last_run(poll.history), poll.tenant_id, poll.at)

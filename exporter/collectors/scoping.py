@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from exporter.api.client import Api
 from exporter.api.models import Scope
-from exporter.collectors.collector import Poll, StatelessCollector, polled
-from exporter.metrics import Family, Sample
+from exporter.collectors.collector import Collector, Poll
+from exporter.history import History
+from exporter.metrics import Family, Sample, polled
 
 SCHOOLS = polled("kimono_scoping_schools", "Schools, by whether they are selected.", "tenant_id", "selected")
 COURSES = polled("kimono_scoping_courses", "Courses, by whether they are selected.", "tenant_id", "selected")
@@ -23,7 +24,7 @@ class Scoping:
     courses: list[Scope]
 
 
-class ScopingCollector(StatelessCollector[Scoping]):
+class ScopingCollector(Collector[Scoping]):
     """The tenant's schools and courses."""
 
     name = "scoping"
@@ -33,12 +34,12 @@ class ScopingCollector(StatelessCollector[Scoping]):
     families = (SCHOOLS, COURSES)
     may_be_absent = True
 
-    async def fetch(self, api: Api) -> Scoping:
+    async def fetch(self, api: Api, _: History, /) -> Scoping:
         """Get both lists."""
         schools = await api.get_list("/tenant/scoping/schools", Scope.parse)
         return Scoping(schools, await api.get_list("/tenant/scoping/courses", Scope.parse))
 
-    def samples(self, poll: Poll[Scoping]) -> Iterable[Sample]:
+    def samples(self, poll: Poll[Scoping], /) -> Iterable[Sample]:
         """Two counts of each; an object that does not say whether it is selected counts in neither."""
         yield from _counts(SCHOOLS, poll.tenant_id, poll.facts.schools)
         yield from _counts(COURSES, poll.tenant_id, poll.facts.courses)

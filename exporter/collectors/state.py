@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from dataclasses import replace
 
 from exporter.api.client import Api
 from exporter.api.models import State
-from exporter.collectors.collector import Poll, StatelessCollector, polled
-from exporter.metrics import Sample
+from exporter.collectors.collector import Collector, Poll
+from exporter.history import History, flags, schedules
+from exporter.metrics import Sample, polled
 
 STATE = polled(
     "kimono_tenant_state",
@@ -16,18 +18,26 @@ STATE = polled(
 )
 
 
-class StateCollector(StatelessCollector[State]):
+class StateCollector(Collector[State]):
     """The tenant's flags."""
 
     name = "state"
     description = "Flags of the tenant (suspended, rollover, setup, mass change)"
     default_interval = 60.0
-    families = (STATE,)
+    families = (STATE, *flags.FAMILIES)
 
-    async def fetch(self, api: Api) -> State:
+    async def fetch(self, api: Api, _: History, /) -> State:
         """Get the flags."""
         return await api.get_one("/tenant/state", State.parse)
 
-    def samples(self, poll: Poll[State]) -> Iterable[Sample]:
-        """One sample for each flag."""
-        return [STATE(on, tenant_id=poll.tenant_id, flag=flag) for flag, on in poll.facts.flags.items()]
+    def advance(self, history: History, facts: State, at: float, /) -> History:
+        """Note since when flags are on. A paused tenant's schedules are not active."""
+        state = flags.advance(history.state, facts.flags, at)
+        active = schedules.after_flags(history.schedules, at, paused=state.paused)
+        return replace(history, state=state, schedules=active)
+
+    def samples(self, poll: Poll[State], /) -> Iterator[Sample]:
+        """One sample for each flag, and since when it has been on."""
+        for flag, on in poll.facts.flags.items():
+            yield STATE(on, tenant_id=poll.tenant_id, flag=flag)
+        yield from flags.samples(poll.history.state, poll.tenant_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import structlog
 
@@ -12,8 +12,9 @@ from exporter.api.client import Api, Client
 from exporter.api.errors import ApiError
 from exporter.api.models import Tenant
 from exporter.clock import Clock
-from exporter.collectors.collector import polled
+from exporter.history import History
 from exporter.logs import internal_error
+from exporter.metrics import polled
 from exporter.polling.scheduler import Scheduler
 from exporter.polling.sources import Discovered, TenantSource
 from exporter.polling.tenant import IDENTITY_FAMILIES, TenantState
@@ -41,6 +42,8 @@ class Discovery:
     def __init__(self, client: Client, store: Store, scheduler: Scheduler, clock: Clock, on_growth: OnGrowth) -> None:
         """`on_growth` is called whenever tenants were added."""
         self.tenants: dict[str, TenantState] = {}
+        # Histories of an earlier process, by id, of tenants that have not been found yet.
+        self.restored: dict[str, History] = {}
         self.status = DiscoveryStatus()
         self.interval = 0.0
         self._client = client
@@ -56,6 +59,20 @@ class Discovery:
         """Use this source from now on, at once and then at this interval in seconds."""
         self._source, self.interval = source, interval
         self._again.set()
+
+    def restore(self, histories: Mapping[str, History]) -> None:
+        """Use these histories, by tenant id, for tenants when they are found."""
+        self.restored = dict(histories)
+
+    def histories(self) -> list[tuple[str, History]]:
+        """The ids and histories of all tenants, also of those restored that have not been found yet."""
+        return [*((state.id, state.history) for state in self.tenants.values()), *self.restored.items()]
+
+    def drop_histories(self) -> None:
+        """Begin anew with each tenant: the next polls are of another API."""
+        self.restored.clear()
+        for state in self.tenants.values():
+            state.history = History()
 
     async def run(self) -> AsyncIterator[None]:
         """Discover until cancelled; yields after each discovery."""
@@ -96,6 +113,7 @@ class Discovery:
             for ident in self.tenants.keys() - {tenant.id for tenant in found.tenants}:
                 self._scheduler.remove(self.tenants.pop(ident))
             self._store.retain(self.tenants)
+            self.restored.clear()
         # New credentials may fix a failing collector.
         self._scheduler.hurry(renewed)
 
@@ -104,7 +122,9 @@ class Discovery:
         if state and state.tenant == tenant:
             return
         if state is None:
-            state = self.tenants[tenant.id] = TenantState(tenant, self._api(tenant, found))
+            # Collectors that are off now have seen nothing since.
+            history = self.restored.pop(tenant.id, History()).only(self._scheduler.schedules)
+            state = self.tenants[tenant.id] = TenantState(tenant, self._api(tenant, found), history)
             self._scheduler.add(state, now)
         elif state.tenant.credentials != tenant.credentials:
             state.api = self._api(tenant, found)

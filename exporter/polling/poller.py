@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import structlog
 
@@ -17,6 +18,7 @@ from exporter.clock import Clock
 from exporter.collectors import Collector, PollResult
 from exporter.logs import internal_error
 from exporter.polling.discovery import Discovery, OnGrowth
+from exporter.polling.problem_watch import ProblemWatch
 from exporter.polling.recorder import Recorder
 from exporter.polling.scheduler import ScheduledPoll, Scheduler
 from exporter.polling.sources import TenantSource
@@ -44,6 +46,7 @@ class Poller:
         self.discovery = Discovery(client, store, self.scheduler, clock, on_growth)
         self._client = client
         self._recorder = Recorder(self.scheduler, store, telemetry, clock)
+        self._watch = ProblemWatch(self.scheduler, self.discovery.tenants, store, clock)
         self._clock = clock
         self._on_growth = on_growth
         self._account: TenantState | None = None
@@ -57,7 +60,7 @@ class Poller:
         self,
         source: TenantSource,
         discovery_interval: float,
-        intervals: Mapping[type[Collector], float],
+        intervals: Mapping[type[Collector[Any]], float],
         account_api: Callable[[], Api] | None = None,
     ) -> None:
         """Set, at the start or while running, where tenants come from and how often collectors poll; in seconds.
@@ -88,13 +91,21 @@ class Poller:
         account = self._account if self.scheduler.collectors(of_account=True) else None
         return [*self.discovery.tenants.values(), *([account] if account else [])]
 
+    @property
+    def changes(self) -> int:
+        """How many polls have changed a history."""
+        return self._recorder.changes + self._watch.changes
+
     # Running
 
     async def run(self) -> None:
         """Discover and poll until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._discover())
-            group.create_task(self._dispatch())
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._discover())
+                group.create_task(self._dispatch())
+        finally:
+            self._watch.log.flush()
 
     async def once(self) -> None:
         """Discover once, and poll every tenant once with every collector."""
@@ -165,15 +176,17 @@ class Poller:
         finally:
             self._progress_at = self._clock.monotonic()
             self.scheduler.finish(poll)
+            self._watch.update(poll.state)
             self._wake.set()
 
-    async def _result(self, state: TenantState, collector: Collector) -> PollResult:
+    async def _result(self, state: TenantState, collector: Collector[Any]) -> PollResult:
         try:
-            return await collector.poll(state.api(), state.id, state.history.get(collector.name), self._clock.now)
+            facts = await collector.fetch(state.api(), state.history)
         except (ForbiddenError, NotFoundError):
             if collector.may_be_absent:
-                return PollResult([])
+                return PollResult([], state.history.without(collector.name))
             raise
+        return collector.result(state.id, state.history, facts, self._clock.now())
 
     # The state for others
 
@@ -208,6 +221,8 @@ class Poller:
             tenants=len(self.discovery.tenants),
             failing=tuple(failing),
             working=tuple(sorted(working, key=lambda each: each.name)),
+            with_problems=self._watch.tenants_with_problems(),
+            fleet=self._watch.fleet_problems(),
         )
 
     def _collector_statuses(self) -> tuple[CollectorStatus, ...]:

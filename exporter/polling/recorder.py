@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import structlog
 
 from exporter.clock import Clock
 from exporter.collectors import Collector, PollResult
+from exporter.history import SHARED, History
 from exporter.polling.scheduler import ScheduledPoll, Scheduler
 from exporter.polling.tenant import HEALTH_FAMILIES, TenantState
 from exporter.status import Failure
@@ -30,6 +32,8 @@ class Recorder:
         self._telemetry = telemetry
         self._clock = clock
         self._totals = Totals()
+        # How many polls have changed a tenant's history.
+        self.changes = 0
 
     def success(self, poll: ScheduledPoll, result: PollResult) -> None:
         """Record a successful poll. Samples that can't be put raise `ValueError`, and then nothing is recorded."""
@@ -38,7 +42,7 @@ class Recorder:
             self._store.put(state.id, collector.families, result.samples)
             if self._totals.apply(collector.fleet_families, result.fleet.new, result.fleet.observed):
                 self.expose_totals(collector)
-            state.history[name] = result.history
+            self._change(state, result.history.recovered(name))
             state.succeeded_at[name] = self._clock.now()
             state.expires_at[name] = self._clock.monotonic() + _INTERVALS_KEPT * poll.schedule.interval
             failure = state.failures.pop(name, None)
@@ -56,14 +60,29 @@ class Recorder:
             if not state.failures:
                 event, about = f"{state.kind} fails", {"tenant": state.name, "tenant_id": state.id}
                 log.warning(event, **about, collector=name, reason=reason, detail=detail)
-            before = state.failures.get(name)
-            state.failures[name] = Failure(name, reason, detail, before.since if before else self._clock.now())
+            self._change(state, state.history.failed(name, self._clock.now()))
+            state.failures[name] = Failure(name, reason, detail, state.history.failing_since[name])
         self._end(poll, reason)
+
+    def _change(self, state: TenantState, history: History) -> None:
+        self.changes += history != state.history
+        state.history = history
 
     def _end(self, poll: ScheduledPoll, outcome: str) -> None:
         self._telemetry.polled(poll.schedule.name, outcome)
         if not poll.cancelled:
+            self._expose_shared(poll.state, poll.schedule.name)
             self.expose_health(poll.state)
+
+    def _expose_shared(self, state: TenantState, collector: str) -> None:
+        """Put the samples that also depend on other collectors' facts, for as long as these are known."""
+        for shared in SHARED:
+            if collector in shared.collectors:
+                until = shared.known_until(map(state.known_until, shared.collectors))
+                if until > self._clock.monotonic():
+                    samples = shared.samples(state.history, state.id, self._clock.now())
+                    self._store.put(state.id, shared.families, samples)
+                self._store.expire(state.id, shared.families, until)
 
     def expose_health(self, state: TenantState) -> None:
         """Put the tenant's health. The account has none: `kimono_exporter_polls_total` has its collector's outcomes."""
@@ -71,15 +90,16 @@ class Recorder:
             collectors = len(self._scheduler.collectors(of_account=False))
             self._store.put(state.id, HEALTH_FAMILIES, state.health_samples(collectors))
 
-    def expose_totals(self, collector: Collector) -> None:
+    def expose_totals(self, collector: Collector[Any]) -> None:
         """Put the collector's series without a tenant."""
         if collector.fleet_families:
             self._store.put(FLEET, collector.fleet_families, self._totals.samples(collector.fleet_families))
 
-    def drop(self, collector: Collector, states: Iterable[TenantState]) -> None:
+    def drop(self, collector: Collector[Any], states: Iterable[TenantState]) -> None:
         """Remove all that a disabled collector has shown of these tenants and of the fleet."""
         self._store.remove(FLEET, collector.fleet_families)
         self._totals.drop(collector.fleet_families)
         for state in states:
             self._store.remove(state.id, collector.families)
             state.drop(collector.name)
+            self._expose_shared(state, collector.name)

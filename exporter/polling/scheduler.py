@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from exporter.clock import Clock
 from exporter.collectors import Collector
@@ -27,7 +28,7 @@ class CollectorSchedule:
     `ended_at` has the end of the last attempt at each tenant, in monotonic seconds, the oldest first.
     """
 
-    collector: Collector
+    collector: Collector[Any]
     interval: float
     order: int
     ended_at: dict[str, float] = field(default_factory=dict)
@@ -82,7 +83,7 @@ class Scheduler:
         # Tenants that are being polled, each with the polls that came due meanwhile.
         self._deferred: dict[TenantState, list[ScheduledPoll]] = {}
 
-    def configure(self, intervals: Mapping[type[Collector], float]) -> list[Collector]:
+    def configure(self, intervals: Mapping[type[Collector[Any]], float]) -> list[Collector[Any]]:
         """Set the collectors and their intervals in seconds; returns the collectors that are no longer enabled.
 
         Where the interval stays the same, so do the polls. `add` the tenants again afterwards.

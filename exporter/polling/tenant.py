@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+import math
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass, field
 
 from exporter.api.client import Api
 from exporter.api.models import Tenant
-from exporter.collectors.collector import known, polled
-from exporter.metrics import Sample
-from exporter.status import Failure, TenantStatus
+from exporter.history import History
+from exporter.history.problems import Found, Health
+from exporter.history.reported import Names
+from exporter.metrics import Sample, known, polled
+from exporter.status import SEVERITIES, Failure, Problem, TenantStatus
 from exporter.store import FLEET
 
 # What a tenant belongs to: fields of `Tenant`, and labels of the same names.
@@ -33,13 +35,24 @@ FAILURE = polled(
     "Why a collector fails for the tenant; only while it fails.",
     *("tenant_id", "collector", "reason"),
 )
+FAILURE_SINCE = polled(
+    "kimono_tenant_failure_since_timestamp_seconds",
+    "Since when a collector has been failing for the tenant, for whatever reasons, in Unix seconds; only while it "
+    "fails.",
+    *("tenant_id", "collector", "reason"),
+)
 LAST_SUCCESS = polled(
     "kimono_collector_last_success_timestamp_seconds",
     "When a collector last succeeded for the tenant, in Unix seconds.",
     *("tenant_id", "collector"),
 )
-IDENTITY_FAMILIES = (INFO, CREDENTIALS_UPDATED)
-HEALTH_FAMILIES = (TENANT_UP, FAILURE, LAST_SUCCESS)
+REPORTED = polled(
+    "kimono_tenant_reported_info",
+    "Names under which the tenant's present problems were first reported; only while it has others now.",
+    *("tenant_id", "tenant_name", "account_name", "integration"),
+)
+IDENTITY_FAMILIES = (INFO, CREDENTIALS_UPDATED, REPORTED)
+HEALTH_FAMILIES = (TENANT_UP, FAILURE, FAILURE_SINCE, LAST_SUCCESS)
 
 
 @dataclass(eq=False)
@@ -48,15 +61,17 @@ class TenantState:
 
     The account is a tenant whose id is `FLEET`. `api` gives the calls of its credentials; those of the account may
     have changed since the last poll. The dictionaries are keyed by the collector's name. `succeeded_at` is in Unix
-    seconds. `expires_at` is when a failing collector's samples expire, in monotonic seconds.
+    seconds. `expires_at` is when a failing collector's samples expire, in monotonic seconds. `found` are the problems
+    after the last poll.
     """
 
     tenant: Tenant
     api: Callable[[], Api]
-    history: dict[str, Any] = field(default_factory=dict)
+    history: History = History()
     failures: dict[str, Failure] = field(default_factory=dict)
     succeeded_at: dict[str, float] = field(default_factory=dict)
     expires_at: dict[str, float] = field(default_factory=dict)
+    found: Found = Found()
     removed: bool = False
 
     @property
@@ -70,6 +85,11 @@ class TenantState:
         return self.tenant.name or self.tenant.id
 
     @property
+    def names(self) -> Names:
+        """The names that alerts have as labels."""
+        return Names(self.name, self.tenant.account_name or "", self.tenant.integration or "")
+
+    @property
     def kind(self) -> str:
         """What it is, for log messages."""
         return "account" if self.id == FLEET else "tenant"
@@ -81,23 +101,38 @@ class TenantState:
 
     def drop(self, collector: str) -> None:
         """Remove what a collector has shown."""
-        for kept in (self.history, self.failures, self.succeeded_at, self.expires_at):
+        self.history = self.history.without(collector)
+        for kept in (self.failures, self.succeeded_at, self.expires_at):
             kept.pop(collector, None)
 
+    def known_until(self, collector: str) -> float:
+        """Until when the facts of a collector are known, in monotonic seconds: without end unless it fails."""
+        if collector not in self.succeeded_at:
+            return -math.inf
+        return self.expires_at[collector] if collector in self.failures else math.inf
+
+    def health(self, enabled: Collection[str], now: float) -> Health:
+        """How the polls of these collectors go; `now` in monotonic seconds."""
+        expired = [name for name in self.failures if self.expires_at.get(name, -math.inf) <= now]
+        return Health(enabled, self.succeeded_at, self.failures, expired)
+
     def identity_samples(self) -> list[Sample]:
-        """Who the tenant is."""
+        """Who the tenant is, and who it was when its problems began."""
         tenant = self.tenant
         parts = {part: getattr(tenant, part) or "" for part in _PARTS}
         info = INFO(1, tenant_id=tenant.id, tenant_name=tenant.name or "", **parts)
-        return [info, *known((CREDENTIALS_UPDATED, tenant.credentials_updated_at), tenant_id=tenant.id)]
+        samples = [info, *known((CREDENTIALS_UPDATED, tenant.credentials_updated_at), tenant_id=tenant.id)]
+        reported = self.history.reported.names
+        if reported and reported != self.names:
+            samples.append(REPORTED(1, tenant_id=tenant.id, **asdict(reported)))
+        return samples
 
     def health_samples(self, collectors: int) -> list[Sample]:
         """How its polls go; `collectors` is how many are enabled. Until each has polled once, `up` is unknown."""
         samples = [LAST_SUCCESS(at, tenant_id=self.id, collector=name) for name, at in self.succeeded_at.items()]
-        samples += [
-            FAILURE(1, tenant_id=self.id, collector=name, reason=failure.reason)
-            for name, failure in self.failures.items()
-        ]
+        for name, failure in self.failures.items():
+            labels = {"tenant_id": self.id, "collector": name, "reason": failure.reason}
+            samples += [FAILURE(1, **labels), FAILURE_SINCE(failure.since, **labels)]
         if self.failures or len(self.polled) == collectors:
             samples.append(TENANT_UP(not self.failures, tenant_id=self.id))
         return samples
@@ -112,4 +147,10 @@ class TenantState:
             integration_version=self.tenant.integration_version or "",
             polled=tuple(sorted(self.polled)),
             failures=tuple(self.failures.values()),
+            problems=tuple(sorted(self.found.problems, key=by_severity)),
         )
+
+
+def by_severity(problem: Problem) -> tuple[int, float]:
+    """The order of problems: the worst first, then the oldest."""
+    return SEVERITIES.index(problem.severity), problem.since

@@ -116,7 +116,7 @@ class DiscoverySettings(Section):
     exclude: values.TextList = _setting((), "Patterns of the tenants that are not polled; wins over include")
 
 
-def _collector_section(collector: type[Collector]) -> Section:
+def _collector_section(collector: type[Collector[Any]]) -> Section:
     name = collector.name
     enabled = _setting(collector.enabled_by_default, f"Enable the {name} collector. {collector.description}")
     interval = _setting(collector.default_interval, f"Poll interval of the {name} collector")
@@ -130,6 +130,14 @@ _FIELDS: Any = {name: (type(section), section) for name, section in _COLLECTOR_S
 Collectors: Any = create_model(
     "Collectors", __base__=Section, __doc__="Which resources to poll, and how often.", **_FIELDS
 )
+
+
+class StateSettings(Section):
+    """What the exporter keeps over a restart: since when things are so, and the counts of ended ingestions."""
+
+    file: values.OptionalPath = _setting(
+        None, "File for it, on a disk that outlives a restart; each exporter needs its own; nothing is written if unset"
+    )
 
 
 class WebSettings(Section):
@@ -164,6 +172,7 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     discovery: DiscoverySettings = DiscoverySettings()
     collectors: Collectors = Collectors()
+    state: StateSettings = StateSettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
     warnings: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from exporter.collectors import Collector, FleetChange
+from exporter.history import History
 from exporter.metrics import Family, Sample
 from exporter.telemetry import Telemetry
 from exporter.totals import Totals
@@ -26,7 +27,7 @@ class Polls:
     def __init__(self, collector: Collector, totals: Totals | None = None) -> None:
         self.collector = collector
         self.totals = totals or Totals()
-        self.history: Any = None
+        self.history = History()
         self.asked: list[str] = []
         self.change = FleetChange()
         # Whether the last poll changed the series without a tenant.
@@ -38,9 +39,10 @@ class Polls:
         replies = Replies(table(answers))
         try:
             api = replies.client(telemetry=_TELEMETRY).api(CREDENTIALS)
-            result = asyncio.run(self.collector.poll(api, TENANT, self.history, lambda: now))
+            facts = asyncio.run(self.collector.fetch(api, self.history))
         finally:
             self.asked = list(dict.fromkeys(replies.asked))
+        result = self.collector.result(TENANT, self.history, facts, now)
         self.history, self._samples, self.change = result.history, list(result.samples), result.fleet
         self.changed = self.totals.apply(self.collector.fleet_families, result.fleet.new, result.fleet.observed)
 

@@ -14,17 +14,9 @@ from hypothesis import strategies as st
 from exporter.api.errors import AuthError, ServerError
 from exporter.api.models import FINAL_STATES
 from exporter.collectors.collector import FleetChange
-from exporter.collectors.ingestions import (
-    BUCKETS,
-    DURATION,
-    FINISHED,
-    INGESTIONS,
-    LAST_STARTED,
-    LOST,
-    OLDEST_UNFINISHED,
-    PENDING,
-    IngestionsCollector,
-)
+from exporter.collectors.ingestions import BUCKETS, DURATION, INGESTIONS, LOST, PENDING, IngestionsCollector
+from exporter.history.ingestions import FINISHED, LAST_STARTED
+from exporter.history.unfinished import OLDEST_STARTED as OLDEST_UNFINISHED
 from exporter.totals import Totals
 from tests.collectors.polls import Polls
 from tests.support.virtual_time import START
@@ -314,8 +306,8 @@ def test_ten_thousand_ends_leave_a_short_history() -> None:
         done = {each["id"]: each | {"state": "success"} for each in running}
         polled.poll(listing(**done), now + POLL)
     assert ends(polled) == {("collection", "success"): 10_000}
-    assert len(polled.history.unfinished) == 0
-    assert len(polled.history.ended) == 100
+    assert len(polled.history.ingestions.unfinished) == 0
+    assert len(polled.history.ingestions.ended) == 100
 
 
 def test_a_server_that_never_ends_what_left_its_list_is_not_asked_for_more_and_more() -> None:

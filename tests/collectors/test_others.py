@@ -14,6 +14,7 @@ from exporter.collectors.application import AUTH_STATE, DELIVER, VALIDATE, Appli
 from exporter.collectors.rollovers import END, FAILURE, FAILURES, INFO, START, STATUS, RolloversCollector
 from exporter.collectors.scoping import COURSES, SCHOOLS, ScopingCollector
 from exporter.collectors.state import STATE, StateCollector
+from exporter.history import History
 from exporter.metrics import Sample
 from exporter.store import FLEET
 from tests.collectors.polls import Polls
@@ -139,7 +140,8 @@ def account(**answers: Any) -> list[Sample]:
     lists = {path: {"data": answers.get(path, [])} for path in ("actors", "clouds", "integrations")}
     lists |= {path: {"data": data} for path, data in answers.items() if "/" in path}
     replies = Replies(table({f"/{path}": answer for path, answer in lists.items()}))
-    return list(asyncio.run(AccountCollector().poll(replies.api(), FLEET, None, lambda: NOW)).samples)
+    facts = asyncio.run(AccountCollector().fetch(replies.api(), History()))
+    return list(AccountCollector().result(FLEET, History(), facts, NOW).samples)
 
 
 def test_an_account_that_sees_nothing_has_no_clouds_and_no_other_series() -> None:

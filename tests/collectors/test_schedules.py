@@ -11,16 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.api.models import Schedule
-from exporter.collectors.schedules import (
-    ENABLED,
-    INFO,
-    LAST_DUE,
-    LAST_EXECUTED,
-    NEXT_DUE,
-    SchedulesCollector,
-    last_due,
-    next_due,
-)
+from exporter.collectors.schedules import ENABLED, INFO, LAST_DUE, LAST_EXECUTED, NEXT_DUE, SchedulesCollector
+from exporter.history.schedules import last_due, next_due
 from tests.collectors.polls import Polls
 
 DAILY = Schedule(
@@ -150,6 +142,13 @@ def test_what_a_schedule_does_not_say_has_no_sample() -> None:
     assert polls.series(INFO) == {("none that can be read", "", "s", ""): 1}
     for family in (ENABLED, LAST_EXECUTED, LAST_DUE, NEXT_DUE):
         assert polls.series(family) == {}
+
+
+@pytest.mark.parametrize("member", ["last_executed_at", "metadata"])
+def test_a_schedule_with_a_time_that_can_not_be_read_is_never_due(member: str) -> None:
+    invalid = "soon" if member == "last_executed_at" else {"created": "soon"}
+    polls = polled(fields("s", **{member: invalid}), fields("t", metadata={"created": None}))
+    assert polls.series(LAST_DUE).keys() == polls.series(NEXT_DUE).keys() == {("t", "collection")}
 
 
 def test_schedules_without_ids_go_by_type_and_hour_in_any_order() -> None:

@@ -26,6 +26,7 @@ from exporter.families import FAMILIES
 from exporter.reference import metrics_markdown
 from exporter.settings import load
 from exporter.simulator import Fault, Simulator
+from exporter.state_file import StateFile
 from tests.support.processes import Process, environment, eventually, kimono, measured, running, served
 from tests.support.simulated_exporter import Page
 
@@ -82,6 +83,59 @@ def test_check_names_the_failing_tenants_why_and_how_to_fix_it(
     assert "application, ingestions, rollovers, schedules " in out
     assert "all 5: bad_response: the reply is HTML" in out
     assert "The secret was changed or revoked" in out
+
+
+def test_check_shows_the_problems_that_one_poll_shows_and_does_not_fail(
+    hub: Simulator, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stalled, waiting = hub.tenants()[:2]
+    hub.start_ingestion(stalled.id, started_at=hub.now() - 7.5 * 3600)
+    hub.tenant(waiting.id).flags["mass_change_pending"] = True  # since when is unknown
+    assert run_command(["check"], environment(hub, url)) == 0
+    out, err = capsys.readouterr()
+    clean(out, err)
+    _, title, block = out.partition("Problems of tenants, as far as one poll without state.file shows them:")
+    assert title
+    (line,) = (each for each in block.splitlines() if stalled.name in each)
+    assert "critical" in line
+    assert "an ingestion has not finished (stalled)" in line
+    assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC +7 h 30 min", line)
+    assert waiting.name not in block
+    assert "All 5 tenants can be polled." in block
+
+
+def test_check_knows_what_a_running_exporter_has_saved(
+    hub: Simulator, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waiting = hub.tenants()[0]
+    hub.tenant(waiting.id).flags["mass_change_pending"] = True
+    environ = environment(hub, url) | {"KIMONO_STATE_FILE": str(tmp_path / "state")}
+    assert run_command(["once"], environ) == 0
+    capsys.readouterr()
+    lines = (tmp_path / "state").read_text().replace('"mass_change_pending":17', '"mass_change_pending":16')
+    (tmp_path / "state").write_text(lines)
+    before = (tmp_path / "state").read_bytes()
+
+    file = StateFile(tmp_path / "state")
+    assert file.lock()
+    try:
+        assert run_command(["check"], environ) == 0
+    finally:
+        file.unlock()
+    out, err = capsys.readouterr()
+    clean(out, err)
+    assert "\nProblems of tenants:\n" in out
+    assert "a mass change waits for approval (mass_change)" in out
+    assert (tmp_path / "state").read_bytes() == before, "check changes nothing"
+
+
+@pytest.mark.parametrize("content", ["", "{}\n", "not JSON"])
+def test_check_works_beside_a_state_file_that_it_cannot_use(
+    content: str, hub: Simulator, url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "state").write_text(content)
+    assert run_command(["check"], environment(hub, url) | {"KIMONO_STATE_FILE": str(tmp_path / "state")}) == 0
+    assert (tmp_path / "state").read_text() == content
 
 
 def test_check_says_when_the_tenants_cannot_be_listed(
@@ -416,10 +470,21 @@ def test_the_demo_says_in_three_lines_where_to_look_and_how_to_stop(tmp_path: Pa
         assert process.errors == ""
 
 
+# Facts that only hours of polls can know, or an end within the first minute.
+NOT_AT_ONCE = {
+    "kimono_tenant_last_long_pause_timestamp_seconds",
+    "kimono_tenant_reported_info",
+    "kimono_schedule_due_since_timestamp_seconds",
+    "kimono_schedule_missed_since_timestamp_seconds",
+    "kimono_ingestion_failing_since_timestamp_seconds",
+}
+
+
 def default_families() -> set[str]:
-    """All but those of the collectors that are off unless asked for."""
+    """All but those of the collectors that are off unless asked for, and those that take hours."""
     off = [each for each in COLLECTORS if not each.enabled_by_default]
-    return {family.name for family in FAMILIES} - {family.name for each in off for family in each.families}
+    shown = {family.name for family in FAMILIES} - {family.name for each in off for family in each.families}
+    return shown - NOT_AT_ONCE
 
 
 def typed(address: str) -> set[str]:

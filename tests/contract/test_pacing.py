@@ -15,6 +15,7 @@ from exporter.api.client import Api
 from exporter.api.errors import ServerError
 from exporter.api.models import State
 from exporter.collectors.state import StateCollector
+from exporter.history import History
 from exporter.settings import load
 from exporter.simulator import Fault
 from tests.support.simulated_exporter import SimulatedExporter, running_exporter
@@ -176,7 +177,7 @@ class Tally(StateCollector):
         self.now: set[int] = set()
         self.polls: list[tuple[float, int]] = []
 
-    async def fetch(self, api: Api) -> State:
+    async def fetch(self, api: Api, history: History, /) -> State:
         target = id(api)
         assert target not in self.now, "two polls of one tenant at a time"
         self.now.add(target)
@@ -185,7 +186,7 @@ class Tally(StateCollector):
             await asyncio.sleep(self.delays.get(len(self.polls), 0.0))
             if len(self.polls) % 5 == 0:
                 raise ServerError("now and then")
-            return await super().fetch(api)
+            return await super().fetch(api, history)
         finally:
             self.now.discard(target)
 

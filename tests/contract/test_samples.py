@@ -104,8 +104,9 @@ def test_ends_and_durations_over_two_days_are_the_hubs_own(*, lists_finished: bo
 def test_every_declared_family_is_on_the_page_of_a_day() -> None:
     page, *_ = settled(86_400, {**SLOWLY, "collectors.ingestions.interval": "10m"}, tenants=40)
     shown = {name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count") for name, _ in page.series}
-    # No poll fails.
-    assert {family.name for family in FAMILIES} - shown == {"kimono_tenant_failure_info"}
+    # No poll fails, and no tenant is renamed.
+    failing = {"kimono_tenant_failure_info", "kimono_tenant_failure_since_timestamp_seconds"}
+    assert {family.name for family in FAMILIES} - shown == {*failing, "kimono_tenant_reported_info"}
 
 
 def test_an_object_listed_twice_gives_one_series() -> None:
@@ -149,7 +150,12 @@ def test_a_value_that_the_api_does_not_return_has_no_sample() -> None:
                 # The exporter's own count: no end yet.
                 *(f"kimono_ingestion_duration_seconds_{part}" for part in ("bucket", "count", "sum")),
                 "kimono_ingestion_pending_tasks",
+                # When the exporter first saw it: without a start, that is the run's time.
+                "kimono_ingestion_oldest_unfinished_seen_timestamp_seconds",
+                "kimono_ingestion_blocking_seen_timestamp_seconds",
+                "kimono_tenant_last_run_timestamp_seconds",
                 "kimono_schedule_info",
+                "kimono_schedule_changed_timestamp_seconds",
                 "kimono_rollover_info",
             }
             assert set(page.all("kimono_ingestion_duration_seconds_count").values()) == {0}

@@ -9,6 +9,7 @@ from exporter.api.models import State, Tenant
 from exporter.collectors import PollResult
 from exporter.collectors.state import STATE, StateCollector
 from exporter.families import FAMILIES
+from exporter.history import History
 from exporter.polling.poller import Poller
 from exporter.polling.recorder import Recorder
 from exporter.polling.scheduler import Scheduler
@@ -35,8 +36,8 @@ class SlowCollector(StateCollector):
 
     running = most = 0
 
-    async def fetch(self, api: Api) -> State:
-        del api
+    async def fetch(self, api: Api, history: History, /) -> State:
+        del api, history
         self.running += 1
         self.most = max(self.most, self.running)
         await asyncio.sleep(1)

@@ -12,6 +12,7 @@ from typing import Any
 from exporter.api.client import Client
 from exporter.api.credentials import Credentials, NamedCredentials
 from exporter.collectors import COLLECTORS, Collector
+from exporter.history import History
 from exporter.polling.sources import AccountSource, FileSource, Filter
 from tests.support.replies import CREDENTIALS, Replies, folder
 from tests.support.virtual_time import START
@@ -34,8 +35,9 @@ def _earlier_reply(path: str) -> Any:
 
 
 def _second_poll(kind: type[Collector]) -> Fetch:
-    first = asyncio.run(kind().poll(Replies(_earlier_reply).api(), "tenant", None, lambda: START))
-    return lambda client, credentials: kind().poll(client.api(credentials), "tenant", first.history, lambda: START)
+    facts = asyncio.run(kind().fetch(Replies(_earlier_reply).api(), History()))
+    first = kind().result("tenant", History(), facts, START)
+    return lambda client, credentials: kind().fetch(client.api(credentials), first.history)
 
 
 FETCHES: Mapping[str, Fetch] = {kind.name: _second_poll(kind) for kind in COLLECTORS} | {

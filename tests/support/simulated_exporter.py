@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.api.errors import NetworkError, RequestTimeoutError
 from exporter.api.wire import TOKEN_PATH, Reply
-from exporter.assembly import Exporter
+from exporter.assembly import Exporter, keeping_state
 from exporter.clock import Clock
 from exporter.settings import Settings, load
 from exporter.simulator import Request, Simulator, WireFault
@@ -123,17 +123,23 @@ class SimulatedExporter:
 
 @asynccontextmanager
 async def running_exporter(
-    flags: Mapping[str, str] | None = None, *, start: float | None = None, **simulator: Any
+    flags: Mapping[str, str] | None = None,
+    *,
+    hub: Simulator | None = None,
+    start: float | None = None,
+    **simulator: Any,
 ) -> AsyncIterator[SimulatedExporter]:
-    """Run an exporter on a simulator. `simulator` holds arguments of `Simulator`."""
+    """Run an exporter on a simulator: `hub`, or a new one. `simulator` holds arguments of `Simulator`."""
     clock = virtual_clock() if start is None else virtual_clock(start)
-    api = Simulator(**{"tenants": 6, "now": clock.now, **simulator})
+    api = hub or Simulator(**{"tenants": 6, "now": clock.now, **simulator})
     settings = load({"api.url": "http://127.0.0.1:1", **(flags or {})}, {"KIMONO_API_KEY": api.api_key})
     transport = SimulatedTransport(api, clock)
     exporter = Exporter(settings, transport, clock)
-    polling = asyncio.create_task(exporter.poller.run())
-    try:
-        yield SimulatedExporter(api, exporter, clock, transport, settings)
-    finally:
-        polling.cancel()
-        await asyncio.wait([polling])
+    async with keeping_state(exporter, settings.state.file) as saver:
+        working = [asyncio.create_task(each.run()) for each in (exporter.poller, saver) if each]
+        try:
+            yield SimulatedExporter(api, exporter, clock, transport, settings)
+        finally:
+            for task in working:
+                task.cancel()
+            await asyncio.wait(working)

@@ -1,0 +1,91 @@
+"""Knows since when rollovers have been failing to change their status."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import Field
+
+from exporter.api.models import Rollover
+from exporter.metrics import Sample, polled
+from exporter.thresholds import ROLLOVER_OVER
+
+FAILING_SINCE = polled(
+    "kimono_rollover_failing_since_timestamp_seconds",
+    "Since when a rollover has been failing to change its status, in Unix seconds; only while it fails.",
+    *("tenant_id", "rollover_id"),
+)
+FAMILIES = (FAILING_SINCE,)
+
+
+@dataclass(frozen=True, slots=True)
+class RolloverHistory:
+    """A rollover's last known status and failures, and since when it has been failing, in Unix seconds.
+
+    `overcome` are the failures and the reason that the last change of status left behind: they count no more.
+    `over_since` is when polls saw the status change to one that means over; None for any other, and if the first poll
+    saw it over.
+    """
+
+    status: str | None
+    failures: int
+    reason: str | None
+    overcome: tuple[int, str | None] = (0, None)
+    failing_since: float | None = None
+    over_since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RolloversHistory:
+    """The listed rollovers by their key. `listed` is the last list, which the state file does not have."""
+
+    by_key: Mapping[str, RolloverHistory] = field(default_factory=dict)
+    listed: Annotated[Mapping[str, Rollover], Field(exclude=True)] = field(default_factory=dict)
+
+
+def has_status(rollover: Rollover, words: Collection[str]) -> bool:
+    """Whether its status is one of these words, in any case."""
+    return _is_one_of(rollover.status, words)
+
+
+def _is_one_of(status: str | None, words: Collection[str]) -> bool:
+    return status is not None and status.lower() in {word.lower() for word in words}
+
+
+def advance(before: RolloversHistory, rollovers: Mapping[str, Rollover], at: float) -> RolloversHistory:
+    """The history after a poll at Unix seconds `at` that saw these rollovers, by key."""
+    by_key = {key: _advance(before.by_key.get(key), each, at) for key, each in rollovers.items()}
+    return RolloversHistory(by_key, rollovers)
+
+
+def _advance(before: RolloverHistory | None, rollover: Rollover, at: float) -> RolloverHistory:
+    before = before or RolloverHistory(rollover.status, 0, None)
+    status, failures, reason = rollover.status, rollover.status_change_failures, rollover.failure_reason
+    # Without a reason there is none. A status or a count that is null is unknown, and has not changed.
+    status = before.status if status is None else status
+    failures = before.failures if failures is None else failures
+    overcome, since = before.overcome, before.failing_since
+    if before.status not in (None, status):
+        overcome, since = (min(before.failures, failures), before.reason), None
+    elif not failures and not reason:
+        overcome = (0, None)
+    failing = failures > overcome[0] or reason not in (None, overcome[1])
+    since = min(at if since is None else since, at) if failing else None
+    return RolloverHistory(status, failures, reason, overcome, since, _over_since(before, status, at))
+
+
+def _over_since(before: RolloverHistory, status: str | None, at: float) -> float | None:
+    if not _is_one_of(status, ROLLOVER_OVER):
+        return None
+    if _is_one_of(before.status, ROLLOVER_OVER):
+        return None if before.over_since is None else min(before.over_since, at)
+    return at
+
+
+def samples(history: RolloversHistory, tenant_id: str) -> Iterator[Sample]:
+    """The samples of the failing ones."""
+    for key, each in history.by_key.items():
+        if each.failing_since is not None:
+            yield FAILING_SINCE(each.failing_since, tenant_id=tenant_id, rollover_id=key)

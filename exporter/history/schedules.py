@@ -1,0 +1,263 @@
+"""Knows since when schedules have been active, and which due time they missed.
+
+A due time is missed if no run has followed it: the schedule's own, or one started later that brought the same data
+and that no other schedule started. `last_executed_at` says that a schedule was started, not that it succeeded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated
+
+from pydantic import Field
+
+from exporter.api.models import Schedule
+from exporter.history.ingestions import CLOCKS_DIFFER
+from exporter.history.unfinished import FULL_TYPES
+from exporter.metrics import Sample, polled
+
+_LABELS = ("tenant_id", "schedule_id", "schedule_type")
+CHANGED = polled(
+    "kimono_schedule_changed_timestamp_seconds",
+    "Since when a schedule has been seen as it is written now (type, hour, days, enabled), in Unix seconds.",
+    *_LABELS,
+)
+DUE_SINCE = polled(
+    "kimono_schedule_due_since_timestamp_seconds",
+    "First due time of a schedule, as written now, that no run of the tenant of any kind has followed, paused or not, "
+    "in Unix seconds.",
+    *_LABELS,
+)
+ACTIVE_SINCE = polled(
+    "kimono_schedule_active_since_timestamp_seconds",
+    "Since when a schedule, as written now, has been seen on with its tenant not paused, in Unix seconds.",
+    *_LABELS,
+)
+MISSED_SINCE = polled(
+    "kimono_schedule_missed_since_timestamp_seconds",
+    "First due time of an active schedule that no run has followed, in Unix seconds; only while it is missed.",
+    *_LABELS,
+)
+FAMILIES = (CHANGED, DUE_SINCE)
+ACTIVE_FAMILIES = (ACTIVE_SINCE, MISSED_SINCE)
+
+DAY, _HOUR = 86_400, 3600
+_THURSDAY = 3  # the first of January 1970; Monday is 0
+# By how much the hub's clock and the times in its replies may differ, in seconds.
+TOLERANCE = 300.0
+# Types that bring a part of the data.
+_PART_TYPES = ("mirror", "event_bundle", "bulk_attr_change")
+# Executions kept for each schedule, and good runs kept between two polls of the schedules.
+_EXECUTIONS_KEPT, _GOOD_RUNS_KEPT = 8, 50
+
+Written = tuple[str, int | None, str, bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class GoodRun:
+    """An ingestion that succeeded: its type, and its start in Unix seconds."""
+
+    type: str
+    started_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleHistory:
+    """One schedule. `executed` are its last starts, `covered_at` is the newest good run that did its work.
+
+    All times are in Unix seconds. `written` are type, hour, days and whether it is enabled.
+    """
+
+    written: Written
+    changed_at: float
+    active_since: float | None = None
+    executed: tuple[float, ...] = ()
+    covered_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulesHistory:
+    """The tenant's schedules by key. `listed` is the last list, of `polled_at`; the state file does not have them.
+
+    `last_executed` (Unix seconds) is the newest start that any schedule has told, also one that is gone. `good_runs`
+    ended since the last poll of the schedules: it will tell which of them were started by a schedule.
+    """
+
+    by_key: Mapping[str, ScheduleHistory] = field(default_factory=dict)
+    last_executed: float | None = None
+    good_runs: tuple[GoodRun, ...] = ()
+    listed: Annotated[Mapping[str, Schedule], Field(exclude=True)] = field(default_factory=dict)
+    polled_at: Annotated[float, Field(exclude=True)] = 0.0
+
+
+# Due times
+
+
+def _due_times(schedule: Schedule, days: Iterable[int]) -> Iterator[float]:
+    """The due times (Unix seconds) on these days, which count from the first of 1970; none if off or unclear.
+
+    Hours and days are in UTC, which has no clock changes.
+    """
+    if not schedule.enabled or schedule.hour is None or not schedule.weekdays:
+        return
+    for day in days:
+        if (day + _THURSDAY) % 7 in schedule.weekdays:
+            yield float(day * DAY + schedule.hour * _HOUR)
+
+
+def last_due(schedule: Schedule, now: float) -> float | None:
+    """The newest due time (Unix seconds) at or before `now`, not before the schedule was created; if any."""
+    today = math.floor(now / DAY)
+    due = next((moment for moment in _due_times(schedule, range(today, today - 8, -1)) if moment <= now), None)
+    too_early = due is not None and schedule.created_at is not None and due < schedule.created_at
+    return None if too_early else due
+
+
+def next_due(schedule: Schedule, now: float) -> float | None:
+    """The first due time (Unix seconds) after `now`, if any."""
+    today = math.floor(now / DAY)
+    return next((moment for moment in _due_times(schedule, range(today, today + 8)) if moment > now), None)
+
+
+def first_due(schedule: Schedule, since: float, after: float, now: float) -> float | None:
+    """The first due time (Unix seconds) at or after `since` that is later than `after` and not after `now`, if any."""
+    since = max(since, schedule.created_at or 0.0)
+    first_day = math.floor(max(since, after) / DAY)
+    moments = _due_times(schedule, range(first_day, first_day + 8))
+    due = next((moment for moment in moments if moment >= since and moment > after), None)
+    return None if due is None or due > now else due
+
+
+# Polls
+
+
+def key_of(schedule: Schedule) -> str:
+    """Its id, or else its type and hour: never its place in the list."""
+    return schedule.id or f"{schedule.type}@{hour_of(schedule)}"
+
+
+def hour_of(schedule: Schedule) -> str:
+    """The hour as a label."""
+    return "" if schedule.hour is None else str(schedule.hour)
+
+
+def advance(
+    before: SchedulesHistory, listed: Mapping[str, Schedule], at: float, *, paused: bool | None
+) -> SchedulesHistory:
+    """The history after a poll at Unix seconds `at` that saw these schedules, by key.
+
+    `paused` says whether the tenant is paused now; None if that is unknown.
+    """
+    by_key = {key: _advance(before.by_key.get(key), schedule, at, paused=paused) for key, schedule in listed.items()}
+    for run in _not_later(before.good_runs, at + CLOCKS_DIFFER):
+        by_key = {key: _covered(each, run, started_by=_starters(by_key, run) - {key}) for key, each in by_key.items()}
+    told = (before.last_executed, *(each.last_executed_at for each in listed.values()))
+    newest = max((moment for moment in told if moment is not None and moment <= at + CLOCKS_DIFFER), default=None)
+    return SchedulesHistory(by_key, newest, (), listed, at)
+
+
+def _advance(before: ScheduleHistory | None, schedule: Schedule, at: float, *, paused: bool | None) -> ScheduleHistory:
+    hour, enabled = schedule.hour, schedule.enabled
+    if before:  # null is unknown, and no edit
+        hour = before.written[1] if hour is None else hour
+        enabled = before.written[3] if enabled is None else enabled
+    written = (schedule.type, hour, schedule.days, enabled)
+    known = before if before and before.written == written else ScheduleHistory(written, at)
+    executed = before.executed if before else ()
+    if schedule.last_executed_at is not None and schedule.last_executed_at not in executed:
+        executed = (*executed, schedule.last_executed_at)[-_EXECUTIONS_KEPT:]
+    covered = None if known.covered_at is None else min(known.covered_at, at + CLOCKS_DIFFER)
+    known = replace(known, executed=executed, covered_at=covered, changed_at=min(known.changed_at, at))
+    return _activated(known, at, paused=paused)
+
+
+def _activated(schedule: ScheduleHistory, at: float, *, paused: bool | None) -> ScheduleHistory:
+    """Active from now on, if it was not before; no longer, if it is off or its tenant is paused."""
+    enabled = schedule.written[-1]
+    since = schedule.active_since
+    if paused or not enabled:
+        since = None
+    elif paused is not None:
+        since = at if since is None else min(since, at)
+    return schedule if since == schedule.active_since else replace(schedule, active_since=since)
+
+
+def _starters(schedules: Mapping[str, ScheduleHistory], run: GoodRun) -> set[str]:
+    """The schedules that may have started a run."""
+    return {
+        key
+        for key, each in schedules.items()
+        if any(abs(executed - run.started_at) <= TOLERANCE for executed in each.executed)
+    }
+
+
+def _not_later(runs: Iterable[GoodRun], limit: float) -> Iterator[GoodRun]:
+    """Runs seen while the clock was ahead, as if seen now."""
+    return (replace(run, started_at=min(run.started_at, limit)) for run in runs)
+
+
+def _covered(schedule: ScheduleHistory, run: GoodRun, started_by: set[str]) -> ScheduleHistory:
+    """With a good run that brought what this schedule would have brought, unless other schedules started it."""
+    kind = schedule.written[0]
+    same = run.type == kind or (run.type in FULL_TYPES and kind not in _PART_TYPES)
+    if started_by or not same:
+        return schedule
+    return replace(schedule, covered_at=max(run.started_at, schedule.covered_at or 0.0))
+
+
+def after_flags(before: SchedulesHistory, at: float, *, paused: bool | None) -> SchedulesHistory:
+    """The history after a poll of the tenant's flags at Unix seconds `at`."""
+    by_key = {key: _activated(each, at, paused=paused) for key, each in before.by_key.items()}
+    return before if by_key == before.by_key else replace(before, by_key=by_key)
+
+
+def after_runs(before: SchedulesHistory, good_runs: tuple[GoodRun, ...]) -> SchedulesHistory:
+    """The history after a poll that saw these ingestions succeed."""
+    return replace(before, good_runs=(*before.good_runs, *good_runs)[-_GOOD_RUNS_KEPT:]) if good_runs else before
+
+
+# Samples
+
+
+def missed_since(schedule: Schedule, history: ScheduleHistory, now: float) -> float | None:
+    """The first due time (Unix seconds) at or after `active_since` that no run has followed, if any."""
+    if history.active_since is None:
+        return None
+    own = schedule.last_executed_at
+    if own is None:  # not told this time
+        own = max(history.executed, default=-math.inf)
+    covered = -math.inf if history.covered_at is None else history.covered_at
+    return first_due(schedule, history.active_since, max(own + TOLERANCE, covered), now)
+
+
+def samples(history: SchedulesHistory, last_run: float | None, tenant_id: str, now: float) -> Iterator[Sample]:
+    """The samples that don't depend on whether the tenant is paused. `last_run` is the newest start of any kind."""
+    after = -math.inf if last_run is None else last_run + TOLERANCE
+    for key, schedule in history.listed.items():
+        labels = {"tenant_id": tenant_id, "schedule_id": key, "schedule_type": schedule.type}
+        changed = history.by_key[key].changed_at
+        yield CHANGED(changed, **labels)
+        due = first_due(schedule, changed, after, now)
+        if due is not None:
+            yield DUE_SINCE(due, **labels)
+
+
+def missed(history: SchedulesHistory, now: float) -> Mapping[str, float]:
+    """The first due time (Unix seconds) that each schedule has missed, by key, as far as the last list knows."""
+    at = min(now, history.polled_at)
+    found = {key: missed_since(each, history.by_key[key], at) for key, each in history.listed.items()}
+    return {key: due for key, due in found.items() if due is not None}
+
+
+def active_samples(history: SchedulesHistory, tenant_id: str, now: float) -> Iterator[Sample]:
+    """The samples that also depend on whether the tenant is paused."""
+    missed_by_key = missed(history, now)
+    for key, schedule in history.listed.items():
+        labels = {"tenant_id": tenant_id, "schedule_id": key, "schedule_type": schedule.type}
+        active_since = history.by_key[key].active_since
+        if active_since is not None and schedule.enabled is not None:
+            yield ACTIVE_SINCE(active_since, **labels)
+        if key in missed_by_key:
+            yield MISSED_SINCE(missed_by_key[key], **labels)

@@ -1,0 +1,112 @@
+"""Finds the problems of each tenant after each of its polls, and sums them up for the fleet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+import structlog
+
+from exporter.clock import Clock
+from exporter.history import problems, reported
+from exporter.logs import internal_error
+from exporter.polling.problem_log import ProblemLog
+from exporter.polling.scheduler import Scheduler
+from exporter.polling.tenant import IDENTITY_FAMILIES, TenantState, by_severity
+from exporter.status import FleetProblem, TenantStatus
+from exporter.store import FLEET, Store
+from exporter.thresholds import threshold
+
+log = structlog.get_logger("exporter.polling.problem_watch")
+
+# How old the share of tenants that can't be polled may be, in seconds: it takes a look at all of them.
+_SHARE_KEPT = 30.0
+
+
+class ProblemWatch:
+    """The problems of the tenants, as of the last poll of each."""
+
+    def __init__(self, scheduler: Scheduler, tenants: Mapping[str, TenantState], store: Store, clock: Clock) -> None:
+        """`tenants` are those watched now, by id."""
+        self.log = ProblemLog(clock)
+        # How many polls have changed what is reported of a tenant.
+        self.changes = 0
+        self._scheduler = scheduler
+        self._tenants = tenants
+        self._store = store
+        self._clock = clock
+        self._unreachable: tuple[TenantState, ...] = ()
+        self._unreachable_at = -math.inf
+        self._broken = False
+
+    def update(self, state: TenantState) -> None:
+        """Find the problems of a tenant after a poll of it, and log what has changed."""
+        self.log.flush_due()
+        if state.id == FLEET or state.removed:
+            return
+        try:
+            self._update(state)
+        except Exception as error:  # noqa: BLE001 - an internal error here must not stop the polls
+            if not self._broken:
+                log.warning("problems of tenants are unknown", tenant_id=state.id, detail=internal_error(error))
+            self._broken = True
+
+    def _update(self, state: TenantState) -> None:
+        now, before = self._clock.now(), state.history.reported
+        health = state.health(self._enabled(), self._clock.monotonic())
+        state.found = problems.find(state.history, health, now, many_unreachable=self._many_unreachable())
+        if not state.found.problems and before == reported.Reported():
+            return
+        after = reported.advance(before, state.found.problems, state.found.unknown, state.names, now)
+        self.changes += after != before
+        state.history = replace(state.history, reported=after)
+        if after.names != before.names:
+            self._store.put(state.id, IDENTITY_FAMILIES, state.identity_samples())
+        for problem in reported.begun(before, after):
+            self.log.begun(state, problem)
+        for each in reported.over(before, after):
+            self.log.over(state, each.problem, each.last_at)
+
+    def _enabled(self) -> Collection[str]:
+        return [each.name for each in self._scheduler.collectors(of_account=False)]
+
+    def _many_unreachable(self) -> bool:
+        """Whether so many tenants can't be polled that the exporter or the API is the cause, not single tenants."""
+        now = self._clock.monotonic()
+        if now - self._unreachable_at >= _SHARE_KEPT:
+            self._unreachable_at, at, enabled = now, self._clock.now(), self._enabled()
+            failing = (state for state in self._tenants.values() if state.failures)
+            self._unreachable = tuple(
+                state for state in failing if problems.counts_as_unreachable(state.health(enabled, now), at)
+            )
+        count = len(self._unreachable)
+        return count > 1 and count >= threshold("tenants_unreachable") * len(self._tenants)
+
+    # The state for others
+
+    def tenants_with_problems(self) -> tuple[TenantStatus, ...]:
+        """All tenants that have a problem, the worst first, then the oldest."""
+        found = [state.status() for state in self._with_problems()]
+        return tuple(sorted(found, key=lambda tenant: (by_severity(tenant.problems[0]), tenant.name)))
+
+    def fleet_problems(self) -> tuple[FleetProblem, ...]:
+        """The problems that many tenants share, the most frequent first."""
+        since: dict[str, list[float]] = {}
+        for state in self._with_problems():
+            for problem in state.found.problems:
+                since.setdefault(problem.kind, []).append(problem.since)
+        if self._many_unreachable():
+            begins = (failure.since for state in self._unreachable for failure in state.failures.values())
+            first = min(begins, default=self._clock.now())
+            many = [FleetProblem("unreachable", len(self._unreachable), first)]
+        else:
+            many = []
+        most = max(threshold("fleet_tenants"), threshold("fleet_share") * len(self._tenants))
+        many += [FleetProblem(kind, len(begins), min(begins)) for kind, begins in since.items() if len(begins) >= most]
+        return tuple(sorted(many, key=lambda each: -each.tenants))
+
+    def _with_problems(self) -> list[TenantState]:
+        """Those with problems, but not those polled so long ago that these may be over."""
+        lately = self._clock.now() - threshold("data_age_always")
+        return [each for each in self._tenants.values() if each.found.problems and each.found.at > lately]
