@@ -33,8 +33,10 @@ class Stalled(StoryEffect):
 
     def begin(self, at: float) -> None:
         """Start a stuck run; a few are stuck before they execute."""
-        state = "scheduled" if self.tenant.info.index % 5 == 4 else "executing"
-        self.ingestion = self.tenant.ingestions.add("collection", state, at, at)
+        self._add_stuck("scheduled" if self.tenant.info.index % 5 == 4 else "executing", at, at)
+
+    def _add_stuck(self, state: str, started_at: float | None, at: float) -> None:
+        self.ingestion = self.tenant.ingestions.add("collection", state, started_at, at)
         self.ingestion.stuck = True
         self.tenant.incidents.begin(self.kind, at)
 
@@ -65,15 +67,20 @@ class Overdue(StoryEffect):
     def begin(self, at: float) -> None:  # noqa: ARG002 - the incident begins at the first missed start
         """Make the schedules miss their runs."""
         self.schedule = self.tenant.schedules.enabled_or_new()
-        self.tenant.schedules.runs_are_missed = True
+        self.missing = list(self.tenant.schedules.all)
+        for schedule in self.missing:
+            schedule.misses_as = self.kind
 
     def end(self, at: float) -> None:
-        """Run the missed schedule now, unless the tenant is paused."""
-        self.tenant.schedules.runs_are_missed = False
-        if self.tenant.is_paused():
-            self.tenant.incidents.end(self.kind, at)
-        else:
-            self.tenant.schedules.execute(self.schedule, at)
+        """Run the missed schedules now, unless the tenant is paused."""
+        for schedule in self.missing:
+            schedule.misses_as = None
+        for schedule in self.missing:
+            if self.tenant.is_paused():
+                schedule.missed = None
+                self.tenant.incidents.end(self.kind, at)
+            elif schedule.missed or schedule is self.schedule:
+                self.tenant.schedules.execute(schedule, at)
 
 
 class FlagSet(StoryEffect):
@@ -118,12 +125,17 @@ class MassChange(FlagSet):
 class RolloverStuck(StoryEffect):
     """The window has ended, and rollover mode is still on."""
 
+    window_ends_after = 0.0
+
     def begin(self, at: float) -> None:
         """Start a rollover whose window ends now and that does not end by itself."""
-        self.rollover = self.tenant.rollovers.plan(at - 10 * DAY, at)
-        self.rollover.ends_by_itself = False
-        self.tenant.rollovers.start(self.rollover, at)
+        self.rollover = self.tenant.rollovers.plan(at - 10 * DAY, at + self.window_ends_after)
+        self.rollover.starts_by_itself = self.rollover.ends_by_itself = False
+        self._start(at)
         self.tenant.incidents.begin(self.kind, at)
+
+    def _start(self, at: float) -> None:
+        self.tenant.rollovers.start(self.rollover, at)
 
     def end(self, at: float) -> None:
         """Complete the rollover."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import dataclass
 from functools import partial
 
 from exporter.simulator.context import TenantContext
@@ -13,10 +15,21 @@ OTHER_TYPES = ("bulk_load", "event_bundle", "bulk_attr_change", "mirror")
 _KEPT_FINISHED = 400
 # How often a run checks whether its mass change is approved, in seconds.
 _APPROVAL_CHECK_INTERVAL = 600.0
-# The kind of incident that the backtest expects when the hub fails the runs of a tenant.
-_HUB_FAILURE = "spoilt"
+# The kinds of incidents that the backtest expects when the hub fails or stalls the runs of a tenant.
+_HUB_FAILURE, _HUB_STALL = "spoilt", "stalled_by_hub"
+# The next successful collection ends these.
+_FAILURES = ("failing", "fails_once", _HUB_FAILURE)
 _RETRY_CHANCE = 0.02
 _FOLLOW_UP_CHANCE = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """How a collection ends, and after how many seconds. If it fails, it begins an incident of this kind."""
+
+    state: str
+    lasts: float
+    incident: str = "failing"
 
 
 class Ingestions:
@@ -30,6 +43,15 @@ class Ingestions:
         self.collections_fail = False
         # The share of runs, of any type, that fail because of the hub. It is an incident of the hub, not of the tenant.
         self.hub_failure_rate = 0.0
+        # The hub's workers are down: runs start, and go no further.
+        self.hub_stalls = False
+        self._stalled_by_hub: list[Ingestion] = []
+        # The next collections go as planned here, instead of by chance.
+        self.planned: deque[PlannedRun] = deque()
+        # Seconds that every run takes; None for a realistic duration.
+        self.runs_last: float | None = None
+        # Whether the list has the ingestions that finished lately, too, even if the simulator's others have not.
+        self.lists_finished = False
 
     def start(self, kind: str, at: float) -> Ingestion:
         """Start a run of ingestion type `kind` that goes through its states by itself."""
@@ -42,15 +64,20 @@ class Ingestions:
             ingestion.external_import_ids = [f"import-{rng.getrandbits(32):08x}"]
         scheduled = at + rng.uniform(5, 60)
         executing = scheduled + rng.uniform(10, 240)
+        ends = executing + min(rng.lognormvariate(7.3, 0.6), 4 * HOUR)
+        plan = self.planned.popleft() if self.planned and kind == "collection" else None
+        lasts = plan.lasts if plan else self.runs_last
+        if lasts is not None:
+            scheduled, executing, ends = min(scheduled, at + lasts / 4), min(executing, at + lasts / 2), at + lasts
         events = self._context.events
         events.add(scheduled, partial(self._set_state, ingestion, "scheduled"))
         events.add(executing, partial(self._set_state, ingestion, "executing"))
-        events.add(executing + min(rng.lognormvariate(7.3, 0.6), 4 * HOUR), partial(self._complete, ingestion))
+        events.add(ends, partial(self._complete, ingestion, plan))
         return ingestion
 
     def start_if_idle(self, kind: str, at: float) -> None:
         """Start a run, unless another one is unfinished or the tenant is paused."""
-        if not self._context.is_paused() and not self.unfinished:
+        if not self._context.is_paused() and not self._under_way():
             self.start(kind, at)
 
     def rerun_failed(self, at: float) -> None:
@@ -88,7 +115,10 @@ class Ingestions:
 
     def is_collecting(self) -> bool:
         """Whether a collection is unfinished: the hub starts no second one beside it."""
-        return any(one.type == "collection" for one in self.unfinished.values())
+        return any(one.type == "collection" for one in self._under_way())
+
+    def _under_way(self) -> list[Ingestion]:
+        return [one for one in self.unfinished.values() if not one.lingers]
 
     def _is_running(self, ingestion: Ingestion) -> bool:
         return ingestion.id in self.unfinished and not ingestion.stuck
@@ -101,38 +131,63 @@ class Ingestions:
         if state == "executing":
             ingestion.has_pending_task = self._rng.random() < 0.15
             ingestion.started_at = ingestion.started_at or at
+        if self.hub_stalls:
+            self.stall(ingestion, at)
 
-    def _complete(self, ingestion: Ingestion, at: float) -> None:
+    def stall(self, ingestion: Ingestion, at: float) -> None:
+        """Stop a run because of the hub, until `resume`."""
+        ingestion.stuck = True
+        self._stalled_by_hub.append(ingestion)
+        self._context.incidents.begin(_HUB_STALL, ingestion.started_at or at)
+
+    def resume(self, at: float) -> None:
+        """Let all runs that the hub has stopped succeed at once."""
+        self.hub_stalls = False
+        for ingestion in self._stalled_by_hub:
+            self.finish(ingestion, "success", at)
+        self._stalled_by_hub.clear()
+        self._context.incidents.end(_HUB_STALL, at)
+
+    def _complete(self, ingestion: Ingestion, plan: PlannedRun | None, at: float) -> None:
         if not self._is_running(ingestion):
             return
         if self._context.flags["mass_change_pending"]:
             ingestion.has_pending_task = True
-            self._context.events.add(at + _APPROVAL_CHECK_INTERVAL, partial(self._complete, ingestion))
+            self._context.events.add(at + _APPROVAL_CHECK_INTERVAL, partial(self._complete, ingestion, plan))
             return
         if self.hub_failure_rate and self._rng.random() < self.hub_failure_rate:
             self.finish(ingestion, self._rng.choice(("failed", "failed", "timeout")), at)
             self._context.incidents.begin(_HUB_FAILURE, at)
         elif ingestion.type == "collection":
-            self._complete_collection(ingestion, at)
+            self._complete_collection(ingestion, plan, at)
         else:
             self.finish(ingestion, "success", at)
 
-    def _complete_collection(self, ingestion: Ingestion, at: float) -> None:
+    def _complete_collection(self, ingestion: Ingestion, plan: PlannedRun | None, at: float) -> None:
         rng, context = self._rng, self._context
+        if plan is not None:
+            self._end_as(ingestion, plan.state, plan.incident, at)
+            return
         if self.collections_fail:
-            self.finish(ingestion, rng.choice(("failed", "failed", "timeout", "cancelled")), at)
-            context.incidents.begin("failing", at)
+            self._end_as(ingestion, rng.choice(("failed", "failed", "timeout", "cancelled")), "failing", at)
             return
         if rng.random() < _RETRY_CHANCE:  # the hub retries at once, so this is no incident
             self.finish(ingestion, "failed", at)
             context.events.add(at + rng.uniform(60, 300), partial(self.start_if_idle, "collection"))
             return
-        self.finish(ingestion, "success", at)
-        context.incidents.end("failing", at)
-        context.incidents.end(_HUB_FAILURE, at)
+        self._end_as(ingestion, "success", "failing", at)
         if rng.random() < _FOLLOW_UP_CHANCE:
             kind = rng.choice(OTHER_TYPES)
             context.events.add(at + rng.uniform(1, 5) * HOUR, partial(self.start_if_idle, kind))
+
+    def _end_as(self, ingestion: Ingestion, state: str, incident: str, at: float) -> None:
+        """Finish a collection, and begin or end the incident. `cancelled` is a person's deed, and does neither."""
+        self.finish(ingestion, state, at)
+        if state in ("failed", "timeout"):
+            self._context.incidents.begin(incident, at)
+        elif state == "success":
+            for kind in _FAILURES:
+                self._context.incidents.end(kind, at)
 
     def _remove_old(self) -> None:
         if len(self.by_id) <= 2 * _KEPT_FINISHED:

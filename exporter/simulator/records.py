@@ -29,6 +29,8 @@ class Ingestion:
     scheduled_at: float | None = None
     # A stuck run stays unfinished until a caller finishes it.
     stuck: bool = False
+    # It is over for the hub, which lists it all the same.
+    lingers: bool = False
 
 
 @dataclass(slots=True)
@@ -36,7 +38,9 @@ class Schedule:
     """One schedule.
 
     `days` is the text that the API sends. `days_of_week` is its meaning (Monday is 0), or None if the text has no
-    known meaning. `actual_days` are the days on which the hub runs it.
+    known meaning. `actual_days` are the days on which the hub runs it. `due_at` is the next time (Unix seconds) that it
+    is due. While `misses_as` is set, the hub does not run it, which is an incident of that kind; `missed` says whether
+    that incident has begun. While it is `blocked`, the hub waits with it for another run.
     """
 
     id: str
@@ -49,11 +53,19 @@ class Schedule:
     created_at: float
     last_executed_at: float | None = None
     shows_metadata: bool = True
+    due_at: float | None = None
+    misses_as: str | None = None
+    missed: str | None = None
+    blocked: bool = False
 
 
 @dataclass(slots=True)
 class Rollover:
-    """One planned window. `starts_by_itself` and `ends_by_itself` are False if the hub fails to do so."""
+    """One planned window.
+
+    `starts_by_itself` and `ends_by_itself` are False if the hub fails to do so. `is_on` says whether it has set the
+    rollover mode. `status_when_on` is the hub's word for that.
+    """
 
     id: str
     name: str
@@ -67,6 +79,8 @@ class Rollover:
     reason: str | None = None
     starts_by_itself: bool = True
     ends_by_itself: bool = True
+    is_on: bool = False
+    status_when_on: str = "ongoing"
 
 
 @dataclass(slots=True)

@@ -234,7 +234,7 @@ def _schedules_id(call: Call) -> Json:
 
 
 def _listed_ingestions(call: Call) -> list[Ingestion]:
-    if not call.options.lists_finished:
+    if not (call.options.lists_finished or call.simulated.ingestions.lists_finished):
         return list(call.simulated.ingestions.unfinished.values())
     oldest = call.now - _FINISHED_STAY_LISTED
     return [one for one in call.simulated.ingestions.by_id.values() if one.ended_at is None or one.ended_at >= oldest]

@@ -32,21 +32,24 @@ class Rollovers:
 
     def start(self, rollover: Rollover, at: float) -> None:
         """Start a rollover: rollover mode is on."""
-        self._set_status(rollover, "ongoing", at)
+        self.set_status(rollover, rollover.status_when_on, at)
+        rollover.is_on = True
         self._context.flags["rollover_mode_enabled"] = True
 
     def complete(self, rollover: Rollover, at: float) -> None:
         """Complete a rollover: rollover mode is off."""
-        self._set_status(rollover, "completed", at)
+        self.set_status(rollover, "completed", at)
+        rollover.is_on = False
         self._context.flags["rollover_mode_enabled"] = False
 
     def remove(self, rollover: Rollover, at: float) -> None:
         """Remove a rollover; complete it first if it is ongoing."""
-        if rollover.status == "ongoing":
+        if rollover.is_on:
             self.complete(rollover, at)
         self.all.remove(rollover)
 
-    def _set_status(self, rollover: Rollover, status: str, at: float) -> None:
+    def set_status(self, rollover: Rollover, status: str, at: float) -> None:
+        """Set the status, known or new; the rollover mode stays."""
         rollover.status, rollover.updated_at = status, at
         rollover.failures, rollover.reason = 0, None
 

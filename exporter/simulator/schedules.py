@@ -13,15 +13,15 @@ from exporter.simulator.times import DAY, HOUR
 
 WEEKDAYS = frozenset(range(5))
 UNPARSABLE_DAYS = "per district calendar"
-_EVERY_DAY = frozenset(range(7))
+EVERY_DAY = frozenset(range(7))
 _FORMS_OF_DAYS: tuple[tuple[str | None, frozenset[int]], ...] = (
-    (None, _EVERY_DAY),
-    ("", _EVERY_DAY),
+    (None, EVERY_DAY),
+    ("", EVERY_DAY),
     ("mon-fri", WEEKDAYS),
     ("Monday,Tuesday,Wednesday,Thursday,Friday", WEEKDAYS),
     ("MTWRF", WEEKDAYS),
     ("1-5", WEEKDAYS),
-    ("daily", _EVERY_DAY),
+    ("daily", EVERY_DAY),
     (json.dumps(["monday", "wednesday", "friday"]), frozenset({0, 2, 4})),
     ("Sunday,Monday,Tuesday,Wednesday,Thursday", frozenset({6, 0, 1, 2, 3})),
 )
@@ -45,7 +45,6 @@ class Schedules:
         self._context = context
         self._ingestions = ingestions
         self.all: list[Schedule] = []
-        self.runs_are_missed = False
 
     def make(self, form: int, *, enabled: bool, kind: str = "collection") -> Schedule:
         """Make a schedule at a random hour, with its days in one of the known forms. `add` puts it to work."""
@@ -78,6 +77,16 @@ class Schedules:
         schedule.hour = hour
         self._plan_next(schedule, self._context.events.now)
 
+    def set_days(self, schedule: Schedule, days: str | None, actual_days: frozenset[int]) -> None:
+        """Start a schedule on other days from now on; the days have their meaning in the text."""
+        schedule.days, schedule.days_of_week, schedule.actual_days = days, actual_days, actual_days
+        self._plan_next(schedule, self._context.events.now)
+
+    def remove(self, schedule: Schedule) -> None:
+        """Remove a schedule."""
+        schedule.enabled = False
+        self.all.remove(schedule)
+
     def enabled_or_new(self) -> Schedule:
         """The first enabled schedule with known days; a new one if there is none."""
         for schedule in self.all:
@@ -88,25 +97,28 @@ class Schedules:
     def execute(self, schedule: Schedule, at: float) -> None:
         """Run a schedule: set its last execution, and start a collection unless one is unfinished."""
         schedule.last_executed_at = at
-        self._context.incidents.end("overdue", at)
+        if schedule.missed:
+            self._context.incidents.end(schedule.missed, at)
+            schedule.missed = None
         if not self._ingestions.is_collecting():
             self._ingestions.start("collection", at)
 
     def _plan_next(self, schedule: Schedule, after: float) -> None:
-        due = next_due(schedule.hour, schedule.actual_days, after)
-        self._context.events.add(due, partial(self._handle_due, schedule))
+        schedule.due_at = next_due(schedule.hour, schedule.actual_days, after)
+        self._context.events.add(schedule.due_at, partial(self._handle_due, schedule))
 
     def _handle_due(self, schedule: Schedule, at: float) -> None:
-        if at // HOUR % 24 != schedule.hour:  # planned before the hour changed
+        if at != schedule.due_at:  # planned before its hour or days changed
             return
         self._plan_next(schedule, at)
         if not schedule.enabled or self._context.is_paused():
             return
-        if self.runs_are_missed:
-            self._context.incidents.begin("overdue", at)
+        if schedule.misses_as:
+            schedule.missed = schedule.misses_as
+            self._context.incidents.begin(schedule.misses_as, at)
             return
         self._context.events.add(at + self._context.rng.uniform(1, 180), partial(self._start, schedule))
 
     def _start(self, schedule: Schedule, at: float) -> None:
-        if schedule.enabled and not self._context.is_paused():
+        if schedule.enabled and not schedule.blocked and not self._context.is_paused():
             self.execute(schedule, at)
