@@ -21,7 +21,7 @@ define timed
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test quick mutants bench backtest golden docs dashboards dashboards-live lock image clean
+.PHONY: help demo check test quick mutants bench backtest storms golden docs alerts dashboards dashboards-live lock image clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,7 +38,7 @@ check: .venv/.dev ## check style, types, layers, alert rules and generated files
 	else echo "promtool is missing: the alert rules are not checked. How to fix: apt-get install prometheus"; test -z "$$CI"; fi)
 	$(call timed,generated documents,.venv/bin/python docs/generate.py --check)
 	$(call timed,dashboards,.venv/bin/python -m dashboards --check)
-	$(call timed,PrometheusRule,.venv/bin/python alerts/prometheusrule.py --check)
+	$(call timed,alert rules,.venv/bin/python -m alerts --check)
 
 # Coverage makes a simulation two to three times slower, and simulations of days reach no code that the others don't.
 test: check ## check, then run every test; those that are not slow with branch coverage
@@ -57,11 +57,17 @@ bench: .venv/.dev ## measure speed and memory with 100, 1,000 and 10,000 tenants
 backtest: .venv/.dev ## test the alerts on four simulated weeks of 100 tenants: 20 to 30 minutes (ARGS="--help")
 	@.venv/bin/python -m bench.backtest $(ARGS)
 
+storms: .venv/.dev ## count the notifications of storms in real Alertmanagers: half an hour (ARGS="--tenants 300": minutes)
+	@.venv/bin/python -m bench.storms $(ARGS)
+
 golden: .venv/.dev ## rewrite the golden pages (read the diff before you commit it)
 	.venv/bin/pytest tests/test_golden.py --golden
 
 docs: .venv/.dev ## rewrite the generated parts of the documentation
 	.venv/bin/python docs/generate.py
+
+alerts: .venv/.dev ## rewrite the alert rules from the code in alerts/ (ARGS="--help")
+	.venv/bin/python -m alerts $(ARGS)
 
 dashboards: .venv/.dev ## rewrite the Grafana dashboards' JSON from the code in dashboards/
 	.venv/bin/python -m dashboards

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from exporter.simulator import Simulator
 from tests.support.processes import answers, environment, eventually, free_port, kimono, needed, running, served
+from tests.support.webhook import Webhook, listening
 
 pytestmark = pytest.mark.slow
 
@@ -33,61 +30,25 @@ alerting:
 HOUR = 3600
 
 
-class Webhook:
-    """What was notified: the receiver, and the alert as Alertmanager sends it."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[str, dict[str, Any]]] = []
-        told = self.told
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                told.extend((self.path.strip("/"), alert) for alert in body["alerts"])
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-
-    def names(self, status: str) -> list[tuple[str, str]]:
-        """Receiver and alert of each notification with this status."""
-        return sorted(
-            (receiver, alert["labels"]["alertname"]) for receiver, alert in self.told if alert["status"] == status
-        )
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(10)
-
-
 @pytest.fixture
 def webhook() -> Iterator[Webhook]:
-    one = Webhook()
-    yield one
-    one.close()
+    with listening() as one:
+        yield one
 
 
 def hurried_rules() -> str:
     """The shipped rules in the time of a test: evaluated each second, and a mass change is pending after five."""
     text = (ALERTS / "kimono.rules.yaml").read_text()
     text = text.replace("interval: 1m", "interval: 1s").replace("keep_firing_for: 15m", "keep_firing_for: 3s")
-    pattern = r"(record: kimono:threshold_mass_change_pending:seconds\n\s+expr: )vector\(3600\)"
-    text, found = re.subn(pattern, r"\1vector(5)", text)
-    assert found == 1
-    return text
+    pending = 'flag="mass_change_pending"} < time() - '
+    assert text.count(f"{pending}60 * 60)") == 1
+    return text.replace(f"{pending}60 * 60)", f"{pending}5)")
 
 
 def hurried_alertmanager(webhook: Webhook) -> str:
     """The shipped configuration, told to our webhook and without its long waits."""
     text = (ALERTS / "alertmanager.example.yaml").read_text().replace("http://127.0.0.1:9095", webhook.url)
-    return text.replace("group_wait: 30s", "group_wait: 1s").replace("group_interval: 5m", "group_interval: 1s")
+    return re.sub(r"(group_wait|group_interval): \w+", r"\1: 1s", text)
 
 
 @pytest.fixture
@@ -144,7 +105,7 @@ def test_two_incidents_are_told_once_each_to_the_right_one_and_then_that_they_ar
 
     eventually(lambda: len(webhook.names("firing")) >= 2, 60)
     assert webhook.names("firing") == expected
-    for (_, alert), tenant in zip(sorted(webhook.told, key=lambda one: one[0]), (stalled, held), strict=True):
+    for (_, alert), tenant in zip(sorted(webhook.alerts, key=lambda one: one[0]), (stalled, held), strict=True):
         labels, annotations = alert["labels"], alert["annotations"]
         name = labels["alertname"]
         assert labels["severity"] == ("critical" if name == "KimonoIngestionStalled" else "warning")

@@ -18,20 +18,21 @@ from tests.alerts.hub import (
     TENANTS,
     ended,
     ends,
+    failing_ones,
     fleet,
-    tenants,
+    others,
 )
-from tests.alerts.stories import DAY, HOUR, Expected, Page, always, exporter, replica, scraped, without
+from tests.alerts.stories import DAY, HOUR, Expected, Page, always, exporter, over_time, replica, without
 
 pytestmark = pytest.mark.slow
 
 
 def told(series: Page, expected: Expected) -> None:
-    scraped(series, expected, STEP, (NAME,))
+    over_time(series, expected, STEP, (NAME,))
 
 
 def never(until: int) -> Expected:
-    return {minute: [] for minute in range(0, until, 10)}
+    return {minute: [] for minute in range(0, until, HOUR)}
 
 
 # How soon
@@ -101,8 +102,7 @@ def test_a_few_tenants_are_not_the_fleet(failing: int, expected: list) -> None:
 
 @pytest.mark.parametrize(("failing", "expected"), [(20, []), (21, [BURNS, SMOULDERS])])
 def test_of_a_large_fleet_it_takes_more_tenants_than_the_budget_allows(failing: int, expected: list) -> None:
-    large = replica({"kimono_tenants": always(400)})
-    told(fleet(0.9, range(BEGIN, FOR_EVER), failing) | large, {BEGIN + HOUR: expected})
+    told(fleet(0.9, range(BEGIN, FOR_EVER), failing, tenants=400), {BEGIN + HOUR: expected})
 
 
 def test_bad_ends_that_the_next_run_makes_good_wake_nobody() -> None:
@@ -112,8 +112,8 @@ def test_bad_ends_that_the_next_run_makes_good_wake_nobody() -> None:
 def test_the_trouble_of_one_job_is_not_that_of_another() -> None:
     """Over there one tenant tries again and again."""
     trouble = range(BEGIN, FOR_EVER)
-    elsewhere = replica(exporter(TENANTS) | ends(0.9, trouble), job="elsewhere")
-    elsewhere |= tenants(1, trouble, job="elsewhere")
+    elsewhere = replica(exporter() | ends(0.9, trouble), job="elsewhere")
+    elsewhere |= failing_ones(1, trouble, job="elsewhere")
     told(fleet(0.9, trouble) | elsewhere, {BEGIN + HOUR: [BURNS, SMOULDERS]})
 
 
@@ -122,7 +122,7 @@ def test_the_trouble_of_one_job_is_not_that_of_another() -> None:
 
 def test_a_fleet_in_which_nothing_runs_has_no_verdict() -> None:
     asleep = {ended("success"): always(900), ended("failed"): always(300)}
-    told(replica(exporter(TENANTS) | asleep) | tenants(TENANTS, range(FOR_EVER)), never(8 * HOUR))
+    told(replica(exporter() | asleep) | failing_ones(4, range(FOR_EVER)), never(8 * HOUR))
 
 
 def test_when_the_runs_of_the_night_are_over_so_is_the_alert() -> None:
@@ -139,12 +139,12 @@ def test_between_the_full_hours_nothing_ends_and_the_alert_stays() -> None:
     def waves(minute: int) -> float:
         return minute // HOUR * 8 + min(minute % HOUR, 8)
 
-    series = tenants(FAILING, range(BEGIN, FOR_EVER))
+    series = failing_ones(FAILING, range(BEGIN, FOR_EVER))
     counts = {
         ended("failed"): lambda minute: max(0, waves(minute) - waves(BEGIN)),
         ended("success"): lambda minute: min(waves(minute), waves(BEGIN)),
     }
-    series |= replica(exporter(TENANTS) | counts)
+    series |= replica(exporter() | counts)
     first = BEGIN + HOUR + 10
     told(series, {minute: [BURNS, SMOULDERS] for minute in range(first, first + 4 * HOUR, 4)})
 
@@ -155,24 +155,24 @@ def test_between_the_full_hours_nothing_ends_and_the_alert_stays() -> None:
 def test_two_replicas_raise_one_alert_and_one_that_has_just_started_does_not_lower_the_share() -> None:
     trouble = range(BEGIN, FOR_EVER)
     young = ends(0, trouble) | {ended("success"): lambda minute: max(0, minute - BEGIN) / 20}
-    series = fleet(0.9, trouble) | replica(exporter(TENANTS) | young, "two")
-    told(series | tenants(FAILING, trouble, "two"), {BEGIN + 44: [SMOULDERS], BEGIN + 54: [BURNS, SMOULDERS]})
+    series = fleet(0.9, trouble) | replica(exporter() | young, "two")
+    told(series | failing_ones(FAILING, trouble, "two"), {BEGIN + 44: [SMOULDERS], BEGIN + 54: [BURNS, SMOULDERS]})
 
 
 def test_two_replicas_that_see_the_same_do_not_count_it_twice() -> None:
     trouble = range(BEGIN, BEGIN + HOUR)
     series = fleet(0.9, trouble, failing=4)
-    other = replica(exporter(TENANTS) | ends(0.9, trouble), "two") | tenants(4, trouble, "two")
+    other = replica(exporter() | ends(0.9, trouble), "two") | failing_ones(4, trouble, "two")
     told(series | other, never(BEGIN + 3 * HOUR))
 
 
 def test_a_gap_and_a_restart_do_not_end_it_and_begin_it_again() -> None:
     restart = BEGIN + 80
     trouble = range(BEGIN, FOR_EVER)
-    page = exporter(TENANTS) | ends(0.9, trouble)
+    page = exporter() | ends(0.9, trouble)
     for name in (ended("failed"), ended("success")):
         page[name] = lambda minute, value=page[name]: value(minute) - (value(restart) if minute >= restart else 0)
-    series = without(replica(page) | tenants(FAILING, trouble), [range(restart - 10, restart + 4)])
+    series = without(replica(page) | failing_ones(FAILING, trouble), [range(restart - 10, restart + 4)])
     told(series, {minute: [BURNS, SMOULDERS] for minute in range(BEGIN + 54, restart + 2 * HOUR, 4)})
 
 
@@ -182,12 +182,13 @@ def test_an_exporter_that_comes_back_under_another_name_goes_on_where_the_old_on
     trouble = range(BEGIN, FOR_EVER)
     old, new = ends(0.9, trouble), ends(0.9, range(FOR_EVER))
     new = {name: lambda minute, value=value: value(minute - restart) for name, value in new.items()}
-    series = without(
-        replica(exporter(TENANTS) | old) | tenants(FAILING, trouble), [range(restart, FOR_EVER)]
-    ) | without(replica(exporter(TENANTS) | new, "two") | tenants(FAILING, trouble, "two"), [range(restart)])
+    series = without(replica(exporter() | old) | failing_ones(FAILING, trouble), [range(restart, FOR_EVER)]) | without(
+        replica(exporter() | new, "two") | failing_ones(FAILING, trouble, "two"), [range(restart)]
+    )
+    series |= others(trouble, range(FAILING, TENANTS))
     told(series, {restart: [SMOULDERS], BEGIN + 60: [BURNS, SMOULDERS]})
 
 
 def test_a_restart_in_a_healthy_fleet_is_not_told_of() -> None:
-    page = exporter(TENANTS) | {ended("success"): lambda minute: minute % 200, ended("failed"): lambda _: 0}
+    page = exporter() | {ended("success"): lambda minute: minute % 200, ended("failed"): lambda _: 0}
     told(without(replica(page), [range(200, 206)]), never(8 * HOUR))

@@ -1,4 +1,4 @@
-"""Reads the alerting and recording rules: their metrics and labels, and which rules each rule needs."""
+"""Reads the alerting and recording rules: their metrics and labels, and which rules each alert needs."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ Rule = dict[str, Any]
 # Alerts and their severities, to the letter of the contract.
 SEVERITIES = {
     "KimonoExporterDown": ["critical"],
+    "KimonoExporterRestarting": ["warning"],
     "KimonoDiscoveryFailing": ["critical"],
     "KimonoPollingBehind": ["warning"],
     "KimonoApiThrottled": ["warning"],
-    "KimonoFleetIngestionsFailing": ["critical", "warning"],
     "KimonoManyTenantsUnreachable": ["critical"],
+    "KimonoFleetSyncsOverdue": ["critical"],
+    "KimonoFleetIngestionsStalled": ["critical"],
+    "KimonoFleetIngestionsFailing": ["critical", "warning"],
     "KimonoTenantUnreachable": ["warning"],
     "KimonoTenantCredentialsRejected": ["warning"],
     "KimonoIngestionStalled": ["critical"],
@@ -39,14 +42,15 @@ SEVERITIES = {
     "KimonoApplicationAuthFailing": ["warning"],
 }
 FLEET = (
-    *("KimonoExporterDown", "KimonoDiscoveryFailing", "KimonoPollingBehind", "KimonoApiThrottled"),
-    *("KimonoFleetIngestionsFailing", "KimonoManyTenantsUnreachable"),
+    *("KimonoExporterDown", "KimonoExporterRestarting", "KimonoDiscoveryFailing", "KimonoPollingBehind"),
+    *("KimonoApiThrottled", "KimonoManyTenantsUnreachable", "KimonoFleetSyncsOverdue"),
+    *("KimonoFleetIngestionsStalled", "KimonoFleetIngestionsFailing"),
 )
 FLAGS = ("rollover_mode_enabled", "synchronization_suspended", "setup_mode_enabled", "mass_change_pending")
 # The labels that name the tenant of the alert tests.
 NAMES = {"tenant_name": "Maple LMS", "account_name": "Maple Ridge", "integration": "canopy-lms"}
-PROBLEM = "kimono:tenant_problem:timestamp_seconds"
-RANK = "kimono:tenant_problem:rank"
+# Metrics of the exporter that are no families of a poll.
+OTHERS = {"up": {"job", "instance"}, "process_start_time_seconds": {"job", "instance"}}
 
 
 @cache
@@ -64,15 +68,13 @@ def rules() -> list[Rule]:
 ALERTING = [rule for rule in rules() if "alert" in rule]
 OF_TENANTS = [rule for rule in ALERTING if rule["alert"] not in FLEET]
 RECORDED = {rule["record"] for rule in rules() if "record" in rule}
-# Each problem of a tenant, and its expression.
-PROBLEMS = {rule["labels"]["problem"]: rule["expr"] for rule in rules() if rule.get("record") == PROBLEM}
 FAMILIES = {family.name: family for family in (*families.FAMILIES, *telemetry.FAMILIES)}
 LABELS = {label for family in FAMILIES.values() for label in family.labels} | {"job", "instance"}
-LABELS |= {label for rule in rules() if "record" in rule for label in rule.get("labels", ())}
+# Labels that the rules themselves add.
+LABELS |= {"problem", "scope", "part", "affected", "shard"}
 # Those of histograms, which the page writes with a suffix.
 SUFFIX = re.compile("_(bucket|sum|count)$")
 _SELECTOR = re.compile(r"\b(kimono[_:][a-z0-9_:]+)(\{[^}]*\})?")
-_OF_PROBLEMS = re.compile(r'\bproblem=~?"([^"]+)"')
 
 
 def selectors(expression: str) -> Iterator[tuple[str, list[str]]]:
@@ -87,47 +89,18 @@ def grouped(expression: str) -> set[str]:
     return {label.strip() for labels in lists for label in labels.split(",") if label.strip()}
 
 
-def closure(names: Collection[str], problem: str = "") -> list[dict[str, Any]]:
-    """The groups, with no other rules than these alerts and recorded series need. All rules for no names at all.
-
-    Followed through the recorded series that expressions name. `problem`: of the problems of tenants only this one.
-    """
-    if not names:
+def closure(alerts: Collection[str]) -> list[dict[str, Any]]:
+    """The groups, with no other rules than these alerts and what they read. All rules for no names at all."""
+    if not alerts:
         return groups()
-    kept: list[int] = []
-    waiting = [rule for rule in rules() if _name(rule) in names and _is_about(rule, problem)]
-    assert {_name(rule) for rule in waiting} == {*names}, f"not all of these are rules: {names}"
-    while waiting:
-        rule = waiting.pop()
-        if id(rule) not in kept:
-            kept.append(id(rule))
-            waiting += [one for one in _read_by(rule, all_problems=RANK in names) if _is_about(one, problem)]
-    chosen = [{**group, "rules": [rule for rule in group["rules"] if id(rule) in kept]} for group in groups()]
+    needed, found = set(alerts), set[str]()
+    while needed - found:
+        found |= needed
+        expressions = [rule["expr"] for rule in rules() if _name(rule) in found]
+        needed |= {name for expression in expressions for name, _ in selectors(expression) if name in RECORDED}
+    chosen = [{**group, "rules": [rule for rule in group["rules"] if _name(rule) in needed]} for group in groups()]
     return [group for group in chosen if group["rules"]]
 
 
 def _name(rule: Rule) -> str:
     return str(rule.get("alert") or rule["record"])
-
-
-def _is_about(rule: Rule, problem: str) -> bool:
-    return not problem or _name(rule) != PROBLEM or rule["labels"]["problem"] == problem
-
-
-def _read_by(rule: Rule, *, all_problems: bool) -> Iterator[Rule]:
-    """The recording rules whose series a rule reads. A problem has series of its own, told apart by a label.
-
-    The rank of a problem is made of the series of that problem alone: who asks for it asks for them as well.
-    """
-    for name, braces in _SELECTOR.findall(rule["expr"]):
-        asked = _OF_PROBLEMS.search(braces)
-        for one in rules():
-            if one.get("record") != name:
-                continue
-            if name != PROBLEM:
-                yield one
-            elif _name(rule) == RANK:
-                if all_problems:
-                    yield one
-            elif not asked or re.fullmatch(asked[1], one["labels"]["problem"]):
-                yield one

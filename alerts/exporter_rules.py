@@ -1,0 +1,153 @@
+"""The alerts about the exporter itself: while one fires, other alerts may be late or wrong."""
+
+from __future__ import annotations
+
+from alerts.facts import Source
+from alerts.problems import many_unreachable, share_that_fails
+from alerts.promql import block, lines, number, seconds
+from alerts.rule import Alert, Group, Recording
+
+_SHARD = "kimono_exporter_shard_info"
+_BUILD = "kimono_exporter_build_info"
+JOIN_SHARD = "* on (job, instance) group_left (shard) kimono:exporter_shard:info"
+_EXPORTER, _FLEET = "d/kimono-exporter", "d/kimono-fleet"
+
+
+def shards() -> Recording:
+    """The shard of each exporter."""
+    last = "group by (job, instance, shard) (last_over_time({}[10m]))".format
+    return Recording(
+        "kimono:exporter_shard:info",
+        lines(
+            f"group by (job, instance, shard) ({_SHARD})",
+            f"or on (job, instance) (group by (job, instance) ({_BUILD}))",
+            f"or on (job, instance) ({last(_SHARD)}",
+            f"  unless on (job, instance) count by (job, instance) ({last(_SHARD)}) > 1)",
+            f"or on (job, instance) {last(_BUILD)}",
+        ),
+        "The shard of each exporter, also of one that has just vanished. Exporters of one shard are replicas. Without "
+        "sharding, all are: the label `shard` is missing.",
+    )
+
+
+def group(of: Source) -> Group:
+    """The group of these rules."""
+    rules = (shards(), _down(), _restarting(of), _discovery(), _behind(of), _throttled(of))
+    return Group("kimono-exporter", "Can the alerts about tenants be trusted?", rules)
+
+
+def _down() -> Alert:
+    return Alert(
+        "KimonoExporterDown",
+        "critical",
+        lines(
+            f"group by (job) (last_over_time({_BUILD}[1d])) unless on (job) {_BUILD}",
+            f"or absent(last_over_time({_BUILD}[1d]))",
+        ),
+        "No Kimono exporter can be scraped",
+        'No exporter of the job {{ or $labels.job "kimono" }} has answered a scrape for 5 minutes. Its tenants are not '
+        "watched: a sync that fails for a school is not noticed.",
+        _EXPORTER,
+        "A job that had an exporter within a day has none now, or there has been none at all.",
+        ("5m", "several scrapes, and time for a restart"),
+        keep=None,
+    )
+
+
+def _restarting(of: Source) -> Alert:
+    often = lines(
+        f"changes(process_start_time_seconds[1h]) >= {number(of.limit('exporter_restarts'))}",
+        "or on (job, instance)",
+        f"(resets(up[1h]) >= 2 and avg_over_time(up[1h]) < {number(of.limit('exporter_up'))})",
+    )
+    return Alert(
+        "KimonoExporterRestarting",
+        "warning",
+        block(
+            lines(block(often), f"and on (job, instance) last_over_time({_BUILD}[1h])"),
+            "group by (job)",
+        ),
+        "A Kimono exporter is up and down all the time",
+        "An exporter of the job {{ $labels.job }} has restarted, or could not be scraped, again and again in the last "
+        "hour. Alerts about tenants may be late: problems of schools are noticed later than usual.",
+        _EXPORTER,
+        "Each time, KimonoExporterDown ends before it fires. `resets(up)` counts how often scrapes began to fail: once "
+        "is no restart loop.",
+    )
+
+
+def _discovery() -> Alert:
+    return Alert(
+        "KimonoDiscoveryFailing",
+        "critical",
+        lines(
+            "min by (job) (max by (job, shard) (",
+            f"  (last_over_time(kimono_up[6m]) or on (job, instance) 0 * last_over_time({_BUILD}[6m])) {JOIN_SHARD}",
+            ")) == 0",
+        ),
+        "The list of Kimono tenants can't be read",
+        "Discovery of tenants has failed for 15 minutes in every exporter of the job {{ $labels.job }}, or "
+        "of one of its "
+        "shards. New schools are not watched, and new credentials are not used.",
+        _EXPORTER,
+        "`kimono_up` is missing until the first discovery has ended: one that never ends is no better. "
+        "The ranges bridge restarts, so that they do not begin the 15 minutes anew.",
+        ("15m", "a failed discovery is tried again every 30 seconds"),
+    )
+
+
+def _behind(of: Source) -> Alert:
+    return Alert(
+        "KimonoPollingBehind",
+        "warning",
+        lines(
+            "max by (job) (min by (job, shard) (",
+            f"  max by (job, instance) (kimono_exporter_poll_lag_seconds) {JOIN_SHARD}",
+            f")) > {seconds(of.limit('polling_behind'))}",
+        ),
+        "Kimono tenants are polled late",
+        "The most overdue poll of the job {{ $labels.job }} is {{ $value | humanizeDuration }} behind its "
+        "interval. Data "
+        "of some tenants are out of date: problems of schools are noticed late.",
+        _EXPORTER,
+        wait=("15m", "the first polls after a start may take so long"),
+    )
+
+
+def _throttled(of: Source) -> Alert:
+    return Alert(
+        "KimonoApiThrottled",
+        "warning",
+        lines(
+            'sum by (job) (increase(kimono_exporter_api_requests_total{code="429"}[20m]))',
+            "  / sum by (job) (increase(kimono_exporter_api_requests_total[20m]))",
+            f"  > {number(of.limit('api_throttled'))}",
+        ),
+        "The Interop API throttles the Kimono exporter",
+        "{{ $value | humanizePercentage }} of the requests of the job {{ $labels.job }} have been rejected "
+        "with 429 for "
+        "30 minutes. Polls run late: problems of schools are noticed late.",
+        _EXPORTER,
+        "20 minutes, because the API may ask the exporter to wait for 15, in which it sends nothing.",
+        ("30m", "longer than the window: one burst is not enough"),
+    )
+
+
+def unreachable_tenants(of: Source) -> tuple[Recording, Alert]:
+    """The share of tenants that can't be polled, and the alert about it."""
+    return (
+        Recording(
+            "kimono:tenants_unreachable:ratio",
+            share_that_fails(of),
+            "The share of tenants that can't be polled. They count sooner than they would alert: of many, none alerts.",
+        ),
+        Alert(
+            "KimonoManyTenantsUnreachable",
+            "critical",
+            many_unreachable(of),
+            "Many Kimono tenants can't be polled",
+            "{{ $value | humanizePercentage }} of the tenants of the job {{ $labels.job }} can't be polled. Their data "
+            "are out of date, and problems of these schools raise no alert.",
+            _FLEET,
+        ),
+    )

@@ -1,0 +1,63 @@
+"""Builds the pieces of PromQL that several expressions share: numbers, selectors and indented blocks."""
+
+from __future__ import annotations
+
+from textwrap import dedent, indent
+
+# Longest first: a value is written in the largest unit that divides it.
+_UNITS = (86_400, 3600, 60)
+# A block of at most so many columns stays on one line.
+_SHORT = 205
+
+
+def number(value: float) -> str:
+    """A number as PromQL reads it."""
+    return f"{value:.15g}"
+
+
+def seconds(value: float) -> str:
+    """A duration in seconds, written so that a reader sees hours or days: `2 * 3600`."""
+    for unit in _UNITS:
+        if value >= 2 * unit and value % unit == 0:
+            return f"{number(value / unit)} * {unit}"
+    return number(value)
+
+
+def ago(value: float) -> str:
+    """The moment so many seconds ago."""
+    return f"time() - {seconds(value)}"
+
+
+def ahead(value: float) -> str:
+    """The moment in so many seconds."""
+    return f"time() + {seconds(value)}"
+
+
+def selector(name: str, *matchers: str) -> str:
+    """A metric with those of the matchers that are not empty."""
+    chosen = ",".join(matcher for matcher in matchers if matcher)
+    return f"{name}{{{chosen}}}" if chosen else name
+
+
+def block(inner: str, before: str = "") -> str:
+    """An expression in parentheses, on lines of its own unless it is short; `before` is an aggregation, if any."""
+    short = in_one_line(inner)
+    if len(short) <= _SHORT:
+        return f"{before} ({short})".lstrip()
+    return f"{before} (\n{indent(inner, '  ')}\n)".lstrip()
+
+
+def lines(*parts: str) -> str:
+    """The parts that are not empty, a line each."""
+    return "\n".join(part for part in parts if part)
+
+
+def bare(expression: str) -> str:
+    """A block without its parentheses."""
+    inner = expression.removeprefix("(").removesuffix(")")
+    return dedent(inner.strip("\n"))
+
+
+def in_one_line(expression: str) -> str:
+    """The same expression without line breaks."""
+    return " ".join(expression.split()).replace("( ", "(").replace(" )", ")")
