@@ -1,0 +1,1 @@
+"""Counts the notifications of storms."""
