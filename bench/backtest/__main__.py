@@ -10,10 +10,12 @@ from pathlib import Path
 import structlog
 
 from tests.support.backtest import engine
+from tests.support.backtest.inhibition import inhibits
+from tests.support.backtest.notifications import notified, routes
 from tests.support.backtest.recording import record
 from tests.support.backtest.report import report, targets
 from tests.support.backtest.scenario import ScenarioError, read
-from tests.support.backtest.verdict import inhibits, judge
+from tests.support.backtest.verdict import judge
 
 HERE = Path(__file__).parent
 ALERTS = HERE.parent.parent / "alerts"
@@ -36,6 +38,11 @@ def main() -> int:
         default=engine.EVERY,
         help="evaluation interval of all rules (default %(default)s); 0s: as the rules define",
     )
+    parser.add_argument(
+        "--state-file",
+        action=argparse.BooleanOptionalAction,
+        help="whether the exporters have a state file; the default is the scenario's",
+    )
     parser.add_argument("--data", type=Path, help="keep Prometheus' database in this empty folder")
     arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
@@ -49,11 +56,15 @@ def main() -> int:
 def run(arguments: argparse.Namespace) -> int:
     """Record the scenario, evaluate the rules, and print the report."""
     scenario = read(arguments.stories)
+    if arguments.state_file is not None:
+        scenario.state_file = arguments.state_file
     with engine.started(engine.build(), arguments.rules, arguments.interval, arguments.data) as running:
         recorded = record(scenario, running.input, progress=True)
         evaluated = running.finish()
-    verdict = judge(recorded.incidents, evaluated.firings, inhibits(arguments.alertmanager), scenario.ends)
-    print(report(scenario, recorded.names, evaluated, verdict))
+    muting = inhibits(arguments.alertmanager)
+    verdict = judge(recorded.incidents, evaluated.firings, muting, scenario.ends, state_file=scenario.state_file)
+    sent = notified(evaluated.firings, routes(arguments.alertmanager), muting, scenario.ends)
+    print(report(scenario, recorded, evaluated, verdict, sent))
     return 0 if all(reached for _, reached in targets(scenario, evaluated, verdict)) else 1
 
 

@@ -59,6 +59,18 @@ def test_a_moment_is_a_date_a_time_or_a_duration_from_the_start(tmp_path: Path) 
     assert moment("1h", 5.0) == HOUR + 5
 
 
+def test_a_scenario_has_one_exporter_without_a_state_file_unless_it_says_otherwise(tmp_path: Path) -> None:
+    made = read(scenario(tmp_path, HEAD))
+    assert (made.replicas, made.shards, made.state_file) == (1, 1, False)
+    made = read(scenario(tmp_path, HEAD + "replicas: 2\nshards: 3\nstate_file: true\n"))
+    assert (made.replicas, made.shards, made.state_file) == (2, 3, True)
+
+
+def test_a_story_may_name_an_exporter(tmp_path: Path) -> None:
+    path = scenario(tmp_path, HEAD + "stories:\n  - {kind: a, begins: 1h, lasts: 1h, exporter: 2}\n")
+    assert read(path).stories == [ScriptedStory("a", None, START + HOUR, START + 2 * HOUR, 2)]
+
+
 def test_the_files_of_a_folder_are_one_scenario(tmp_path: Path) -> None:
     scenario(tmp_path, HEAD + "seed: 4\n", "a.yaml")
     scenario(tmp_path, "stories:\n  - {kind: a, begins: 1h}\n", "b.yaml")

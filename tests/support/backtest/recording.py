@@ -1,18 +1,20 @@
 """Records what Prometheus would have scraped in some simulated days or weeks.
 
-The simulator lives, the real exporter polls it, and once a minute its page is read: all on a clock that jumps.
-What has changed on the page since the last scrape is written down in the format that `replay` reads.
+The simulator lives, real exporters poll it, and once a minute their pages are read: all on a clock that jumps.
+What has changed on a page since its last scrape is written down in the format that `replay` reads.
 """
 
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
-from exporter.assembly import Exporter
 from exporter.simulator import Incident, Simulator
 from exporter.simulator.times import DAY
 from tests.support.backtest.expectations import POLL, ROLLOVER_POLL
@@ -27,34 +29,41 @@ FLAGS = {
     "collectors.rollovers.interval": f"{ROLLOVER_POLL:g}",
     "api.concurrency": "1",  # replies take no time here, unless the API is slow: then it shows
 }
-# Families of metrics, as text, that a page has beside those of the exporter.
-Beside = Callable[[Exporter], Iterable[bytes]]
+# A folder in memory: the state files are synced to their disk once a simulated minute.
+_MEMORY = Path("/dev/shm")  # noqa: S108 - folders with random names are made in it
 # Changes to the simulator before the scenario begins.
 Prepare = Callable[[Simulator], None]
-
-
-def _nothing_beside(_: Exporter) -> Iterable[bytes]:
-    return ()
+# Looks at the exporters.
+Watch = Callable[[Stage], None]
 
 
 def _as_it_is(_: Simulator) -> None:
     return
 
 
+def _unwatched(_: Stage) -> None:
+    return
+
+
 @dataclass(frozen=True)
 class Recorded:
-    """What happened: the ledger of incidents, and the tenants' names."""
+    """What happened: the ledger of incidents, the stories as they were told, and the tenants' names."""
 
     incidents: list[Incident]
     names: Mapping[str, str]
+    told: list[Incident]
 
 
 class Page:
-    """The page as Prometheus knows it. Writes series that are new, changed or removed."""
+    """An exporter's page as Prometheus knows it. Writes series that are new, changed or removed.
 
-    def __init__(self, out: IO[str]) -> None:
+    `ids` has the numbers of all series of all pages. `instance` may be empty if there is one exporter.
+    """
+
+    def __init__(self, out: IO[str], ids: dict[str, int], instance: str = "") -> None:
         self._out = out
-        self._ids: dict[bytes, int] = {}
+        self._ids = ids
+        self._instance = instance
         self._pieces: dict[bytes, bytes] = {}
         self._lines: dict[bytes, dict[bytes, bytes]] = {}
 
@@ -67,11 +76,14 @@ class Page:
             if self._pieces.get(header) != piece:
                 self._change(header, piece)
         self._pieces = present
-        self._out.write(f"T {at:.3f}\n")
+        self._write_scrape("T", at)
 
     def missed(self, at: float) -> None:
         """There was no page."""
-        self._out.write(f"X {at:.3f}\n")
+        self._write_scrape("X", at)
+
+    def _write_scrape(self, outcome: str, at: float) -> None:
+        self._out.write(f"{outcome} {at:.3f} {self._instance}".rstrip() + "\n")
 
     def _change(self, header: bytes, piece: bytes) -> None:
         before = self._lines.get(header, {})
@@ -81,14 +93,22 @@ class Page:
             if before.get(series) != value:
                 self._out.write(f"V {self._id(series)} {value.decode()}\n")
         for series in before.keys() - after.keys():
-            self._out.write(f"D {self._ids[series]}\n")
+            self._out.write(f"D {self._id(series)}\n")
 
-    def _id(self, series: bytes) -> int:
+    def _id(self, exposed: bytes) -> int:
+        series = self._named(exposed.decode())
         number = self._ids.get(series)
         if number is None:
             number = self._ids[series] = len(self._ids)
-            self._out.write(f"S {number} {series.decode()}\n")
+            self._out.write(f"S {number} {series}\n")
         return number
+
+    def _named(self, series: str) -> str:
+        """The series with the label `instance`."""
+        if not self._instance:
+            return series
+        name, brace, labels = series.partition("{")
+        return f'{name}{{instance="{self._instance}"' + (f",{labels}" if brace else "}")
 
 
 def record(
@@ -97,42 +117,82 @@ def record(
     *,
     progress: bool = False,
     every: float = SCRAPE,
-    beside: Beside = _nothing_beside,
     prepare: Prepare = _as_it_is,
+    watch: Watch = _unwatched,
 ) -> Recorded:
     """Run the scenario, write the scrapes to `out`, and return what happened.
 
-    The page is scraped every so many seconds; `beside` gives what stands on it beside the exporter's own.
+    `every`: seconds between two scrapes; `watch` is called after each.
     """
-    return run_virtual(_record(scenario, out, progress=progress, every=every, beside=beside, prepare=prepare))
+    with _state_folder(scenario) as folder:
+        return run_virtual(_record(scenario, out, folder, watch, progress=progress, every=every, prepare=prepare))
+
+
+@contextmanager
+def _state_folder(scenario: Scenario) -> Iterator[Path | None]:
+    if not scenario.state_file:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="backtest-", dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
+        yield Path(folder)
 
 
 async def _record(
-    scenario: Scenario, out: IO[str], *, progress: bool, every: float, beside: Beside, prepare: Prepare
+    scenario: Scenario,
+    out: IO[str],
+    folder: Path | None,
+    watch: Watch,
+    *,
+    progress: bool,
+    every: float,
+    prepare: Prepare,
 ) -> Recorded:
     clock = virtual_clock(scenario.starts)
     simulator = Simulator(seed=scenario.seed, tenants=scenario.tenants, now=clock.now, stories=())
     prepare(simulator)
-    stage = Stage(simulator, clock, FLAGS)
+    stage = Stage(simulator, clock, FLAGS, scenario, folder)
     stage.plan(scenario.stories)
     stage.start()
-    page = Page(out)
+    prometheus = _Prometheus(stage, out)
     names: dict[str, str] = {}
     begun, scrapes = time.monotonic(), int((scenario.ends - scenario.starts) // every)
     for number in range(1, scrapes + 1):
         await clock.sleep(scenario.starts + number * every - clock.now())
-        if stage.exporter is None or not stage.reachable:
-            page.missed(clock.now())
-        else:
-            own = stage.exporter.page(openmetrics=False, process=False)
-            page.scraped([*own, *beside(stage.exporter)], clock.now())
+        prometheus.scrape(clock.now())
+        watch(stage)
         await stage.go_on()
         if clock.now() % DAY == 0:
             names |= {row.id: row.name for row in simulator.tenants()}
             if progress:
                 _tell(f"day {number * every / DAY:.0f}, after {time.monotonic() - begun:.0f} s")
     await stage.stop()
-    return Recorded(stage.ledger(), names | {row.id: row.name for row in simulator.tenants()})
+    return Recorded(stage.ledger(), names | {row.id: row.name for row in simulator.tenants()}, stage.told)
+
+
+class _Prometheus:
+    """Scrapes all exporters, unless it is down."""
+
+    def __init__(self, stage: Stage, out: IO[str]) -> None:
+        self._stage = stage
+        self._out = out
+        self._was_up = True
+        ids: dict[str, int] = {}
+        self._pages = [Page(out, ids, each.name) for each in stage.instances]
+
+    def scrape(self, at: float) -> None:
+        """Scrape at Unix seconds `at`."""
+        up = self._stage.prometheus_up
+        if not up and self._was_up:
+            self._out.write(f"P {at:.3f}\n")
+        self._was_up = up
+        if not up:
+            return
+        for instance, page in zip(self._stage.instances, self._pages, strict=True):
+            pieces = instance.page() if self._stage.reachable else None
+            if pieces is None:
+                page.missed(at)
+            else:
+                page.scraped(pieces, at)
 
 
 def _tell(text: str) -> None:

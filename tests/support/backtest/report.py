@@ -7,23 +7,34 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from statistics import median
 
+from exporter.simulator import Incident
 from tests.support.backtest.engine import Evaluated, Firing
 from tests.support.backtest.expectations import DAY, EXPECTED, HOUR, MINUTE
+from tests.support.backtest.must_not import Row, table
+from tests.support.backtest.notifications import count
+from tests.support.backtest.recording import Recorded
 from tests.support.backtest.scenario import Scenario
+from tests.support.backtest.storms import STORMS
 from tests.support.backtest.verdict import Outcome, Verdict
 
 _MONTH = 30 * DAY
 _HUNDRED = 100
 
 
-def report(scenario: Scenario, names: Mapping[str, str], said: Evaluated, found: Verdict) -> str:
-    """The whole report as text."""
+def report(
+    scenario: Scenario, recorded: Recorded, said: Evaluated, found: Verdict, notifications: Sequence[float]
+) -> str:
+    """The whole report as text. `notifications` is when people were notified, in Unix seconds."""
+    names = recorded.names
     return "\n\n".join(
         [
             _heading(scenario, said, found),
             _incidents(found.outcomes),
             _alerts(found),
+            _must_not(table(scenario, recorded.told, found)),
+            _storms(recorded.told, notifications),
             _list("Not found", [_missed(one, names) for one in found.missed()]),
+            _list("Forgotten in a gap", [_forgotten(one, names) for one in found.forgotten()]),
             _list("False alarms", [_false(one, names) for one in found.false]),
             _list("Rules that could not be evaluated", said.errors),
             _list(
@@ -42,6 +53,7 @@ def targets(scenario: Scenario, said: Evaluated, found: Verdict) -> list[tuple[s
     late = [kind for kind, delays in _delays(found.outcomes).items() if median(delays) > EXPECTED[kind].promised]
     return [
         (f"every incident found ({len(found.missed())} not)", not found.missed()),
+        (f"every incident found again after a gap ({len(found.forgotten())} not)", not found.forgotten()),
         (f"no false critical ({len(loud)})", not loud),
         (f"at most one false warning per 100 tenants and month ({len(warnings)})", len(warnings) <= allowed),
         (f"median delay no more than the threshold and two polls ({', '.join(late) or 'everywhere'})", not late),
@@ -76,6 +88,8 @@ def _incidents(outcomes: Sequence[Outcome]) -> str:
     delays = _delays(outcomes)
     for kind, expected in EXPECTED.items():
         of_kind = [one for one in outcomes if one.incident.kind == kind]
+        if not of_kind:
+            continue
         found = delays.get(kind, [])
         short = sum(one.short and one.delay is None for one in of_kind)
         rows.append(
@@ -99,8 +113,30 @@ def _alerts(found: Verdict) -> str:
     rows: list[tuple[str, ...]] = [("alert", "right", "in company", "inhibited", "false")]
     for alert in sorted({*found.justified, *found.company, *found.inhibited, *false}):
         counts = (found.justified, found.company, found.inhibited, false)
-        rows.append((alert, *(str(count.get(alert, 0)) for count in counts)))
+        rows.append((alert, *(str(each.get(alert, 0)) for each in counts)))
     return "Alerts, and what they were worth\n" + _table(rows)
+
+
+def _must_not(rows: Sequence[Row]) -> str:
+    lines = [("it must not happen that", "stories", "seen")]
+    lines += [(row.item.text, str(row.stories), "; ".join(row.seen) or "no") for row in rows if row.stories]
+    without = sum(not row.stories for row in rows)
+    return f"What must not happen ({without} more have no story here)\n{_table(lines)}"
+
+
+def _storms(told: Iterable[Incident], notifications: Sequence[float]) -> str:
+    rows = [("storm", "began", "notified after", "notifications in an hour", "in five hours")]
+    for one in told:
+        if one.kind in STORMS:
+            first = next((at for at in notifications if at >= one.since), None)
+            counts = [str(count(notifications, one.since, span)) for span in (HOUR, 5 * HOUR)]
+            rows.append((one.kind, _when(one.since), "-" if first is None else _span(first - one.since), *counts))
+    return "Storms\n" + _table(rows)
+
+
+def _forgotten(outcome: Outcome, names: Mapping[str, str]) -> str:
+    gaps = ", ".join(f"{gap.kind} {_when(gap.since)}" for gap in outcome.forgotten)
+    return f"{_missed(outcome, names)}: after {gaps}"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:

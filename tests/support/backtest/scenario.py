@@ -36,23 +36,31 @@ class ScenarioError(ValueError):
 class ScriptedStory:
     """One story of a scenario. `tenant` is a place in the order of arrival (from 0), or None for the whole fleet.
 
-    `begins` and `ends` are Unix seconds; `ends` is None for a story without an end.
+    `begins` and `ends` are Unix seconds; `ends` is None for a story without an end. `exporter` is the number (from 0)
+    of the exporter that it happens to, if it is one.
     """
 
     kind: str
     tenant: int | None
     begins: float
     ends: float | None
+    exporter: int | None = None
 
 
 @dataclass
 class Scenario:
-    """A fleet, a stretch of time (Unix seconds), and what happens in it, in the order of time."""
+    """A fleet, a stretch of time (Unix seconds), and what happens in it, in the order of time.
+
+    Each of the `shards` has so many `replicas`: exporters with the same tenants. With `state_file`, each has one.
+    """
 
     starts: float = 0.0
     ends: float = 0.0
     tenants: int = 0
     seed: int = 1
+    replicas: int = 1
+    shards: int = 1
+    state_file: bool = False
     stories: list[ScriptedStory] = field(default_factory=list)
 
 
@@ -88,7 +96,15 @@ def read(path: Path) -> Scenario:
     if missing:
         raise ScenarioError(f"{path}: missing: {', '.join(sorted(missing))}")
     starts = moment(facts["starts"], 0.0)
-    scenario = Scenario(starts, starts + float(facts["days"]) * DAY, int(facts["tenants"]), int(facts.get("seed", 1)))
+    scenario = Scenario(
+        starts,
+        starts + float(facts["days"]) * DAY,
+        int(facts["tenants"]),
+        seed=int(facts.get("seed", 1)),
+        replicas=int(facts.get("replicas", 1)),
+        shards=int(facts.get("shards", 1)),
+        state_file=facts.get("state_file", False) is True,
+    )
     for file, content in contents:
         for entry in content.get("stories") or ():
             scenario.stories += _scripted(file, entry, scenario)
@@ -109,14 +125,15 @@ def _content(file: Path) -> Mapping[str, Any]:
 
 def _scripted(file: Path, entry: Any, scenario: Scenario) -> Iterable[ScriptedStory]:
     """The stories of one entry: one, or one for each tenant."""
-    with_defaults = {"tenant": None, "lasts": None, **_checked(file, entry, {"kind", "tenant", "begins", "lasts"})}
+    known = {"kind", "tenant", "begins", "lasts", "exporter"}
+    with_defaults = {"tenant": None, "lasts": None, "exporter": None, **_checked(file, entry, known)}
     try:
         begins = moment(with_defaults["begins"], scenario.starts)
         ends = None if with_defaults["lasts"] is None else begins + seconds(with_defaults["lasts"])
     except (KeyError, ScenarioError) as error:
         raise ScenarioError(f"{file}: {entry}: {error}") from None
     for tenant in _tenants(with_defaults["tenant"], scenario.tenants):
-        yield ScriptedStory(str(with_defaults["kind"]), tenant, begins, ends)
+        yield ScriptedStory(str(with_defaults["kind"]), tenant, begins, ends, with_defaults["exporter"])
 
 
 def _tenants(value: Any, tenants: int) -> Iterable[int | None]:

@@ -1,50 +1,54 @@
-"""Makes things happen around the tenants: to the API, to the exporter, to the fleet.
+"""Makes things happen around the tenants: to the API, to the exporters, to Prometheus, to the fleet.
 
-`Stage` holds a simulated API and a real exporter on it, in virtual time, and makes the kinds of happenings that a
-single life can't have. What is wrong goes into the same kind of ledger.
+`Stage` holds a simulated API and the exporters on it, in virtual time, and makes the kinds of happenings that a single
+tenant can't have. What is wrong goes into the same kind of ledger.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
-from exporter.assembly import Exporter
 from exporter.clock import Clock
-from exporter.settings import load
 from exporter.simulator import Fault, Incident, Simulator, Story
 from exporter.simulator.scripted_effects import ALL_EFFECTS
 from exporter.simulator.times import DAY
-from tests.support.backtest.scenario import ScenarioError, ScriptedStory
-from tests.support.simulated_exporter import SimulatedTransport
+from tests.support.backtest.instances import FLEET_STORIES, REPLICA_STORIES, SLOW, ExporterStory, Instance
+from tests.support.backtest.scenario import Scenario, ScenarioError, ScriptedStory
+from tests.support.backtest.storms import STORMS
 
-# Seconds that a request takes while the API is slow; it would time out after 30.
-SLOW = 28.0
-# The share of runs that a broken hub spoils.
-SPOILT = 0.9
 FLEET = ""
 # Stories that turn schedules off.
-TURNED_OFF = ("dormant", "holiday")
+TURNED_OFF = ("dormant", "dormant_and_suspended", "holiday")
 
 End = Callable[[], None]
 
 
 class Stage:
-    """The simulated API, the exporter that polls it (unless it is down), and events of more than one tenant."""
+    """The simulated API, the exporters that poll it, and events of more than one tenant.
 
-    def __init__(self, simulator: Simulator, clock: Clock, flags: Mapping[str, str]) -> None:
+    `prometheus_up` says whether Prometheus runs, `reachable` whether it gets the pages.
+    """
+
+    def __init__(
+        self,
+        simulator: Simulator,
+        clock: Clock,
+        flags: Mapping[str, str],
+        scenario: Scenario,
+        state_folder: Path | None = None,
+    ) -> None:
+        """With `state_folder`, an empty one, each exporter has a state file there."""
         self.simulator = simulator
         self.clock = clock
-        self.exporter: Exporter | None = None
-        self.reachable = True
+        self.reachable = self.prometheus_up = True
         self.happenings: list[ScriptedStory] = []
+        self.told: list[Incident] = []
+        self.instances = list(_instances(simulator, clock, flags, scenario, state_folder))
         self._ids = [row.id for row in simulator.tenants()]
-        self._flags = flags
-        self._latency = 0.0
-        self._transport: SimulatedTransport | None = None
-        self._polling: asyncio.Task[None] | None = None
         self._incidents: list[Incident] = []
         self._open: dict[int, tuple[Incident, End]] = {}
+        self._breaking: list[tuple[Incident, ExporterStory]] = []
 
     def _note_what_is_off(self) -> None:
         """Record tenants whose schedules have always been off; those that a story disabled don't count.
@@ -57,22 +61,17 @@ class Stage:
             if life.schedules.all and not turned_off and not any(one.enabled for one in life.schedules.all):
                 self._incidents.append(Incident("schedules_off", tenant_id, self.clock.now(), None))
 
-    # The exporter
+    # The exporters
 
     def start(self) -> None:
-        """Start the exporter, as a new process that knows nothing."""
-        settings = load({"api.url": "http://127.0.0.1:1", **self._flags}, {"KIMONO_API_KEY": self.simulator.api_key})
-        self._transport = SimulatedTransport(self.simulator, self.clock)
-        self._transport.latency = self._latency
-        self.exporter = Exporter(settings, self._transport, self.clock)
-        self._polling = asyncio.create_task(self.exporter.poller.run())
+        """Start all exporters."""
+        for each in self.instances:
+            each.start()
 
     async def stop(self) -> None:
-        """End the process."""
-        if self._polling is not None:
-            self._polling.cancel()
-            await asyncio.wait([self._polling])
-        self.exporter = self._polling = self._transport = None
+        """Stop all exporters."""
+        for each in self.instances:
+            await each.stop()
 
     # The scenario
 
@@ -81,12 +80,15 @@ class Stage:
         for story in stories:
             if story.kind in ALL_EFFECTS:
                 self.simulator.add_story(Story(story.kind, self._tenant(story), story.begins, story.ends))
-            elif story.kind in HAPPENINGS:
+                self.told.append(Incident(story.kind, self._tenant(story), story.begins, story.ends))
+            elif story.kind in KINDS:
                 self.happenings.append(story)
             else:
-                raise ScenarioError(
-                    f"no story of the kind {story.kind!r}: there are {', '.join([*ALL_EFFECTS, *HAPPENINGS])}"
-                )
+                raise ScenarioError(f"no story of the kind {story.kind!r}: there are {', '.join(KINDS)}")
+            if (story.exporter is not None) != (story.kind in REPLICA_STORIES):
+                raise ScenarioError(f"an exporter is named by {', '.join(REPLICA_STORIES)} alone: {story}")
+            if story.exporter is not None and not 0 <= story.exporter < len(self.instances):
+                raise ScenarioError(f"there are exporters 0 to {len(self.instances) - 1}: {story}")
         self.happenings.sort(key=lambda one: one.begins)
         self._note_what_is_off()
 
@@ -96,28 +98,41 @@ class Stage:
         return self._ids[story.tenant]
 
     async def go_on(self) -> None:
-        """Start and end what is due by now."""
+        """Start and end what is due by now. Called once a minute."""
         now = self.clock.now()
-        if self._transport is not None:
-            self._transport.sent.clear()  # would grow for months
+        for each in self.instances:
+            each.forget_requests()
         for number in [number for number, (incident, _) in self._open.items() if (incident.until or now) <= now]:
             _, end = self._open.pop(number)
             end()
+        for incident, story in list(self._breaking):
+            if (incident.until or now) <= now:
+                self._breaking.remove((incident, story))
+                await story.end()
+            else:
+                await story.tick()
         while self.happenings and self.happenings[0].begins <= now:
             await self._happen(self.happenings.pop(0))
 
     async def _happen(self, story: ScriptedStory) -> None:
-        begin = HAPPENINGS[story.kind]
         tenant_id = self._tenant(story) if story.tenant is not None else FLEET
         if tenant_id and tenant_id not in self.simulator.inventory.tenants:
             return  # it was removed before its story began
-        if story.kind in ("exporter_down", "exporter_restart"):
-            await self.stop()
-        end = begin(self, tenant_id)
         incident = Incident(story.kind, tenant_id, self.clock.now(), story.ends)
         self._incidents.append(incident)
-        if end is not None:
-            self._open[len(self._incidents)] = (incident, end)
+        self.told.append(incident)
+        if story.kind in FLEET_STORIES:
+            await self._break(incident, FLEET_STORIES[story.kind](self.instances))
+        elif story.exporter is not None:
+            await self._break(incident, REPLICA_STORIES[story.kind]([self.instances[story.exporter]]))
+        else:
+            end = HAPPENINGS[story.kind](self, tenant_id)
+            if end is not None:
+                self._open[len(self._incidents)] = (incident, end)
+
+    async def _break(self, incident: Incident, story: ExporterStory) -> None:
+        self._breaking.append((incident, story))
+        await story.begin()
 
     def ledger(self) -> list[Incident]:
         """All incidents and harmless events, by their start."""
@@ -146,20 +161,6 @@ class Stage:
         ends = [self.unreachable(row.id) for row in self.simulator.tenants()[::3]]
         return lambda: _all(ends)
 
-    def fleet_failing(self, _: str) -> End:
-        """The hub spoils nine of ten runs; when it is fixed, it repeats the failed ones."""
-        self._spoil(SPOILT)
-        return self._fix
-
-    def _spoil(self, share: float) -> None:
-        for row in self.simulator.tenants():
-            self.simulator.tenant(row.id).ingestions.hub_failure_rate = share
-
-    def _fix(self) -> None:
-        self._spoil(0.0)
-        for row in self.simulator.tenants():
-            self.simulator.tenant(row.id).ingestions.rerun_failed(self.clock.now())
-
     def discovery(self, _: str) -> End:
         """The list of tenants is broken, and nothing else."""
         return self.fault(Fault("html", endpoint="/tenants"))
@@ -178,18 +179,18 @@ class Stage:
         return lambda: self._set_latency(0.0)
 
     def _set_latency(self, seconds: float) -> None:
-        self._latency = seconds
-        if self._transport is not None:
-            self._transport.latency = seconds
+        for each in self.instances:
+            each.network(latency=seconds)
 
     def missed_scrape(self, _: str) -> End:
-        """Prometheus does not get the page."""
+        """Prometheus does not get the pages."""
         self.reachable = False
         return lambda: setattr(self, "reachable", True)
 
-    def down(self, _: str) -> End:
-        """The exporter has been stopped, and is started again at the end."""
-        return self.start
+    def prometheus_down(self, _: str) -> End:
+        """Prometheus does not run: no scrape, and no rule is evaluated."""
+        self.prometheus_up = False
+        return lambda: setattr(self, "prometheus_up", True)
 
     # Events without a length
 
@@ -211,9 +212,27 @@ class Stage:
         name = self.simulator.inventory.tenants[tenant_id].name
         self.simulator.rename(tenant_id, f"{name} (renamed)")
 
+    def account_renamed(self, tenant_id: str) -> None:
+        """The tenant's account gets another name."""
+        account = self.simulator.inventory.tenants[tenant_id].account
+        if account is not None:
+            account.name = f"{account.name} (renamed)"
+
     def rotated(self, tenant_id: str) -> None:
         """A tenant gets a new secret; the next list of tenants has it."""
         self.simulator.rotate(tenant_id)
+
+
+def _instances(
+    simulator: Simulator, clock: Clock, flags: Mapping[str, str], scenario: Scenario, folder: Path | None
+) -> Iterable[Instance]:
+    """The exporters: all replicas of the first shard, then those of the next one."""
+    single = scenario.shards * scenario.replicas == 1
+    for number in range(scenario.shards * scenario.replicas):
+        name = "" if single else f"exporter-{number}:10120"
+        state_file = None if folder is None else folder / f"{number}.json"
+        shard = number // scenario.replicas
+        yield Instance(simulator, clock, flags, name, shard=shard, shards=scenario.shards, state_file=state_file)
 
 
 def _all(ends: Iterable[End]) -> None:
@@ -221,21 +240,27 @@ def _all(ends: Iterable[End]) -> None:
         end()
 
 
+def _storm(begin: Callable[[Simulator], End]) -> Callable[[Stage, str], End]:
+    return lambda stage, _: begin(stage.simulator)
+
+
 HAPPENINGS: dict[str, Callable[[Stage, str], End | None]] = {
     "unreachable": Stage.unreachable,
     "credentials_rejected": Stage.rejected,
     "api_outage": Stage.api_outage,
     "part_outage": Stage.part_outage,
-    "fleet_failing": Stage.fleet_failing,
     "discovery_failing": Stage.discovery,
     "throttled": Stage.throttled,
     "busy_api": Stage.busy_api,
     "slow_api": Stage.slow_api,
-    "exporter_down": Stage.down,
-    "exporter_restart": Stage.down,
     "missed_scrape": Stage.missed_scrape,
+    "prometheus_down": Stage.prometheus_down,
     "tenant_added": Stage.added,
     "tenant_removed": Stage.removed,
     "tenant_renamed": Stage.renamed,
+    "account_renamed": Stage.account_renamed,
     "secret_rotated": Stage.rotated,
+    **{kind: _storm(begin) for kind, begin in STORMS.items()},
 }
+# Every kind of story.
+KINDS = (*ALL_EFFECTS, *HAPPENINGS, *FLEET_STORIES, *REPLICA_STORIES)

@@ -8,11 +8,12 @@
 //
 // Input, one line each; times are Unix seconds, ids are small integers:
 //
-//	S <id> <series>   a series is heard of for the first time
-//	V <id> <value>    its value from the next scrape on
-//	D <id>            it is on the page no longer
-//	T <time>          a scrape succeeded: everything that is on the page now has a sample at that time
-//	X <time>          a scrape failed
+//	S <id> <series>         a new series; its label instance, if it has one, names the exporter that exposes it
+//	V <id> <value>          its value from the next scrape on
+//	D <id>                  it is no longer exposed
+//	T <time> [<instance>]   a scrape succeeded: everything that the instance exposes now has a sample at that time
+//	X <time> [<instance>]   a scrape failed
+//	P <time>                Prometheus stopped; it starts again shortly before the next scrape
 //
 // Output, one JSON object a line: {"alert", "labels", "from", "to"} for each time that an alert fired ("to" is
 // null if it still does), {"rule", "error", "at"} the first time that a rule could not be evaluated, and at last
@@ -21,7 +22,8 @@
 //
 // With -copies each tenant stands for so many: its series are appended under as many ids and names. The exporter's
 // own series and the fleet's histogram stay as they are. With -replicas so many exporters are scraped at the same
-// moment and have the same page, `up` included: they differ in the label instance.
+// moment and have the same page, `up` included: they differ in the label instance. (Replicas that differ in what they
+// expose are instances of their own in the input.)
 package main
 
 import (
@@ -66,6 +68,13 @@ var copied = map[string]string{
 	"tenant_name": " ", "account_name": " ", "cloud_name": " ",
 }
 
+// instance is one scraped exporter: its `up`, and what it exposes.
+type instance struct {
+	name   string
+	up     *series
+	series []*series
+}
+
 // series is one line of the page, under one name or several.
 type series struct {
 	names   []name
@@ -93,9 +102,13 @@ type replay struct {
 	db          *tsdb.DB
 	groups      []*group
 	series      []*series
-	up          *series
-	targets     []labels.Labels // one for each replica
+	instances   map[string]*instance
+	job         string
+	unnamed     string // the instance of what names none
+	replicas    int
 	copies      int
+	load        func() error // loads the rules, as a Prometheus that starts does
+	stopped     bool
 	firing      map[*rules.AlertingRule]map[string]*firing
 	broken      map[string]bool
 	out         *json.Encoder
@@ -110,6 +123,7 @@ type group struct {
 	*rules.Group
 	every       time.Duration
 	next        time.Time
+	started     int // evaluations since Prometheus started
 	evaluations int
 	took        time.Duration
 	worst       time.Duration
@@ -119,7 +133,7 @@ func main() {
 	ruleFile := flag.String("rules", "", "the rule file")
 	data := flag.String("data", "", "an empty folder for the database")
 	job := flag.String("job", "kimono", "the label job of all series")
-	instance := flag.String("instance", "localhost:10120", "the label instance of all series; further replicas add a number")
+	unnamed := flag.String("instance", "localhost:10120", "the label instance of series without one; further replicas add a number")
 	interval := flag.Duration("interval", 0, "evaluate groups so often; 0 for as often as the rules say")
 	copies := flag.Int("copies", 1, "how many tenants each tenant of the recording stands for")
 	replicas := flag.Int("replicas", 1, "how many exporters are scraped that have the page of the recording")
@@ -127,13 +141,15 @@ func main() {
 	flag.Parse()
 	debug.SetGCPercent(garbagePercent)
 	r := &replay{
-		ctx:     context.Background(),
-		targets: targets(*job, *instance, *replicas),
-		copies:  *copies,
-		firing:  map[*rules.AlertingRule]map[string]*firing{},
-		broken:  map[string]bool{},
+		ctx:       context.Background(),
+		instances: map[string]*instance{},
+		job:       *job,
+		unnamed:   *unnamed,
+		replicas:  *replicas,
+		copies:    *copies,
+		firing:    map[*rules.AlertingRule]map[string]*firing{},
+		broken:    map[string]bool{},
 	}
-	r.up = &series{names: r.scraped(labels.FromStrings(labels.MetricName, "up"))}
 	if err := r.run(*ruleFile, *data, *interval, *keep, os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -154,8 +170,13 @@ func (r *replay) run(ruleFile, data string, interval time.Duration, keep bool, i
 	r.db.DisableCompactions() // they come when our clock says so
 	buffered := bufio.NewWriter(out)
 	r.out = json.NewEncoder(buffered)
-	if err := r.load(ruleFile, interval); err != nil {
+	r.load = func() error { return r.loadRules(ruleFile, interval) }
+	if err := r.load(); err != nil {
 		return err
+	}
+	// There is nothing to restore at the first start. Until that is said, an alerting rule leaves no ALERTS behind.
+	for _, each := range r.groups {
+		setRestored(each)
 	}
 	if err := r.read(in); err != nil {
 		return err
@@ -174,7 +195,7 @@ func (r *replay) run(ruleFile, data string, interval time.Duration, keep bool, i
 	return r.db.Close()
 }
 
-func (r *replay) load(ruleFile string, interval time.Duration) error {
+func (r *replay) loadRules(ruleFile string, interval time.Duration) error {
 	engine := promql.NewEngine(promql.EngineOpts{
 		MaxSamples:           engineSamples,
 		Timeout:              2 * time.Minute,
@@ -188,21 +209,19 @@ func (r *replay) load(ruleFile string, interval time.Duration) error {
 		Appendable: r.db,
 		Queryable:  r.db,
 		Logger:     log.NewNopLogger(),
+		// Prometheus' own defaults.
+		OutageTolerance: time.Hour,
+		ForGracePeriod:  10 * time.Minute,
 	})
 	loaded, errs := manager.LoadGroups(time.Minute, labels.EmptyLabels(), "", nil, ruleFile)
 	for _, err := range errs {
 		return err
 	}
+	r.groups = nil
 	for _, each := range loaded {
 		every := each.Interval()
 		if interval > 0 {
 			every = interval
-		}
-		for _, rule := range each.Rules() {
-			// Nothing is to be restored. Until that is said, an alerting rule leaves no ALERTS behind.
-			if alerting, ok := rule.(*rules.AlertingRule); ok {
-				alerting.SetRestored(true)
-			}
 		}
 		r.groups = append(r.groups, &group{Group: each, every: every})
 	}
@@ -229,12 +248,17 @@ func (r *replay) take(line string) error {
 	switch line[0] {
 	case 'S':
 		return r.define(rest)
-	case 'T', 'X':
+	case 'T', 'X', 'P':
 		seconds, err := strconv.ParseFloat(first, 64)
 		if err != nil {
 			return err
 		}
-		return r.scrape(time.UnixMilli(int64(math.Round(seconds*1000))), line[0] == 'T')
+		at := time.UnixMilli(int64(math.Round(seconds * 1000)))
+		if line[0] == 'P' {
+			r.stop(at)
+			return nil
+		}
+		return r.scrape(r.instance(rest), at, line[0] == 'T')
 	}
 	id, err := strconv.Atoi(first)
 	if err != nil || id < 0 || id >= len(r.series) {
@@ -255,34 +279,42 @@ func (r *replay) define(text string) error {
 	if err != nil {
 		return err
 	}
-	one := &series{names: r.scraped(metric), times: 1}
+	target := r.instance(metric.Get(labels.InstanceName))
+	one := &series{names: r.scraped(target.name, metric), times: 1}
 	if metric.Has(tenantLabel) {
 		for number := 2; number <= r.copies; number++ {
-			one.names = append(one.names, r.scraped(another(metric, number))...)
+			one.names = append(one.names, r.scraped(target.name, another(metric, number))...)
 		}
 	}
 	if metric.Get(labels.MetricName) == tenantCount {
 		one.times = float64(r.copies)
 	}
 	r.series = append(r.series, one)
+	target.series = append(target.series, one)
 	return nil
 }
 
-// targets are the labels that scrapes of the replicas add.
-func targets(job, instance string, replicas int) []labels.Labels {
-	all := []labels.Labels{labels.FromStrings("instance", instance, "job", job)}
-	for number := 2; number <= replicas; number++ {
-		all = append(all, labels.FromStrings("instance", instance+"-"+strconv.Itoa(number), "job", job))
+// instance is the exporter of this name; empty for the one that has none.
+func (r *replay) instance(name string) *instance {
+	if name == "" {
+		name = r.unnamed
 	}
-	return all
+	if r.instances[name] == nil {
+		up := &series{names: r.scraped(name, labels.FromStrings(labels.MetricName, "up"))}
+		r.instances[name] = &instance{name: name, up: up}
+	}
+	return r.instances[name]
 }
 
-// scraped are the names under which the database gets to know a series: one for each replica.
-func (r *replay) scraped(metric labels.Labels) []name {
-	names := make([]name, 0, len(r.targets))
-	for _, target := range r.targets {
-		builder := labels.NewBuilder(metric)
-		target.Range(func(label labels.Label) { builder.Set(label.Name, label.Value) })
+// scraped are the names under which the database gets to know a series of an instance: one for each replica.
+func (r *replay) scraped(instance string, metric labels.Labels) []name {
+	names := make([]name, 0, r.replicas)
+	for number := 1; number <= r.replicas; number++ {
+		replica := instance
+		if number > 1 {
+			replica += "-" + strconv.Itoa(number)
+		}
+		builder := labels.NewBuilder(metric).Set("job", r.job).Set(labels.InstanceName, replica)
 		names = append(names, name{labels: builder.Labels(labels.EmptyLabels())})
 	}
 	return names
@@ -299,19 +331,38 @@ func another(metric labels.Labels, number int) labels.Labels {
 	return builder.Labels(labels.EmptyLabels())
 }
 
-// scrape evaluates what was due before this moment, and then appends what is on the page.
-func (r *replay) scrape(at time.Time, ok bool) error {
+// stop ends the process: what it had in memory is gone, and Alertmanager resolves what it no longer hears of.
+func (r *replay) stop(at time.Time) {
+	r.evaluateUntil(at)
+	for _, alerts := range r.firing {
+		for _, one := range alerts {
+			r.fired(one, seconds(at))
+		}
+	}
+	r.firing = map[*rules.AlertingRule]map[string]*firing{}
+	r.groups = nil
+	r.stopped = true
+}
+
+// scrape evaluates what was due before this moment, and then appends what the instance exposes.
+func (r *replay) scrape(target *instance, at time.Time, ok bool) error {
+	if r.stopped {
+		r.stopped = false
+		if err := r.load(); err != nil {
+			return err
+		}
+	}
 	r.evaluateUntil(at)
 	r.scrapes++
 	appender := r.db.Appender(r.ctx)
-	r.up.value = 0
+	target.up.value = 0
 	if ok {
-		r.up.value = 1
+		target.up.value = 1
 	}
-	if err := r.append(appender, r.up, at, r.up.value); err != nil {
+	if err := r.append(appender, target.up, at, target.up.value); err != nil {
 		return err
 	}
-	for _, one := range r.series {
+	for _, one := range target.series {
 		var err error
 		switch {
 		case ok && one.present:
@@ -377,6 +428,11 @@ func (r *replay) evaluate(due *group) {
 	begun := time.Now()
 	due.Eval(r.ctx, due.next)
 	took := time.Since(begun)
+	// Prometheus restores what alerts waited for after the second evaluation, when targets have been scraped.
+	if due.started++; due.started == 2 {
+		due.RestoreForState(due.next)
+		setRestored(due)
+	}
 	r.evaluations++
 	due.evaluations++
 	due.took += took
@@ -416,6 +472,13 @@ func (r *replay) watch(rule *rules.AlertingRule, at time.Time) {
 			r.fired(one, seconds(at))
 			delete(r.firing[rule], key)
 		}
+	}
+}
+
+// setRestored says that nothing is left to restore.
+func setRestored(each *group) {
+	for _, rule := range each.AlertingRules() {
+		rule.SetRestored(true)
 	}
 }
 

@@ -1,0 +1,137 @@
+"""Tests that the status names the tenants and problems that the alerts' expressions find, on a day of a small fleet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+
+from alerts.facts import Source
+from alerts.problems import CRITICAL_LATER, PROBLEMS
+from exporter.history.problems import KINDS
+from tests.support.backtest import engine
+from tests.support.backtest.recording import record
+from tests.support.backtest.stage import Stage
+from tests.support.dashboards.filling import SMALL, scenario
+from tests.support.processes import needed
+
+pytestmark = pytest.mark.slow
+
+HOUR, MINUTE = 3600.0, 60.0
+# A rollover is polled every 15 minutes, and a fact changes some time after that.
+SLACK = 20 * MINUTE
+EVERY = 90 * MINUTE
+Present = frozenset[tuple[str, str]]
+
+
+@dataclass
+class Statuses:
+    """Whom the status names, with which problem, at some moments (Unix seconds), and since when."""
+
+    every: float
+    present: dict[float, Present] = field(default_factory=dict)
+    critical: dict[float, Present] = field(default_factory=dict)
+    since: dict[float, dict[tuple[str, str], float]] = field(default_factory=dict)
+
+    def look(self, stage: Stage) -> None:
+        """Note the status of the one exporter at each full hour or so, if it is up."""
+        exporter = stage.instances[0].exporter
+        if exporter is None:
+            return
+        status = exporter.status()
+        now = round(status.now)
+        if now % self.every == 0:
+            found = {
+                (tenant.id, problem.kind): problem for tenant in status.with_problems for problem in tenant.problems
+            }
+            self.present[now] = frozenset(found)
+            self.critical[now] = frozenset(key for key, problem in found.items() if problem.severity == "critical")
+            self.since[now] = {key: problem.since for key, problem in found.items()}
+
+
+@dataclass(frozen=True)
+class Compared:
+    statuses: Statuses
+    firings: list[engine.Firing]
+
+    def fired(self, key: tuple[str, str], begins: float, ends: float, *, throughout: bool) -> bool:
+        """Whether the expression of a problem had the tenant, at some time or throughout."""
+        ident, kind = key
+        mine = [each for each in self.firings if each.alert == kind and each.tenant_id == ident]
+        if throughout:
+            return any(each.since <= begins and each.until >= ends for each in mine)
+        return any(each.since <= ends and each.until >= begins for each in mine)
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Compared:
+    needed("go")
+    rules = tmp_path_factory.mktemp("rules") / "problems.yaml"
+    expressions = {kind: expression(Source()) for kind, expression in PROBLEMS.items()}
+    expressions |= {f"{kind}, critical": expression(Source()) for kind, expression in CRITICAL_LATER.items()}
+    group = {"name": "problems", "rules": [{"alert": kind, "expr": expr} for kind, expr in expressions.items()]}
+    rules.write_text(yaml.safe_dump({"groups": [group]}))
+    return run(rules)
+
+
+def run(rules: Path) -> Compared:
+    statuses = Statuses(EVERY)
+    with engine.started(engine.build(), rules, "5m") as running:
+        record(scenario(SMALL), running.input, watch=statuses.look)
+        said = running.finish()
+    assert not said.errors
+    return Compared(statuses, said.firings)
+
+
+def test_the_expressions_and_the_status_have_the_same_kinds() -> None:
+    assert set(PROBLEMS) == set(KINDS)
+
+
+def test_the_status_has_a_dozen_moments_and_nearly_every_kind_of_problem(compared: Compared) -> None:
+    present = compared.statuses.present
+    assert len(present) >= 12
+    shown = {kind for found in present.values() for _, kind in found}
+    assert {*KINDS} - shown <= {"setup"}, "a problem after three days"
+
+
+def test_each_problem_of_the_status_is_found_by_the_expression(compared: Compared) -> None:
+    wrong = [
+        (at, key)
+        for at, found in compared.statuses.present.items()
+        for key in found
+        if not compared.fired(key, at - SLACK, at + SLACK, throughout=False)
+    ]
+    assert not wrong
+
+
+def test_each_problem_that_the_expression_finds_is_in_the_status(compared: Compared) -> None:
+    wrong = [
+        (at, firing.alert, firing.tenant_id)
+        for at, found in compared.statuses.present.items()
+        for firing in compared.firings
+        if firing.alert in PROBLEMS
+        and firing.since <= at - SLACK
+        and firing.until >= at + SLACK
+        and (firing.tenant_id, firing.alert) not in found
+    ]
+    assert not wrong
+
+
+def test_the_status_calls_critical_what_has_a_critical_alert(compared: Compared) -> None:
+    wrong = []
+    for at, found in compared.statuses.present.items():
+        for ident, kind in found:
+            if kind in CRITICAL_LATER:
+                key = (ident, f"{kind}, critical")
+                is_critical = (ident, kind) in compared.statuses.critical[at]
+                if is_critical and not compared.fired(key, at - SLACK, at + SLACK, throughout=False):
+                    wrong.append((at, key, "not critical for the alert"))
+                if not is_critical and compared.fired(key, at - SLACK, at + SLACK, throughout=True):
+                    wrong.append((at, key, "critical for the alert"))
+    assert not wrong
+
+
+def test_no_problem_begins_in_the_future(compared: Compared) -> None:
+    assert all(since <= at for at, known in compared.statuses.since.items() for since in known.values())
