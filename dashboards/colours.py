@@ -15,10 +15,7 @@ FAINT = "rgba(142, 142, 142, 0.2)"
 
 @dataclass(frozen=True)
 class Problem:
-    """A problem of a tenant: the value of `problem` in kimono:tenant_problem:timestamp_seconds.
-
-    `alert` is the alert that fires for it.
-    """
+    """A problem of a tenant, by its name in `alerts/problems.py`. `alert` is the alert that fires for it."""
 
     name: str
     text: str
@@ -32,44 +29,44 @@ PROBLEMS = (
     Problem("overdue", "Sync overdue", "red", "KimonoSyncOverdue"),
     Problem("failing", "Ingestions failing", "semi-dark-orange", "KimonoIngestionsFailing"),
     Problem("mass_change", "Mass change pending", "orange", "KimonoMassChangePending"),
-    Problem("unreachable", "Can't be read", "purple", "KimonoTenantUnreachable"),
+    Problem("unreachable", "Unreachable", "purple", "KimonoTenantUnreachable"),
     Problem("credentials_rejected", "Credentials rejected", "dark-purple", "KimonoTenantCredentialsRejected"),
-    Problem("application_auth", "Application rejects the hub", "light-purple", "KimonoApplicationAuthFailing"),
-    Problem("stale", "Nothing has run for days", "light-orange", "KimonoSyncStale"),
-    Problem("suspended", "Suspended, unexplained", "dark-yellow", "KimonoSyncSuspended"),
+    Problem("application_auth", "Application authentication failing", "light-purple", "KimonoApplicationAuthFailing"),
+    Problem("stale", "Sync stale", "light-orange", "KimonoSyncStale"),
+    Problem("suspended", "Sync suspended", "dark-yellow", "KimonoSyncSuspended"),
     Problem("rollover_stuck", "Rollover stuck", "dark-orange", "KimonoRolloverStuck"),
     Problem("rollover_not_started", "Rollover not started", "yellow", "KimonoRolloverNotStarted"),
     Problem("rollover_failing", "Rollover failing", "light-red", "KimonoRolloverFailing"),
-    Problem("setup", "Setup mode lingers", "light-blue", "KimonoSetupModeLingering"),
+    Problem("setup", "Setup mode lingering", "light-blue", "KimonoSetupModeLingering"),
 )
 
-# Values of kimono:tenant_problem:rank: the severity of the alert and its colour.
-RANKS = {3: ("critical", BAD), 2: ("warning", WARN), 1: ("info", EXPECTED)}
+# Severities of alerts, worst first.
+SEVERITIES = {"critical": BAD, "warning": WARN, "info": EXPECTED}
+# Values of the label `rank`, which sorts problems and alerts by severity.
+RANK_TEXTS = {str(rank): (severity, SEVERITIES[severity]) for rank, severity in enumerate(SEVERITIES, 1)}
 
-# Shown by a table or timeline without a problem.
-NO_PROBLEM = "Nothing is wrong"
+# Shown by a table without a problem.
+NO_PROBLEM = "No problem"
 # Shown where no data is available, or where too many tenants are unreachable.
-NOT_KNOWN = "Not known"
+UNKNOWN_TEXT = "Unknown"
 # Value of `problem` while many tenants are unreachable: a problem of the fleet, not of a tenant.
 MANY_UNREACHABLE = "many_unreachable"
-MANY_UNREACHABLE_TEXT = ("Many can't be read", "semi-dark-purple")
-# Texts of problems and ranks, with those for none.
+MANY_UNREACHABLE_TEXT = ("Many tenants unreachable", "semi-dark-purple")
+# Texts of problems, with those for none.
 PROBLEM_TEXTS = {problem.name: (problem.text, problem.colour) for problem in PROBLEMS} | {
     NO_PROBLEM: (NO_PROBLEM, GOOD),
-    NOT_KNOWN: (NOT_KNOWN, UNKNOWN),
+    UNKNOWN_TEXT: (UNKNOWN_TEXT, UNKNOWN),
     MANY_UNREACHABLE: MANY_UNREACHABLE_TEXT,
 }
-RANK_TEXTS = {str(rank): RANKS[rank] for rank in sorted(RANKS, reverse=True)} | {"0": ("nothing", GOOD)}
-
-# The label `rank` of alerts, as `queries.with_rank` adds it.
-ALERT_TEXTS = {"1": ("critical", BAD), "2": ("warning", WARN), "3": ("info", EXPECTED)}
+# Texts and colours of a tenant's alerts: those of their problems.
+ALERT_TEXTS = {problem.alert: (problem.text, problem.colour) for problem in PROBLEMS}
 
 # Modes that pause a tenant: flags of its state.
 MODES = {
     "mass_change_pending": ("Mass change pending", WARN),
-    "synchronization_suspended": ("Suspended", NOTE),
-    "rollover_mode_enabled": ("In rollover", EXPECTED),
-    "setup_mode_enabled": ("In setup", "light-blue"),
+    "synchronization_suspended": ("Sync suspended", NOTE),
+    "rollover_mode_enabled": ("Rollover mode", EXPECTED),
+    "setup_mode_enabled": ("Setup mode", "light-blue"),
 }
 
 # States of finished ingestions, and of unfinished ones.

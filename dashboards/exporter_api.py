@@ -52,13 +52,13 @@ CODES = {
 def requests_by_code() -> Panel:
     """Requests by status code."""
     panel = time_series_panel(
-        "Requests a second, by answer",
-        "HTTP status, or why there was none. Red: 429 means that we ask too much, 5xx that the hub has trouble. "
-        "403 and 404 are usual for tenants without an application.",
+        "Requests per second by status",
+        "HTTP status, or the reason why there is none. Many 429: lower api.rate_limit. Many 5xx: ask the hub's "
+        "support. 403 and 404 are normal for tenants without an application.",
         [query(f"sum by (code) ({REQUESTS})", "{{code}}")],
         unit="reqps",
         stacked=True,
-        no_value="No request",
+        no_value="No requests",
     )
     for pattern, colour in CODES.items():
         panel.override_by_regexp(pattern, [fixed_colour(colour)])
@@ -68,13 +68,13 @@ def requests_by_code() -> Panel:
 def requests_by_endpoint() -> Panel:
     """Requests by endpoint."""
     panel = time_series_panel(
-        "Requests a second, by endpoint",
-        "What uses the budget. If it is too small, lengthen the interval of the collector that asks for most.",
+        "Requests per second by endpoint",
+        "What uses the rate limit. If it is too low, lengthen the interval of the collector that sends most requests.",
         [query(f"sum by (endpoint) ({REQUESTS})", "{{endpoint}}")],
         unit="reqps",
         stacked=True,
         colours=with_own_names(ENDPOINTS),
-        no_value="No request",
+        no_value="No requests",
     )
     return _shades_of(panel, UNKNOWN)
 
@@ -83,28 +83,28 @@ def latency() -> Panel:
     """The duration of requests."""
     shares = {"50": "super-light-blue", "95": EXPECTED, "99": "dark-blue"}
     return time_series_panel(
-        "Time that requests take",
-        "50, 95 and 99 of 100 requests took at most so long. If it grows, the API is slow: raise api.concurrency if "
-        "the poll lag grows with it.",
+        "Request duration",
+        "50 %, 95 % and 99 % of the requests took at most so long. If the duration and the poll lag grow, the API is "
+        "slow: raise api.concurrency.",
         [
-            query(f"histogram_quantile(0.{share}, sum by (le) ({BUCKETS}))", f"{share} of 100", ref)
+            query(f"histogram_quantile(0.{share}, sum by (le) ({BUCKETS}))", f"{share} %", ref)
             for ref, share in zip("ABC", shares, strict=True)
         ],
         unit=SECONDS,
-        colours={f"{share} of 100": (f"{share} of 100", colour) for share, colour in shares.items()},
-        no_value="No request",
+        colours={f"{share} %": (f"{share} %", colour) for share, colour in shares.items()},
+        no_value="No requests",
     )
 
 
 def latency_by_endpoint() -> Panel:
     """The duration of requests by endpoint."""
     panel = time_series_panel(
-        "Time that 95 of 100 requests take at most, by endpoint",
-        "One endpoint that is slow alone is the hub's; all of them, the hub's or the network's.",
+        "Request duration by endpoint (95 %)",
+        "If one endpoint is slow, ask the hub's support. If all are slow, check the network first.",
         [query(f"histogram_quantile(0.95, sum by (endpoint, le) ({BUCKETS}))", "{{endpoint}}")],
         unit=SECONDS,
         colours=with_own_names(ENDPOINTS),
-        no_value="No request",
+        no_value="No requests",
     )
     return _shades_of(panel, UNKNOWN)
 
@@ -112,13 +112,13 @@ def latency_by_endpoint() -> Panel:
 def rate_limited() -> Panel:
     """The share of requests that the API rejected with 429."""
     panel = time_series_panel(
-        "Requests refused with 429",
-        "Their share. The exporter slows down by itself. If it goes on, somebody else uses up the same allowance, or "
-        "api.rate_limit is above it.",
-        [query(rate_limited_share(), "refused")],
+        "Requests answered with 429",
+        "Share of all requests. The exporter slows down automatically. If it stays high, lower api.rate_limit, or find "
+        "other clients that use the same limit.",
+        [query(rate_limited_share(), "429")],
         unit="percentunit",
-        colours={"refused": ("refused", BAD)},
-        no_value="No request",
+        colours={"429": ("answered with 429", BAD)},
+        no_value="No requests",
     )
     return panel.axis_soft_max(0.1)
 
@@ -128,24 +128,24 @@ def rate_limit_use() -> Panel:
     # An average, because it is 0 for some seconds whenever the API asks to wait.
     allowed = f"min(avg_over_time({ALLOWED_RATE}[$__rate_interval]) / {RATE_LIMIT})"
     panel = time_series_panel(
-        "Budget used",
-        "Share of api.rate_limit that each exporter sends. The yellow line is what may be sent: it falls when the API "
-        "refuses with 429, is 0 while it has asked to wait, and comes back by itself.",
-        [query(RATE_LIMIT_USE, "{{instance}}"), query(allowed, "may be sent", "B")],
+        "Rate limit used",
+        "Share of api.rate_limit that each exporter uses. The yellow line is the share allowed now: it drops after a "
+        "429, is 0 while the API has asked to wait, and recovers automatically. If it stays low, lower api.rate_limit.",
+        [query(RATE_LIMIT_USE, "{{instance}}"), query(allowed, "allowed", "B")],
         unit="percentunit",
-        no_value="No request",
+        no_value="No requests",
         decimals=0,
     )
-    panel.override_by_name("may be sent", [fixed_colour(NOTE), Property("custom.fillOpacity", 0)])
+    panel.override_by_name("allowed", [fixed_colour(NOTE), Property("custom.fillOpacity", 0)])
     return panel.axis_soft_max(1)
 
 
 def waiting_requests() -> Panel:
     """Requests that wait for the rate limit."""
     return panel_per_exporter(
-        "Requests that wait for the budget",
-        "On average. Far below api.concurrency: there is room. About as many: all of api.rate_limit is used, or the "
-        "API has asked us to wait.",
+        "Requests waiting for the rate limit",
+        "Average number. If it is near api.concurrency, the rate limit is fully used, or the API has asked to wait: "
+        "raise api.rate_limit if the vendor allows it, or lengthen intervals.",
         f"max by (job, instance) ({WAITING_REQUESTS})",
     )
 
@@ -154,13 +154,13 @@ def retries() -> Panel:
     """Retries by reason."""
     calls = f"rate(kimono_exporter_api_retries_total{{{CHOSEN}}}[$__rate_interval])"
     return time_series_panel(
-        "Calls tried again, an hour",
-        "By what went wrong. Some are usual. Many: look at the answers above for what the API says.",
+        "Retries per hour",
+        "By reason. A few are normal. If there are many, check the requests by status above.",
         [query(f"3600 * sum by (reason) ({calls})", "{{reason}}")],
         style=GraphDrawStyle.BARS,
         interval="15m",
         colours=REASON_TEXTS,
-        no_value="None yet",
+        no_value="None",
     )
 
 
@@ -168,13 +168,13 @@ def tokens() -> Panel:
     """Token requests by outcome."""
     requests = f"rate(kimono_exporter_token_requests_total{{{CHOSEN}}}[$__rate_interval])"
     return time_series_panel(
-        "Tokens asked for, an hour",
-        "By outcome. Many of auth: credentials are rejected; the table above says whose.",
+        "Token requests per hour",
+        "By outcome. auth: credentials are rejected; the table of unreachable tenants shows whose.",
         [query(f"3600 * sum by (outcome) ({requests})", "{{outcome}}")],
         style=GraphDrawStyle.BARS,
         interval="15m",
         colours=OUTCOMES,
-        no_value="None yet",
+        no_value="None",
     )
 
 
@@ -182,8 +182,8 @@ def invalid_fields() -> Panel:
     """Fields of replies that could not be parsed."""
     fields = f"rate(kimono_exporter_invalid_fields_total{{{CHOSEN}}}[$__rate_interval])"
     panel = time_series_panel(
-        "Unreadable fields, an hour",
-        "What they would say is missing. A new one, or a step up: the API has changed, and the exporter has to follow.",
+        "Invalid fields per hour",
+        "The metrics of an invalid field are missing. If a new field appears, the API has changed: report it.",
         [
             query(
                 f"3600 * sum by (endpoint, field) (max by (job, endpoint, field) ({fields}))", "{{endpoint}} {{field}}"
@@ -191,27 +191,27 @@ def invalid_fields() -> Panel:
         ],
         style=GraphDrawStyle.BARS,
         interval="15m",
-        no_value="None yet",
+        no_value="None",
     )
     return _shades_of(panel, NOTE)
 
 
 def lost_data() -> Panel:
-    """Truncated lists, and ingestions that ended unseen."""
+    """Truncated lists, and ingestions whose end was not seen."""
     lists = f"rate(kimono_exporter_lists_truncated_total{{{CHOSEN}}}[$__rate_interval])"
     lost = f"rate(kimono_exporter_ingestions_lost_total{{{CHOSEN}}}[$__rate_interval])"
     panel = time_series_panel(
-        "Given up, an hour",
-        "Lists that the server never ended: their poll fails, ask the hub. Ingestions that ended unseen: their "
-        "outcome is not counted; shorten the interval of ingestions if they are many.",
+        "Lost data per hour",
+        "Endless lists: the poll fails; ask the hub's support. Ingestions whose end was not seen: their outcome is not "
+        "counted; if there are many, shorten the interval of the ingestions collector.",
         [
             query(f"3600 * sum(max by (job, endpoint) ({lists}))", "lists"),
             query(f"3600 * sum(max by (job) ({lost}))", "ingestions", "B"),
         ],
         style=GraphDrawStyle.BARS,
         interval="15m",
-        colours={"lists": ("lists without an end", BAD), "ingestions": ("ingestions that ended unseen", NOTE)},
-        no_value="None yet",
+        colours={"lists": ("endless lists", BAD), "ingestions": ("ingestions whose end was not seen", NOTE)},
+        no_value="None",
     )
     return panel.axis_soft_max(1)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.builders import timeseries
 
-from dashboards.colours import GOOD, REASONS
+from dashboards.colours import BAD, GOOD, REASONS
 from dashboards.panels import query, time_series_panel
-from dashboards.queries import JOB
+from dashboards.queries import JOB, best_replica
 
 CHOSEN = f'{JOB},instance=~"$instance"'
 BUILD = f"kimono_exporter_build_info{{{CHOSEN}}}"
+LAST_SUCCESS = f"max by (job, tenant_id, collector) (kimono_collector_last_success_timestamp_seconds{{{CHOSEN}}})"
 LAG = f"kimono_exporter_poll_lag_seconds{{{CHOSEN}}}"
 REQUESTS = f"rate(kimono_exporter_api_requests_total{{{CHOSEN}}}[$__rate_interval])"
 RATE_LIMITED = f'rate(kimono_exporter_api_requests_total{{{CHOSEN},code="429"}}[$__rate_interval])'
@@ -26,14 +27,15 @@ COLLECTORS = {
     "scoping": "#A98F77",
     "account": "#8F8FBF",
 }
+DISCOVERY = {"1": ("succeeds", GOOD), "0": ("fails", BAD)}
 REASON_TEXTS = {reason: (reason, colour) for reason, colour in REASONS.items()}
 OUTCOMES = {"success": ("success", GOOD)} | REASON_TEXTS
 
 
-def best_replica(lag: str, by: str = "job") -> str:
-    """The lag of the replica with the least: one replica may be late while another is on time."""
-    inner = f"{by}, instance"
-    return f"min by ({by}) (max by ({inner}) ({lag}))"
+def best_lag(*by: str) -> str:
+    """The poll lag of the replica with the least: one replica may be late while another is on time."""
+    lag = f"max by ({', '.join(('job', 'instance', *by))}) ({LAG})"
+    return best_replica("min", lag, *by, where=CHOSEN)
 
 
 def rate_limited_share() -> str:
@@ -41,14 +43,14 @@ def rate_limited_share() -> str:
     return f"(sum({RATE_LIMITED}) or 0 * sum({REQUESTS})) / (sum({REQUESTS}) > 0)"
 
 
-def of_exporters(series: str) -> str:
-    """Of series that other programs have too, those of exporters: one for each."""
-    return f"max by (job, instance) ({series} and on (job, instance) {BUILD})"
+def of_exporters(metric: str) -> str:
+    """A metric that other programs have too, for each exporter."""
+    return f"max by (job, instance) ({metric}{{{CHOSEN}}} and on (job, instance) {BUILD})"
 
 
 def uptime_query() -> str:
     """Seconds since each exporter started."""
-    return f"time() - {of_exporters(f'process_start_time_seconds{{{CHOSEN}}}')}"
+    return f"time() - {of_exporters('process_start_time_seconds')}"
 
 
 def panel_per_exporter(

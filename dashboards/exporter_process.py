@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.exporter_common import CHOSEN, of_exporters, panel_per_exporter, uptime_query
+from dashboards.exporter_common import BUILD, CHOSEN, of_exporters, panel_per_exporter, uptime_query
 from dashboards.panels import SECONDS, Panel
 
 
@@ -10,19 +10,21 @@ def memory() -> Panel:
     """Resident memory."""
     return panel_per_exporter(
         "Memory",
-        "Grows with the number of tenants, and then stays. If it goes on growing, restart it, and report it.",
-        of_exporters(f"process_resident_memory_bytes{{{CHOSEN}}}"),
+        "Grows with the number of tenants, then stays constant. If it keeps growing, restart the exporter and report "
+        "it.",
+        of_exporters("process_resident_memory_bytes"),
         unit="bytes",
     )
 
 
 def cpu() -> Panel:
     """CPU time."""
+    rate = f"rate(process_cpu_seconds_total{{{CHOSEN}}}[$__rate_interval])"
     return panel_per_exporter(
-        "Processor time",
-        "An exporter uses one core at most. Near 100 %, pages and polls come late: give it a faster core, or fewer "
+        "CPU",
+        "An exporter uses at most one core. Near 100 %, scrapes and polls are late: give it a faster core, or fewer "
         "tenants.",
-        of_exporters(f"rate(process_cpu_seconds_total{{{CHOSEN}}}[$__rate_interval])"),
+        f"max by (job, instance) ({rate} and on (job, instance) {BUILD})",
         unit="percentunit",
     )
 
@@ -31,8 +33,7 @@ def event_loop() -> Panel:
     """How late the event loop is."""
     return panel_per_exporter(
         "Event loop lag",
-        "The longest that it was late within a minute. Above a second: the process lacks processor time; raise its "
-        "CPU limit.",
+        "The longest delay within a minute. If it is above one second, the process lacks CPU: raise its limit.",
         f"max by (job, instance) (kimono_exporter_event_loop_lag_seconds{{{CHOSEN}}})",
         unit=SECONDS,
     ).axis_soft_max(0.1)
@@ -42,8 +43,8 @@ def open_files() -> Panel:
     """Open files and connections."""
     return panel_per_exporter(
         "Open files and connections",
-        "About api.concurrency and a few more. If it goes on growing, restart it, and report it.",
-        of_exporters(f"process_open_fds{{{CHOSEN}}}"),
+        "About as many as api.concurrency. If the number keeps growing, restart the exporter and report it.",
+        of_exporters("process_open_fds"),
         decimals=0,
     )
 
@@ -51,9 +52,8 @@ def open_files() -> Panel:
 def uptime() -> Panel:
     """Time since the start: a fall is a restart."""
     return panel_per_exporter(
-        "Time since the start",
-        "Where a line falls, the exporter was restarted. If that happens again and again, read the end of its log; "
-        "see whether memory ran out.",
+        "Uptime",
+        "Each drop is a restart. If restarts repeat, read the end of the log, and check whether memory ran out.",
         uptime_query(),
         unit=SECONDS,
     )
@@ -62,8 +62,9 @@ def uptime() -> Panel:
 def scrape_duration() -> Panel:
     """How long a scrape takes."""
     return panel_per_exporter(
-        "Time to scrape",
-        "Must stay well below Prometheus' scrape_timeout, or the exporter counts as down. Raise that if it is near.",
-        of_exporters(f"scrape_duration_seconds{{{CHOSEN}}}"),
+        "Scrape duration",
+        "Must stay well below Prometheus' scrape_timeout, or the exporter counts as down. If it is close, raise the "
+        "timeout.",
+        of_exporters("scrape_duration_seconds"),
         unit=SECONDS,
     )

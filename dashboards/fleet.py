@@ -5,20 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.models.common import GraphDrawStyle
 
-from dashboards.colours import (
-    ALERT_TEXTS,
-    BAD,
-    GOOD,
-    MANY_UNREACHABLE,
-    MANY_UNREACHABLE_TEXT,
-    MODES,
-    OUTCOMES,
-    PROBLEM_TEXTS,
-    PROBLEMS,
-    RANK_TEXTS,
-    TYPES,
-    WARN,
-)
+from dashboards.colours import ALERT_TEXTS, BAD, GOOD, MODES, OUTCOMES, RANK_TEXTS, TYPES, WARN
 from dashboards.frame import (
     EXPORTER_LINK,
     LINK_PARAMETERS,
@@ -28,48 +15,51 @@ from dashboards.frame import (
     accounts,
     dashboard,
     integrations,
+    replicas,
 )
 from dashboards.panels import (
     SECONDS,
     TIMESTAMP,
-    Column,
     Panel,
     link,
     query,
     stat_panel,
     stat_panel_by_severity,
     state_timeline_panel,
-    table_panel,
     time_series_panel,
 )
+from dashboards.problems import NO_DATA, problem, problem_columns, worst_problems
 from dashboards.queries import (
+    ACCOUNTS,
     ANY_JOB,
-    CHOSEN,
     JOB,
+    MANY_UNREACHABLE_JOBS,
     NAMES,
-    UNREACHABLE_JOBS,
+    NO_ALERT,
+    NO_ALERT_OVER_TIME,
+    REPLICA,
+    alerts,
+    best_replica,
     count,
-    modes,
-    or_summary,
-    or_summary_over_time,
+    number,
+    of_chosen,
     or_text,
-    problems,
-    rank,
-    score,
+    ranked,
+    ranks,
     uninhibited,
-    unreachable,
-    with_rank,
-    zero_if_known,
+    with_names,
 )
+from dashboards.tables import Column, table_panel
+from exporter.thresholds import threshold
 
 UID = "kimono-fleet"
-ROLLOVERS_LINK = link("Who is in or near a rollover?", f"/d/kimono-rollovers?{LINK_PARAMETERS}")
-LAST_SUCCESS = f'kimono_collector_last_success_timestamp_seconds{{{JOB},collector="state"}}'
-NOT_PAUSED = "Nobody"
-# Alerts about chosen tenants, and those without a tenant.
+ROLLOVERS_LINK = link("Open the rollovers", f"/d/kimono-rollovers?{LINK_PARAMETERS}")
+MODE_SINCE = "kimono_tenant_state_since_timestamp_seconds"
+MODE_FLAGS = f'flag=~"{"|".join(MODES)}"'
+# Alerts about chosen tenants; and with those without a tenant.
+TENANT_ALERTS = f'{JOB},tenant_id!="",account_name=~"$account",integration=~"$integration"'
 CHOSEN_ALERTS = f'{ANY_JOB},account_name=~"$account|",integration=~"$integration|"'
-FINISHED = f"kimono_ingestion_duration_seconds_count{{{JOB}}}"
-BUCKETS = f"kimono_ingestion_duration_seconds_bucket{{{JOB}}}"
+NOT_PAUSED = "No tenant is paused"
 
 
 def build() -> Dashboard:
@@ -77,258 +67,233 @@ def build() -> Dashboard:
     return dashboard(
         UID,
         "Fleet",
-        "Is anything wrong, and where first? The numbers count tenants; the table has the worst first.",
+        "Is anything wrong, and where first? Numbers count tenants. The table lists the worst problems first.",
         [
             Row(4, problem_counts()),
             Row(3, tenant_counts()),
-            Row(13, [(24, worst_problems())]),
-            Row(9, [(10, firing_alerts()), (14, problems_over_time())]),
+            Row(13, [(24, current_problems())]),
+            Row(9, [(10, firing_alerts()), (14, alerts_over_time())]),
             Row(16, [(24, worst_over_time())]),
             Row(9, [(24, paused_tenants())]),
             Row(8, [(8, paused_over_time()), (8, outcomes()), (8, durations())]),
         ],
-        variables=[accounts(), integrations()],
+        variables=[replicas(), accounts(), integrations()],
     )
 
 
 def problem_counts() -> list[tuple[int, Panel]]:
     """Numbers that should be 0, worst first, and the age of the data."""
-    data_age = f"quantile(0.9, time() - max by (job, tenant_id) ({LAST_SUCCESS}))"
-    age = stat_panel(
-        "Picture age",
-        "9 of 10 tenants of the whole fleet were read at most so long ago. If it is more than minutes, "
-        "look at Kimono / Exporter before you believe the rest.",
-        data_age,
-        unit=SECONDS,
-        steps=[(None, GOOD), (900, WARN), (1800, BAD)],
-        decimals=0,
-        link=EXPORTER_LINK,
-    )
     return [
-        (4, _problem_count("Stalled", "Ingestions that don't end. The table below has the tenants.", "stalled")),
-        (4, _problem_count("Overdue", "A schedule was due, its grace is over, and it has not run.", "overdue")),
-        (4, _failing()),
+        (
+            4,
+            _problem_count("Stalled", "An ingestion does not end: end it in the hub. The table lists them.", "stalled"),
+        ),
+        (
+            4,
+            _problem_count(
+                "Overdue", "A sync was due and did not start within 2 hours: ask the hub's support.", "overdue"
+            ),
+        ),
+        (4, _problem_count("Failing", "The last ingestions failed: read the reason in the hub.", "failing", WARN)),
         (4, _unreachable()),
         (4, _mass_change()),
-        (4, age),
+        (4, _data_age()),
     ]
 
 
 def tenant_counts() -> list[tuple[int, Panel]]:
     """Numbers of tenants: suspended, in rollover, and in total."""
-    suspended = "They collect nothing. The table has those that nothing explains."
-    rollover = "As planned, mostly. Kimono / Rollovers tells which are late or stuck."
-    tenants = "How many are watched. A sudden drop means that the hub no longer lists them."
+    suspended = "Their schedules do not run. Check those that the table lists as suspended for too long."
+    rollover = "Their schedules do not run, mostly as planned. Kimono / Rollovers shows which are late or stuck."
+    tenants = "Tenants that are polled. If the number drops suddenly, check in the hub which were removed."
     return [
-        (8, _mode_count("Suspended", suspended, "synchronization_suspended")),
-        (8, _mode_count("In rollover", rollover, "rollover_mode_enabled")),
-        (8, stat_panel("Tenants", tenants, f"count(kimono:tenant:info{{{CHOSEN}}})")),
+        (8, _mode_count("Sync suspended", suspended, "synchronization_suspended")),
+        (8, _mode_count("Rollover mode", rollover, "rollover_mode_enabled")),
+        (8, stat_panel("Tenants", tenants, f"count({of_chosen(f'kimono_tenant_up{{{REPLICA}}}')})")),
     ]
 
 
-def _problem_count(title: str, description: str, name: str) -> Panel:
-    return stat_panel(title, description, count(problems(name)), steps=[(None, "transparent"), (1, BAD)])
-
-
-def _failing() -> Panel:
-    return stat_panel_by_severity(
-        "Failing",
-        "The newest ingestion ended badly, and no good one has followed. Red: for a day.",
-        _critical_count("failing"),
-        _other_count(f"{problems('failing')} unless {rank()} == 3", "failing"),
-    )
+def _problem_count(title: str, description: str, name: str, colour: str = BAD) -> Panel:
+    return stat_panel(title, description, count(of_chosen(problem(name))), steps=[(None, "transparent"), (1, colour)])
 
 
 def _mass_change() -> Panel:
-    waiting = f"{modes('mass_change_pending')} unless on (job, tenant_id) ({_critical_problems('mass_change')})"
+    pending = f'{MODE_SINCE}{{{REPLICA},flag="mass_change_pending"}}'
+    critical = f"{pending} < time() - {number('mass_change_pending_critical')}"
     return stat_panel_by_severity(
-        "Mass change",
-        "The hub holds back a large change until a person approves it. Ask the district, then approve. Red: for a day.",
-        _critical_count("mass_change"),
-        _other_count(waiting, "mass_change"),
+        "Mass change pending",
+        "The hub waits for approval of a large change: ask the district, then approve or reject it. Orange: all. Red: "
+        "of these, for more than a day.",
+        f"count({of_chosen(critical)}) > 0",
+        count(of_chosen(pending)),
     )
 
 
 def _unreachable() -> Panel:
+    failing = (
+        f"kimono_tenant_failure_since_timestamp_seconds{{{REPLICA}}} < time() - {number('tenants_unreachable_after')}"
+    )
+    tenants = f"min by (job, tenant_id) ({failing})"
     return stat_panel_by_severity(
         "Unreachable",
-        "The exporter can't read them, at least in part; what is shown of them is old. Red: it is so many that nothing "
-        "is told of the others either. Look at Kimono / Exporter.",
-        f"count({unreachable()} and on (job) {UNREACHABLE_JOBS}) > 0",
-        count(f"{unreachable()} unless on (job) {UNREACHABLE_JOBS}"),
+        "A collector has failed for 10 minutes, so data are out of date. Red: so many that alerts about single tenants "
+        "are suppressed. Check Kimono / Exporter.",
+        f"count({of_chosen(tenants)} and on (job) {MANY_UNREACHABLE_JOBS}) > 0",
+        count(of_chosen(tenants)),
     )
 
 
-def _critical_problems(name: str) -> str:
-    return f"{problems(name)} and {rank()} == 3"
-
-
-def _critical_count(name: str) -> str:
-    return f"count({_critical_problems(name)}) > 0"
-
-
-def _other_count(series: str, name: str) -> str:
-    """The number of other problems; 0 only if none is critical, because red needs no 0 beside it."""
-    return f"count({series}) or ({zero_if_known()} unless on () ({_critical_problems(name)}))"
+def _data_age() -> Panel:
+    return stat_panel(
+        "Data age",
+        "The state of 90 % of all tenants is at most so old. If it is older than 15 minutes, the numbers are out of "
+        "date: check Kimono / Exporter.",
+        f'quantile(0.9, time() - kimono_collector_last_success_timestamp_seconds{{{REPLICA},collector="state"}})',
+        unit=SECONDS,
+        steps=[(None, GOOD), (900, WARN), (threshold("data_age"), BAD)],
+        decimals=0,
+        link=EXPORTER_LINK,
+    )
 
 
 def _mode_count(title: str, description: str, flag: str) -> Panel:
     to = ROLLOVERS_LINK if flag == "rollover_mode_enabled" else None
+    series = f'{MODE_SINCE}{{{REPLICA},flag="{flag}"}}'
     steps = [(None, "transparent"), (1, MODES[flag][1])]
-    return stat_panel(title, description, count(modes(flag)), steps=steps, link=to)
+    return stat_panel(title, description, count(of_chosen(series)), steps=steps, link=to)
 
 
-def worst_problems() -> Panel:
-    """Current problems by rank, then by age."""
-    # Ten of each kind: at 10,000 tenants a frequent problem would hide the others.
-    chosen = f"topk by (problem) (10, {score()})"
+def current_problems() -> Panel:
+    """Current problems by severity, then by age."""
+    # Ten of each: at 10,000 tenants a frequent problem would hide the others.
     return table_panel(
-        "What is wrong, the worst first",
-        "The 10 worst of each kind. Alerts may wait a while before they tell. Click a tenant to see what happened.",
-        [
-            or_summary(f"{rank()} and {chosen}", "problem"),
-            f"{problems()} * 1000 and {chosen}",
-            f"time() - {problems()} and {chosen}",
-        ],
-        [
-            Column(
-                "Value #A",
-                "Severity",
-                width=105,
-                texts=RANK_TEXTS,
-                coloured=True,
-            ),
-            Column("tenant_name", "Tenant", link=TENANT_LINK, wrapped=True),
-            Column("account_name", "Account", wrapped=True),
-            Column("integration", "Integration", width=150),
-            Column("problem", "What is wrong", width=190, texts=PROBLEM_TEXTS),
-            Column("Value #B", "Since", unit=TIMESTAMP, width=155),
-            Column("Value #C", "For", unit=SECONDS, width=90),
-            Column("tenant_id", "tenant_id", hidden=True),
-        ],
+        "Problems, worst first",
+        "The 10 oldest of each problem. Click a tenant to see what happened. If many began at the same time, look for "
+        "one cause: the hub, an integration or a cloud.",
+        [worst_problems(10)],
+        problem_columns(width=190),
         dropped=["job"],
-        sort=[("Severity", True), ("For", True)],
+        sort=[("Severity", False), ("Since", False)],
+        no_value=NO_DATA,
     )
 
 
 def firing_alerts() -> Panel:
     """The firing alerts by name."""
     return table_panel(
-        "Alerts that are firing",
-        "How many of each, about these tenants or all. Click a name for its runbook: what it means, and what to do.",
-        [f"count by (alertname, rank) ({with_rank(uninhibited(CHOSEN_ALERTS))})"],
+        "Firing alerts",
+        "Number of each alert, about the chosen tenants or the whole fleet. Click a name for its runbook.",
+        [f"count by (alertname, rank) ({ranked(uninhibited(CHOSEN_ALERTS))})"],
         [
-            Column("rank", "Severity", width=95, texts=ALERT_TEXTS, coloured=True),
+            Column("rank", "Severity", width=95, texts=RANK_TEXTS, coloured=True),
             Column("alertname", "Alert", link=RUNBOOK_LINK),
             Column("Value #A", "Count", width=85),
         ],
         sort=[("Severity", False), ("Count", True)],
-        no_value="No alert is firing",
+        no_value=NO_ALERT,
     )
 
 
-def problems_over_time() -> Panel:
-    """The number of tenants with each problem over time."""
+def alerts_over_time() -> Panel:
+    """The number of tenants with each alert over time."""
     return time_series_panel(
-        "Tenants with a problem",
-        "One line high: one tenant. A step of many at once is the hub's or the exporter's trouble, not theirs. Many "
-        "can't be read: of the whole fleet, whatever account is chosen.",
-        [query(f"count by (problem) ({problems()}) or {_many_unreachable_count()}", "{{problem}}")],
+        "Tenants with alerts over time",
+        "If many alerts start at the same time, check the hub and the exporter first, not the tenants.",
+        [query(f"count by (alertname) (group by (alertname, tenant_id) ({alerts(TENANT_ALERTS)}))", "{{alertname}}")],
         stacked=True,
-        colours={
-            **{problem.name: (problem.text, problem.colour) for problem in PROBLEMS},
-            MANY_UNREACHABLE: MANY_UNREACHABLE_TEXT,
-        },
-        no_value="Nothing, or not known",
-        unit="none",
-        decimals=0,
-    )
-
-
-def _many_unreachable_count() -> str:
-    """The number of unreachable tenants of the whole fleet, while alerts about single ones are suppressed."""
-    tenants = f"max by (job) (kimono_tenants{{{JOB}}})"
-    share = f"kimono:tenants_unreachable:ratio{{{JOB}}} and on (job) {UNREACHABLE_JOBS}"
-    return f'label_replace(sum(({share}) * on (job) {tenants}), "problem", "{MANY_UNREACHABLE}", "", "")'
-
-
-def paused_tenants() -> Panel:
-    """Paused tenants by mode: mass changes first, because they need a person."""
-    first = f"topk by (flag) (20, time() - {modes(*MODES)})"
-    return table_panel(
-        "Who is paused, and who waits",
-        "The 20 of each mode that have been in it for longest, as far as anybody saw it. A mass change wants a person: "
-        "ask the district, then approve. The others are mostly meant to be so.",
-        [or_text(first, "flag", NOT_PAUSED), f"{modes(*MODES)} * 1000 and {first}"],
-        [
-            Column("flag", "Mode", width=170, texts={**MODES, NOT_PAUSED: (NOT_PAUSED, GOOD)}, coloured=True),
-            Column("tenant_name", "Tenant", link=TENANT_LINK, wrapped=True),
-            Column("account_name", "Account", wrapped=True),
-            Column("integration", "Integration", width=150),
-            Column("Value #B", "Seen since", unit=TIMESTAMP, width=155),
-            Column("Value #A", "For", unit=SECONDS, width=90),
-            Column("tenant_id", "tenant_id", hidden=True),
-        ],
-        dropped=["job"],
-        sort=[("Mode", False), ("For", True)],
-    )
-
-
-def paused_over_time() -> Panel:
-    """The number of tenants in each mode over time."""
-    return time_series_panel(
-        "Tenants that are paused",
-        "They collect nothing, and raise no alert about syncing. Many in rollover in summer is as it should be.",
-        [query(f"count by (flag) ({modes(*MODES)})", "{{flag}}")],
-        colours=MODES,
-        no_value="None, or not known",
+        colours=ALERT_TEXTS,
+        no_value=NO_ALERT_OVER_TIME,
         unit="none",
         decimals=0,
     )
 
 
 def worst_over_time() -> Panel:
-    """The history of the 20 tenants that are worst at the end of the time range."""
-    at_the_end = f"topk(20, max by (job, tenant_id) (topk by (problem) (5, {score(at='@ end()')})))"
-    worst_of_each = f"max by (job, tenant_id, {NAMES}) ({rank()}) and on (job, tenant_id) {at_the_end}"
+    """The history of the 20 tenants with the worst alerts at the end of the time range."""
+    # Five of each alert: a frequent one would hide the others. A lower rank is worse.
+    worst = f"bottomk(20, min by (job, tenant_id) (bottomk by (alertname) (5, {ranks(TENANT_ALERTS, '@ end()')})))"
+    of_each = f"min by (job, tenant_id, {NAMES}) ({ranks(TENANT_ALERTS)})"
     panel = state_timeline_panel(
-        "The twenty worst, over time",
-        "Five of each kind at most. When did it begin, and for all at once? A line has the colour of the worst that is "
-        "wrong with the tenant.",
-        [query(or_summary_over_time(worst_of_each, "tenant_name"), "{{tenant_name}}")],
+        "Tenants with the worst alerts over time",
+        "The 20 worst at the end of the time range, at most 5 of each alert, in the colour of the worst severity. If "
+        "many began at the same time, look for one cause.",
+        [query(f"{of_each} and on (job, tenant_id) {worst}", "{{tenant_name}}")],
         RANK_TEXTS,
-        names={MANY_UNREACHABLE: MANY_UNREACHABLE_TEXT[0]},
         name_width=400,
+        no_value=NO_ALERT_OVER_TIME,
     )
     # Longer steps: at 10,000 tenants each step evaluates thousands of series.
     return panel.interval("5m")
 
 
+def paused_tenants() -> Panel:
+    """Paused tenants by mode."""
+    since = with_names(f"max by (job, tenant_id, flag) ({MODE_SINCE}{{{REPLICA},{MODE_FLAGS}}})")
+    return table_panel(
+        "Paused tenants",
+        "The 20 longest of each mode. A mass change needs approval: ask the district. The other modes are mostly "
+        "intended: ask about those that last much longer than others.",
+        [or_text(f"1000 * bottomk by (flag) (20, {since})", "flag", NOT_PAUSED, f"{REPLICA},{ACCOUNTS}")],
+        [
+            Column("flag", "Mode", width=170, texts={**MODES, NOT_PAUSED: (NOT_PAUSED, GOOD)}, coloured=True),
+            Column("tenant_name", "Tenant", link=TENANT_LINK, wrapped=True),
+            Column("account_name", "Account", wrapped=True),
+            Column("integration", "Integration", width=150),
+            Column("Value #A", "Since", unit=TIMESTAMP, width=155, also="Began"),
+            Column("tenant_id", "tenant_id", hidden=True),
+        ],
+        dropped=["job"],
+        sort=[("Mode", False), ("Since", False)],
+        no_value=NO_DATA,
+    )
+
+
+def paused_over_time() -> Panel:
+    """The number of tenants in each mode over time."""
+    on = f"group by (job, tenant_id, flag) ({MODE_SINCE}{{{JOB},{MODE_FLAGS}}})"
+    return time_series_panel(
+        "Paused tenants over time",
+        "Of the whole fleet. Their schedules do not run, and no sync is overdue. If many are paused outside of the "
+        "summer, ask the hub's support.",
+        [query(f"count by (flag) ({on})", "{{flag}}")],
+        colours=MODES,
+        no_value="No tenant was paused, or unknown",
+        unit="none",
+        interval="5m",
+        decimals=0,
+    )
+
+
 def outcomes() -> Panel:
     """The outcomes of ingestions."""
-    without_replicas = "max by (job, ingestion_type, state) (sum by (job, instance, ingestion_type, state) "
+    finished = (
+        f"sum by (job, instance, state) (rate(kimono_ingestion_duration_seconds_count{{{JOB}}}[$__rate_interval]))"
+    )
     return time_series_panel(
-        "Ingestions that ended, an hour",
-        "Of the whole fleet, whatever account is chosen. Red that grows for many tenants at once: ask the hub.",
-        [query(f"3600 * sum by (state) ({without_replicas}(rate({FINISHED}[$__rate_interval]))))", "{{state}}")],
+        "Finished ingestions per hour",
+        "Of the whole fleet. If many fail at the same time, ask the hub's support.",
+        [query(f"3600 * sum by (state) ({best_replica('max', finished, 'state')})", "{{state}}")],
         style=GraphDrawStyle.BARS,
         interval="15m",
         colours={state: (state, colour) for state, colour in OUTCOMES.items()},
-        no_value="None yet",
+        no_value="None finished",
     )
 
 
 def durations() -> Panel:
     """The durations of ingestions."""
-    without_replicas = "max by (job, ingestion_type, le) (sum by (job, instance, ingestion_type, le) "
-    by_type = f"sum by (ingestion_type, le) ({without_replicas}(rate({BUCKETS}[$__rate_interval]))))"
+    buckets = (
+        "sum by (job, instance, ingestion_type, le) "
+        f"(rate(kimono_ingestion_duration_seconds_bucket{{{JOB}}}[$__rate_interval]))"
+    )
+    by_type = f"sum by (ingestion_type, le) ({best_replica('max', buckets, 'ingestion_type', 'le')})"
     return time_series_panel(
-        "Time that 95 % of ingestions took",
-        "Of the whole fleet, whatever account is chosen. What takes far longer than it used to may be about to stall.",
+        "Duration of ingestions (95 %)",
+        "Of the whole fleet. If a type takes much longer than before, check the ingestions under way for stalled ones.",
         [query(f"histogram_quantile(0.95, {by_type}) >= 0", "{{ingestion_type}}")],
         unit=SECONDS,
         style=GraphDrawStyle.POINTS,
         interval="15m",
         colours={kind: (kind, colour) for kind, colour in TYPES.items()},
-        no_value="None yet",
+        no_value="None finished",
     )

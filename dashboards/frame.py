@@ -13,9 +13,9 @@ from grafana_foundation_sdk.builders import prometheus
 from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models import dashboard as models
 
-from dashboards.colours import RANKS
+from dashboards.colours import SEVERITIES
 from dashboards.panels import SOURCE, Panel, link
-from dashboards.queries import alerts
+from dashboards.queries import JOB, alerts, by_shard
 
 TAG = "kimono"
 WIDTH = 24  # columns of Grafana's grid
@@ -23,10 +23,10 @@ WIDTH = 24  # columns of Grafana's grid
 RUNBOOKS_URL = "https://git.example.org/kimono-exporter/blob/main/docs/runbooks"
 # URL parameters that keep the time range and the variables. A link to a tenant sets `tenant` itself.
 LINK_PARAMETERS = "${__url_time_range}&${datasource:queryparam}&${job:queryparam}"
-RUNBOOK_LINK = link("What to do: the runbook", f"{RUNBOOKS_URL}/${{__data.fields.alertname}}.md")
-EXPORTER_LINK = link("Can the picture be trusted?", f"/d/kimono-exporter?{LINK_PARAMETERS}")
+RUNBOOK_LINK = link("Open the runbook", f"{RUNBOOKS_URL}/${{__data.fields.alertname}}.md")
+EXPORTER_LINK = link("Check whether the data are up to date", f"/d/kimono-exporter?{LINK_PARAMETERS}")
 TENANT_LINK = link(
-    "What happened to this tenant",
+    "Open this tenant",
     f"/d/kimono-tenant?var-tenant=${{__data.fields.tenant_id}}&{LINK_PARAMETERS}",
 )
 
@@ -95,16 +95,28 @@ def instances() -> builders.QueryVariable:
     ).all_value(".+")
 
 
+def replicas(where: str = JOB) -> builders.QueryVariable:
+    """The replica of each job and shard whose data are most up to date, for instant queries. Hidden.
+
+    A poll of an hour ago counts less than one of now; without polls, any exporter is as good.
+    """
+    age = f"time() - kimono_collector_last_success_timestamp_seconds{{{where}}}"
+    up_to_date = f"sum by (job, instance) (1 / (60 + {age}))"
+    score = f"({up_to_date} or 0 * group by (job, instance) (kimono_exporter_build_info{{{JOB}}}))"
+    expr = f"query_result(topk by (job, shard) (1, {by_shard(score)}))"
+    variable = _multi_value("replica", "Replica", expr).regex('/instance="(?<value>[^"]*)"/')
+    return variable.hide(models.VariableHide.HIDE_VARIABLE)
+
+
 def accounts() -> builders.QueryVariable:
     """The customers. A tenant whose names are unknown has none, and is included in All."""
-    return _multi_value("account", "Account", 'label_values(kimono:tenant:info{job=~"$job"}, account_name)').all_value(
-        ".*"
-    )
+    expr = 'label_values(kimono_tenant_info{job=~"$job"}, account_name)'
+    return _multi_value("account", "Account", expr).all_value(".*")
 
 
 def integrations() -> builders.QueryVariable:
     """The products of the chosen customers."""
-    expr = 'label_values(kimono:tenant:info{job=~"$job",account_name=~"$account"}, integration)'
+    expr = 'label_values(kimono_tenant_info{job=~"$job",account_name=~"$account"}, integration)'
     return _multi_value("integration", "Integration", expr).all_value(".*")
 
 
@@ -112,7 +124,7 @@ def tenants() -> builders.QueryVariable:
     """One tenant: chosen by its name and customer, identified by its id."""
     expr = (
         "query_result(label_join(group by (tenant_id, tenant_name, account_name) "
-        '(kimono:tenant:info{job=~"$job",account_name=~"$account",integration=~"$integration"}), '
+        '(kimono_tenant_info{job=~"$job",account_name=~"$account",integration=~"$integration"}), '
         '"called", " · ", "tenant_name", "account_name"))'
     )
     return (
@@ -167,9 +179,8 @@ def _built_in_annotations() -> builders.AnnotationQuery:
 def alert_annotations(where: str) -> list[builders.AnnotationQuery]:
     """Mark when critical and warning alerts fired, in the colour of the severity."""
     firing = {severity: alerts(f'{where},severity="{severity}"') for severity in ("critical", "warning")}
-    colours = dict(RANKS.values())
     return [
-        annotation(f"Alerts: {severity}", f"group by (alertname) ({series})", colours[severity], "{{alertname}}")
+        annotation(f"Alerts: {severity}", f"group by (alertname) ({series})", SEVERITIES[severity], "{{alertname}}")
         for severity, series in firing.items()
     ]
 

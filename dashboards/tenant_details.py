@@ -3,44 +3,49 @@
 from __future__ import annotations
 
 from dashboards.colours import AUTH_STATES, GOOD, REASONS, UNKNOWN, WARN
-from dashboards.panels import SECONDS, TIMESTAMP, Column, Panel, query, stat_panel, state_timeline_panel, table_panel
-from dashboards.queries import TENANT, or_placeholder, or_text
-from dashboards.tenant_common import NONE, numbered, numbered_texts, text_panel
+from dashboards.panels import FROM_NOW, TIMESTAMP, Panel, stat_panel
+from dashboards.queries import TENANT, TENANT_HISTORY, placeholder
+from dashboards.tables import Column, table_panel
+from dashboards.tenant_common import newest, text_panel, timeline
+
+NO_SCHEDULE = "No schedule, or unknown"
+NO_ROLLOVER = "No rollover, or unknown"
+NO_APPLICATION = "No application, or unknown"
+LATE = [(None, "transparent"), (1, WARN)]
 
 # Schedules and rollovers
 
 
 def schedules() -> Panel:
     """The schedules: when they are due, and when they last started."""
-    executed = _schedule("kimono_schedule_last_executed_timestamp_seconds")
-    due = _schedule("kimono_schedule_last_due_timestamp_seconds")
-    following = _schedule("kimono_schedule_next_due_timestamp_seconds")
+    labels = ("schedule_id", "schedule_type")
     return table_panel(
         "Schedules",
-        "Hours and days are UTC's, so that local times move with the clocks. Started says nothing about how it ended. "
-        "Due before it was last started: it ran.",
+        "Hours and days are in UTC. A start says nothing about the outcome: see the ingestions above. If a run was "
+        "missed more than two hours ago, ask the hub's support why it did not start.",
         [
-            or_placeholder(_schedule_info(), "schedule_type", NONE),
-            _schedule("kimono_schedule_enabled"),
-            f"{executed} * 1000",
-            f"time() - {executed}",
-            f"{due} * 1000",
-            f"{following} * 1000",
-            f"{following} - time()",
+            placeholder(_schedule_info(), "schedule_type", NO_SCHEDULE),
+            newest("kimono_schedule_enabled", *labels),
+            f"1000 * {newest('kimono_schedule_last_executed_timestamp_seconds', *labels)}",
+            f"1000 * {newest('kimono_schedule_last_due_timestamp_seconds', *labels)}",
+            f"1000 * {newest('kimono_schedule_next_due_timestamp_seconds', *labels)}",
+            f"1000 * {newest('kimono_schedule_active_since_timestamp_seconds', *labels)}",
+            f"1000 * {newest('kimono_schedule_missed_since_timestamp_seconds', *labels)}",
         ],
         [
             Column("schedule_type", "Type"),
             Column("hour", "Hour (UTC)", width=95),
             Column("days", "Days", wrapped=True),
-            Column("Value #B", "On", width=60, texts={"1": ("yes", GOOD), "0": ("no", UNKNOWN)}, coloured=True),
-            Column("Value #C", "Last started", unit=TIMESTAMP, width=155),
-            Column("Value #D", "Ago", unit=SECONDS, width=90),
-            Column("Value #E", "Last due", unit=TIMESTAMP, width=155),
-            Column("Value #F", "Next due", unit=TIMESTAMP, width=155),
-            Column("Value #G", "In", unit=SECONDS, width=90),
+            Column("Value #B", "Enabled", width=75, texts={"1": ("yes", GOOD), "0": ("no", UNKNOWN)}, coloured=True),
+            Column("Value #C", "Last start", unit=TIMESTAMP, width=155),
+            Column("Value #D", "Last due", unit=TIMESTAMP, width=155),
+            Column("Value #E", "Next due", unit=TIMESTAMP, width=155, also="Next due in"),
+            Column("Value #F", "Active since", unit=TIMESTAMP, width=155, no_value="paused or off"),
+            Column("Value #G", "Missed since", unit=TIMESTAMP, width=155, steps=LATE, coloured=True),
         ],
         dropped=["schedule_id", "Value #A"],
         sort=[("Type", False)],
+        no_value=NO_SCHEDULE,
     )
 
 
@@ -50,47 +55,36 @@ def _schedule_info() -> str:
     return f'label_replace({info}, "days", "every day", "days", "")'
 
 
-def _schedule(metric: str) -> str:
-    return f"max by (schedule_id, schedule_type) ({metric}{{{TENANT}}})"
-
-
 def rollovers() -> Panel:
     """The rollovers: windows, status and failures."""
-    planned = f"group by (rollover_id, rollover_name, rollover_type) (kimono_rollover_info{{{TENANT}}})"
-    start = _rollover("kimono_rollover_start_timestamp_seconds")
-    end = _rollover("kimono_rollover_end_timestamp_seconds")
+    info = f"group by (rollover_id, rollover_name, rollover_type) (kimono_rollover_info{{{TENANT}}})"
     return table_panel(
         "Rollovers",
-        "Within a window it is paused, as planned. Begun and still upcoming, or over and still in rollover: ask the "
-        "hub. Times in minus are past.",
+        "During a window the tenant is paused, as planned. If a window has started and the status is still upcoming, "
+        "or it has ended and rollover mode is on, ask the hub's support.",
         [
-            or_placeholder(planned, "rollover_name", NONE),
+            placeholder(info, "rollover_name", NO_ROLLOVER),
             f"group by (rollover_id, status) (kimono_rollover_status{{{TENANT}}})",
-            f"{start} * 1000",
-            f"{start} - time()",
-            f"{end} * 1000",
-            f"{end} - time()",
-            _rollover("kimono_rollover_status_change_failures"),
+            f"1000 * {newest('kimono_rollover_start_timestamp_seconds', 'rollover_id')}",
+            f"1000 * {newest('kimono_rollover_end_timestamp_seconds', 'rollover_id')}",
+            newest("kimono_rollover_status_change_failures", "rollover_id"),
             f"group by (rollover_id, reason) (kimono_rollover_failure_info{{{TENANT}}})",
+            f"1000 * {newest('kimono_rollover_failing_since_timestamp_seconds', 'rollover_id')}",
         ],
         [
             Column("rollover_name", "Name"),
             Column("rollover_type", "Type", width=110),
             Column("status", "Status", width=110),
-            Column("Value #C", "Start", unit=TIMESTAMP, width=160),
-            Column("Value #D", "Starts in", unit=SECONDS, width=110),
-            Column("Value #E", "End", unit=TIMESTAMP, width=160),
-            Column("Value #F", "Ends in", unit=SECONDS, width=110),
-            Column("Value #G", "Failures", width=80, steps=[(None, "transparent"), (1, WARN)], coloured=True),
-            Column("reason", "Why it failed", width=190),
+            Column("Value #C", "Start", unit=TIMESTAMP, width=155, also="Starts"),
+            Column("Value #D", "End", unit=TIMESTAMP, width=155, also="Ends"),
+            Column("Value #E", "Failures", width=80, steps=LATE, coloured=True),
+            Column("Value #G", "Failing since", unit=TIMESTAMP, width=155),
+            Column("reason", "Reason", width=170),
         ],
-        dropped=["rollover_id", "Value #A", "Value #B", "Value #H"],
+        dropped=["rollover_id", "Value #A", "Value #B", "Value #F"],
         sort=[("Start", True)],
+        no_value=NO_ROLLOVER,
     )
-
-
-def _rollover(metric: str) -> str:
-    return f"max by (rollover_id) ({metric}{{{TENANT}}})"
 
 
 # Failures
@@ -98,41 +92,40 @@ def _rollover(metric: str) -> str:
 
 def collectors() -> Panel:
     """The last failure and the last success of each collector."""
-    last_success = f"max by (collector) (kimono_collector_last_success_timestamp_seconds{{{TENANT}}})"
-    fails = f"group by (collector, reason) (kimono_tenant_failure_info{{{TENANT}}})"
-    well = f'label_replace(0 * {last_success}, "reason", "none", "", "")'
+    last_success = newest("kimono_collector_last_success_timestamp_seconds", "collector")
+    since = f"min by (collector, reason) (kimono_tenant_failure_since_timestamp_seconds{{{TENANT}}})"
     return table_panel(
-        "Parts of the picture",
-        "One that fails keeps its last values for three of its intervals, then they vanish. 'auth' alone is the "
-        "tenant's credentials; all of them at once, and for others too, is the hub.",
-        [f"{fails} or on (collector) {well}", f"{last_success} * 1000", f"time() - {last_success}"],
+        "Collectors",
+        "Data of a failing collector expire after three of its intervals. auth on one tenant: update its credentials. "
+        "All collectors of many tenants: check the hub and the network.",
+        [placeholder(f"1000 * {last_success}", "collector", "Never polled"), f"1000 * {since}"],
         [
-            Column("collector", "Part"),
+            Column("collector", "Collector"),
             Column(
                 "reason",
-                "Fails with",
+                "Failing with",
                 width=140,
-                texts={"none": ("nothing", GOOD), **{name: (name, colour) for name, colour in REASONS.items()}},
+                texts={name: (name, REASONS[name]) for name in REASONS},
                 coloured=True,
             ),
-            Column("Value #B", "Last read", unit=TIMESTAMP, width=170),
-            Column("Value #C", "Ago", unit=SECONDS, width=110),
+            Column("Value #B", "Failing since", unit=TIMESTAMP, width=155),
+            Column("Value #A", "Last success", unit=TIMESTAMP, width=155, also="Age"),
         ],
-        dropped=["Value #A"],
-        sort=[("Part", False)],
-        no_value="Never read",
+        sort=[("Collector", False)],
+        no_value="Never polled",
     )
 
 
 def failures_over_time() -> Panel:
     """The history of failures by collector."""
-    failing = numbered("kimono_tenant_failure_info", "reason", REASONS, "collector")
-    return state_timeline_panel(
-        "Failures to read it",
-        "By part, in the colour of the reason. All parts at once: the credentials, or the hub.",
-        [query(or_text(failing, "collector", "No failure", TENANT), "{{collector}}")],
-        numbered_texts({reason: (reason, colour) for reason, colour in REASONS.items()}),
-        no_value="None",
+    return timeline(
+        "Failures by collector",
+        "In the colour of the reason. If all collectors fail at once, check the tenant's credentials and the hub.",
+        f"kimono_tenant_failure_info{{{TENANT_HISTORY}}}",
+        ("collector", "reason"),
+        {reason: (reason, colour) for reason, colour in REASONS.items()},
+        none="No failure",
+        no_value="Unknown",
     )
 
 
@@ -142,24 +135,41 @@ def failures_over_time() -> Panel:
 def product_access() -> Panel:
     """The hub's access to the product behind the integration."""
     return text_panel(
-        "Access to the product",
-        "On error the product rejects the hub, and nothing is delivered: its owner has to renew the access.",
+        "Application authentication",
+        "If it is error, the application rejects the hub and receives no data: ask its owner to renew the credentials.",
         f"max by (state) (kimono_application_auth_state{{{TENANT}}})",
         "state",
         AUTH_STATES,
-        no_value="No product, or not read",
+        no_value=NO_APPLICATION,
+    )
+
+
+def product_access_since() -> Panel:
+    """Since when the state of the authentication has been the same."""
+    return stat_panel(
+        "In this state since",
+        "Compare with the time of the tenant's last credentials and with changes of the application.",
+        f"1000 * max(kimono_application_auth_state_since_timestamp_seconds{{{TENANT}}})",
+        unit=FROM_NOW,
+        no_value=NO_APPLICATION,
     )
 
 
 def delivers_tasks() -> Panel:
     """Whether the product receives the data."""
-    return _boolean_panel("Tasks are delivered", "If not, the product gets nothing. Is that meant?", "deliver")
+    return _boolean_panel(
+        "Tasks delivered",
+        "If not, the application receives no data: ask its owner whether this is intended.",
+        "deliver",
+    )
 
 
 def validates_tasks() -> Panel:
     """Whether the product validates what it receives."""
     return _boolean_panel(
-        "Tasks are validated", "If not, the product takes what it gets unchecked. Is that meant?", "validate"
+        "Tasks validated",
+        "If not, the application accepts data without validation: ask its owner whether this is intended.",
+        "validate",
     )
 
 
@@ -170,17 +180,18 @@ def _boolean_panel(title: str, description: str, what: str) -> Panel:
         f"max(kimono_application_{what}_tasks{{{TENANT}}})",
         texts={"0": ("No", UNKNOWN), "1": ("Yes", GOOD)},
         steps=[(None, UNKNOWN), (1, GOOD)],
-        no_value="No product, or not read",
+        no_value=NO_APPLICATION,
     )
 
 
 def product_access_over_time() -> Panel:
     """The history of the hub's access to the product."""
-    access_states = numbered("kimono_application_auth_state", "state", AUTH_STATES, "auth_type")
-    return state_timeline_panel(
-        "Access to the product, over time",
-        "Since when? Compare with the age of the credentials, and with the product's own changes.",
-        [query(or_text(access_states, "auth_type", "No product", TENANT), "{{auth_type}}")],
-        numbered_texts(AUTH_STATES),
-        no_value="No product, or not read",
+    return timeline(
+        "Application authentication over time",
+        "When did it change? Compare with the age of the credentials, and with changes of the application.",
+        f"kimono_application_auth_state{{{TENANT_HISTORY}}}",
+        ("auth_type", "state"),
+        AUTH_STATES,
+        none="No application",
+        no_value=NO_APPLICATION,
     )

@@ -5,22 +5,21 @@ from __future__ import annotations
 from grafana_foundation_sdk.models.common import GraphDrawStyle
 
 from dashboards.colours import (
+    ALERT_TEXTS,
     BAD,
     EXPECTED,
     FAINT,
     GOOD,
-    MANY_UNREACHABLE,
-    MANY_UNREACHABLE_TEXT,
     MODES,
     NOTE,
     OUTCOMES,
-    PROBLEMS,
     RANK_TEXTS,
     UNFINISHED,
     UNKNOWN,
     WARN,
 )
 from dashboards.panels import (
+    TIMESTAMP,
     Panel,
     Property,
     fixed_colour,
@@ -30,114 +29,101 @@ from dashboards.panels import (
     time_series_panel,
     value_mappings,
 )
-from dashboards.queries import TENANT, or_placeholder, or_summary, or_text, rank
-from dashboards.tenant_common import FULL_RUN, ONE_SCHEDULE, numbered, numbered_texts
+from dashboards.queries import NO_ALERT_OVER_TIME, TENANT, TENANT_HISTORY, number, placeholder, ranks
+from dashboards.tables import Column, table_panel
+from dashboards.tenant_common import ONE_SCHEDULE, newest, timeline
 
-NO_INGESTION = "None was under way"
-FINAL_STATES = "|".join(OUTCOMES)
+NO_INGESTION = "No ingestion, or unknown"
+STARTED = "kimono_ingestion_last_started_timestamp_seconds"
 # The day that begins at the query's time: with steps of a day Grafana queries at midnights (the browser's, or UTC's
-# for fixed times), and draws each cell around its midnight. Hence the negative offsets.
+# for fixed times), and draws each cell around its midnight. Hence the negative offset.
 DAY = "[1d] offset -1d"
-# From the end of that day to noon of the next: runs that were due in the evening may end then.
-NEXT_MORNING = "[12h] offset -36h"
-# Tolerance in seconds for delays and clocks, as in alerts/kimono.rules.yaml.
+# That day, and the grace of a run that was due at its end.
+DAY_AND_GRACE = "[26h:10m] offset -26h"
+# Seconds by which the hub's clock may differ.
 CLOCK_TOLERANCE = 300
 # Values of a cell: the first that applies.
 DAY_RESULTS = {
-    7: ("Ran well", GOOD),
-    6: ("Ran, ended badly", WARN),
-    5: ("Ran, no end seen yet", EXPECTED),
-    4: ("Missed", BAD),
-    3: ("Late", NOTE),
-    2: ("Paused or changed", "light-blue"),
-    1: ("To come, or not read", UNKNOWN),
+    5: ("Succeeded", GOOD),
+    4: ("Started, then failed", WARN),
+    3: ("Started, no end seen", EXPECTED),
+    2: ("Missed", BAD),
+    1: ("Due, but paused, changed, or less than 2 hours late", NOTE),
     0: ("Nothing was due", FAINT),
 }
 
 
 def runs_by_day() -> Panel:
     """Whether each schedule ran on each day."""
-    legend = "{{schedule_type}} {{hour}}:00 UTC"
-    written = f"group(last_over_time(kimono_schedule_info{{{TENANT}}}[14d]))"
     panel = status_history_panel(
-        "Did it run? One cell for each day and schedule",
-        "Missed: it was due, nothing paused it, and two hours later it had not run; ask the hub. Ended badly, and no "
-        "good run later that day: look at the ingestions below. No end seen: it still runs, or the exporter was away. "
-        "Between two dates it shows those days alone: choose a week.",
-        [
-            query(_day_result('schedule_type!="mirror"', FULL_RUN), legend),
-            query(_day_result('schedule_type="mirror"', 'ingestion_type="mirror"'), legend, "B"),
-            query(f"0 * group(kimono:tenant:info{{{TENANT}}}) unless on () {written}", "No schedule, or not read", "C"),
-        ],
+        "Runs by day and schedule",
+        "Missed: it was due while the tenant was not paused, and did not start within two hours; ask the hub's "
+        "support. Failed: see the ingestions below. An end after midnight is not seen. For other days, choose a week.",
+        [query(_day_results(), "{{schedule_type}} {{hour}}:00 UTC")],
         {str(value): meaning for value, meaning in DAY_RESULTS.items()},
         interval="1d",
-        no_value="No schedule, or not read",
+        no_value="No schedule, or unknown",
     )
     # Two weeks, to compare with the same weekday. Grafana ignores this for absolute time ranges.
     return panel.time_from("14d")
 
 
-def _day_result(which: str, ends: str) -> str:
-    """The results of these schedules on the day that begins at the query's time; `ends` selects their ingestions."""
-    due = f"{_newest('kimono_schedule_last_due_timestamp_seconds', which)} >= time()"
-    ran = f"{_newest('kimono_schedule_last_executed_timestamp_seconds', which)} >= time()"
-    waited = f"{_newest('kimono:schedule_missed:timestamp_seconds', which='')} >= time()"
-    ahead = f"{_newest('kimono_schedule_next_due_timestamp_seconds', which)} < time() + 86400"
-    known = f"{_newest('kimono_schedule_enabled', which)} >= 0"
+def _day_results() -> str:
+    """The results of the schedules on the day that begins at the query's time."""
+    due, executed = (
+        f"kimono_schedule_last_{what}_timestamp_seconds{{{TENANT_HISTORY}}}" for what in ("due", "executed")
+    )
+    missed = f"kimono_schedule_missed_since_timestamp_seconds{{{TENANT_HISTORY}}}"
+    still_missed = f"{due} < time() - {number('sync_overdue')} and {missed}"
     results = {
-        7: _ended_since(f"({ran} or {due})", "kimono:ingestion_last_success:timestamp_seconds", ends),
-        6: _ended_since(f"({ran})", "kimono:ingestion_last_failure:timestamp_seconds", ends),
-        5: ran,
-        4: _missed_runs(),
-        3: waited,
-        2: due,
-        1: ahead,
-        0: known,
+        5: _ended("success"),
+        4: _ended("failed|timeout|cancelled"),
+        3: _on_day(f"{executed}{DAY}"),
+        2: _on_day(f"({still_missed}){DAY_AND_GRACE}"),
+        1: _on_day(f"{due}{DAY}"),
+        0: f"max_over_time(kimono_schedule_enabled{{{TENANT_HISTORY}}}{DAY})",
     }
-    result = " or ".join(f"{value} * group by ({ONE_SCHEDULE}) ({condition})" for value, condition in results.items())
-    named = f"last_over_time(kimono_schedule_info{{{TENANT},{which}}}{DAY})"
-    return f"group by ({ONE_SCHEDULE}, schedule_type, hour) ({named}) * on ({ONE_SCHEDULE}) group_left () ({result})"
+    result = " or ".join(f"{value} * group by ({ONE_SCHEDULE}) ({series})" for value, series in results.items())
+    info = f"last_over_time(kimono_schedule_info{{{TENANT_HISTORY}}}{DAY})"
+    return f"group by ({ONE_SCHEDULE}, schedule_type, hour) ({info}) * on ({ONE_SCHEDULE}) group_left () ({result})"
 
 
-def _newest(metric: str, which: str) -> str:
-    """The newest value of the day, by schedule."""
-    return f"max by ({ONE_SCHEDULE}) (max_over_time({metric}{{{','.join(filter(None, (TENANT, which)))}}}{DAY}))"
+def _on_day(over: str) -> str:
+    """Series whose highest timestamp in a range is not before the day."""
+    return f"max_over_time({over}) >= time()"
 
 
-def _ended_since(started: str, metric: str, ends: str) -> str:
-    """Schedules since whose start (`started`) an ingestion was started on that day, and ended as `metric` says."""
-    that_day = f"max by (job, tenant_id) (max_over_time({metric}{{{TENANT},{ends}}}{DAY}))"
-    later = f"max by (job, tenant_id) (last_over_time({metric}{{{TENANT},{ends}}}{NEXT_MORNING})) < time() + 86400"
-    since = f"{started} - {CLOCK_TOLERANCE} <= on (job, tenant_id) group_left ()"
-    return f"{since} {that_day} or {since} ({later})"
+def _ended(states: str) -> str:
+    """Schedules that were executed on the day, if an ingestion of their type that has ended so was started by that."""
+    executed = f"kimono_schedule_last_executed_timestamp_seconds{{{TENANT_HISTORY}}}{DAY}"
+    started = f'max_over_time({STARTED}{{{TENANT_HISTORY},state=~"{states}"}}{DAY})'
+    of_type = f'label_replace({started}, "schedule_type", "$1", "ingestion_type", "(.+)")'
+    newest_start = f"max by (job, tenant_id, schedule_type) ({of_type})"
+    execution = f"max by ({ONE_SCHEDULE}, schedule_type) ({_on_day(executed)}) - {CLOCK_TOLERANCE}"
+    return f"{execution} <= on (job, tenant_id, schedule_type) group_left () {newest_start}"
 
 
-def _missed_runs() -> str:
-    """Schedules that were due on the day, and had not run when KimonoSyncOverdue's grace was over."""
-    grace = "scalar(max(kimono:threshold_sync_overdue:seconds))"
-    still = f"kimono:schedule_missed:timestamp_seconds{{{TENANT}}} < time() - {grace}"
-    return f"max by ({ONE_SCHEDULE}) (max_over_time(({still})[26h:10m] offset -26h)) >= time()"
-
-
-def problems_over_time() -> Panel:
-    """The history of each problem."""
+def alerts_over_time() -> Panel:
+    """The history of each alert."""
     return state_timeline_panel(
-        "Problems",
-        "What came first is most likely the cause. The colour is how loud it was.",
-        [query(or_summary(f"max by (problem) ({rank(TENANT)})", "problem", TENANT, "-1"), "{{problem}}")],
+        "Alerts over time",
+        "In the colour of the severity. Look at the alert that fired first: it is most likely the cause.",
+        [query(f"min by (alertname) ({ranks(TENANT_HISTORY)})", "{{alertname}}")],
         RANK_TEXTS,
-        names={**{problem.name: problem.text for problem in PROBLEMS}, MANY_UNREACHABLE: MANY_UNREACHABLE_TEXT[0]},
+        names={alert: text for alert, (text, _) in ALERT_TEXTS.items()},
+        no_value=NO_ALERT_OVER_TIME,
     )
 
 
 def modes_over_time() -> Panel:
     """The history of each mode."""
+    state = f'kimono_tenant_state{{{TENANT_HISTORY},flag=~"{"|".join(MODES)}"}}'
     panel = state_timeline_panel(
-        "Modes",
-        "What paused it. A gap is a time at which it could not be read.",
-        [query(or_placeholder(f"max by (flag) (kimono_tenant_state{{{TENANT}}})", "flag", value="-1"), "{{flag}}")],
+        "Modes over time",
+        "What paused the tenant. A gap: the state was unknown; check the failures by collector below.",
+        [query(f"max by (flag) ({state})", "{{flag}}")],
         {"1": ("On", UNKNOWN), "0": ("Off", FAINT)},
-        no_value="Not known",
+        no_value="Unknown",
     )
     for flag, (text, colour) in MODES.items():
         mappings = [each.to_json() for each in value_mappings({"1": ("On", colour), "0": ("Off", FAINT)})]
@@ -145,28 +131,69 @@ def modes_over_time() -> Panel:
     return panel
 
 
+def ingestions() -> Panel:
+    """What each type of ingestion does now, and since when."""
+    unfinished = " or ".join(
+        newest(f"kimono_ingestion_oldest_unfinished_{what}_timestamp_seconds", "ingestion_type", "state")
+        for what in ("started", "seen")
+    )
+    succeeded, failed = (
+        f'max by (ingestion_type) ({STARTED}{{{TENANT},state=~"{states}"}})' for states in ("success", "failed|timeout")
+    )
+    return table_panel(
+        "Ingestions by type",
+        "If one has been under way for more than 6 hours (a bulk load or mirror: a day), end it in the hub. If one is "
+        "failing, read the reason in the hub before you start it again.",
+        [
+            placeholder(f"1000 * ({unfinished})", "ingestion_type", NO_INGESTION),
+            f"1000 * {newest('kimono_ingestion_failing_since_timestamp_seconds', 'ingestion_type')}",
+            f"1000 * {succeeded}",
+            f"1000 * {failed}",
+        ],
+        [
+            Column("ingestion_type", "Type"),
+            Column("state", "Under way", width=110),
+            Column("Value #A", "Since", unit=TIMESTAMP, width=155, also="Age"),
+            Column(
+                "Value #B",
+                "Failing since",
+                unit=TIMESTAMP,
+                width=155,
+                steps=[(None, "transparent"), (1, WARN)],
+                coloured=True,
+            ),
+            Column("Value #C", "Start of last success", unit=TIMESTAMP, width=170, also="Success"),
+            Column("Value #D", "Start of last failure", unit=TIMESTAMP, width=170),
+        ],
+        sort=[("Type", False)],
+        no_value=NO_INGESTION,
+    )
+
+
 def unfinished_ingestions() -> Panel:
     """Unfinished ingestions over time, by type."""
-    unfinished = numbered("kimono_ingestions", "state", UNFINISHED, "ingestion_type", f'state!~"{FINAL_STATES}"')
-    return state_timeline_panel(
+    return timeline(
         "Ingestions under way",
-        "A bar for hours, where others are short, is a stall: the hub has to end it.",
-        [query(or_text(unfinished, "ingestion_type", NO_INGESTION, TENANT), "{{ingestion_type}}")],
-        numbered_texts({state: (state, colour) for state, colour in UNFINISHED.items()}),
+        "If a bar is much longer than the others, the ingestion is stalled: end it in the hub.",
+        f'kimono_ingestions{{{TENANT_HISTORY},state!~"{"|".join(OUTCOMES)}"}}',
+        ("ingestion_type", "state"),
+        {state: (state, colour) for state, colour in UNFINISHED.items()},
+        none="No ingestion",
         no_value=NO_INGESTION,
     )
 
 
 def finished_ingestions() -> Panel:
     """Outcomes of ingestions, by type."""
-    increase = f"round(increase(kimono_ingestions_finished_total{{{TENANT}}}[$__rate_interval]))"
+    increase = f"round(increase(kimono_ingestions_finished_total{{{TENANT_HISTORY}}}[$__rate_interval]))"
     panel = time_series_panel(
-        "Ingestions that ended",
-        "One bar is an hour or more. Red again and again: read the reason in the hub before you run it once more.",
+        "Finished ingestions",
+        "Each bar covers an hour or more. If ingestions fail repeatedly, read the reason in the hub before you start "
+        "another one.",
         [query(f"max by (ingestion_type, state) ({increase}) > 0", "{{ingestion_type}} · {{state}}")],
         style=GraphDrawStyle.BARS,
         interval="1h",
-        no_value="None has ended",
+        no_value="None finished",
         decimals=0,
     )
     for state, colour in OUTCOMES.items():

@@ -30,6 +30,7 @@ def main() -> int:
     parser.add_argument("--small", action="store_true", help="only the fleet of 26 tenants")
     parser.add_argument("--large", action="store_true", help="only the fleet of 10,000 tenants")
     parser.add_argument("--data", type=Path, help="keep the databases in this folder; existing ones are deleted")
+    parser.add_argument("--without-rules", action="store_true", help="don't load the alert rules")
     parser.add_argument("--only-queries", action="store_true", help="query the databases that --data already has")
     arguments = parser.parse_args()
     if arguments.only_queries and not arguments.data:
@@ -40,22 +41,25 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="dashboards-") as temporary:
             folder = arguments.data or Path(temporary)
-            good = [run(console, size, folder / size.name, only=arguments.only_queries) for size in sizes]
+            good = [
+                run(console, size, folder / size.name, only=arguments.only_queries, rules=not arguments.without_rules)
+                for size in sizes
+            ]
     except (NoEngineError, prometheus.NoPrometheusError) as error:
         print(error, file=sys.stderr)
         return 2
     return 0 if all(good) else 1
 
 
-def run(console: Console, size: Size, folder: Path, *, only: bool) -> bool:
+def run(console: Console, size: Size, folder: Path, *, only: bool, rules: bool) -> bool:
     """Fill a database (unless `only` queries are wanted), run the queries, and print; return whether all are good."""
     if not only:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        tell_rules(console, fill(size, folder, progress=True).said.groups)
+        tell_rules(console, fill(size, folder, progress=True, rules=rules).said.groups)
     answers = ask_all(size, folder)
-    tell(console, f"{size.tenants} tenants", answers)
-    return not bad(answers)
+    tell(console, f"{size.tenants} tenants, {'with' if rules else 'without'} rules", answers, rules=rules)
+    return not bad(answers, rules=rules)
 
 
 def ask_all(size: Size, folder: Path) -> list[Answer]:

@@ -17,8 +17,8 @@ from tests.support.rules import rules
 
 WIDTH = 24
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
-BUILT_IN = {"stat", "table", "timeseries", "state-timeline", "status-history", "bargauge", "row"}
-OF_NOW = {"stat", "table", "bargauge"}
+BUILT_IN = {"stat", "table", "timeseries", "state-timeline", "status-history", "row"}
+OF_NOW = {"stat", "table"}
 OF_TIME = {"timeseries", "state-timeline", "status-history"}
 TENANT_BOARD = "kimono-tenant"
 # From what is well to what wakes somebody.
@@ -35,7 +35,7 @@ JOB = {"label": "Job", "multi": True, "includeAll": True, "allValue": ".+"}
 ALWAYS_GONE = {"Time", "__name__"}
 # Values of labels that each need a colour of their own: by itself Grafana would paint "failed" green.
 STATES = {
-    "problem": [one.name for one in PROBLEMS],
+    "alertname": [one.alert for one in PROBLEMS],
     "flag": [*MODES],
     "state": [*OUTCOMES],
     "reason": [*REASONS],
@@ -242,7 +242,8 @@ def _fields(board: Board, panel: Plain) -> set[str]:
     asked = list(board.of(panel))
     labels = {label for one in asked for label in followed(one)[1].labels}
     values = {f"Value #{target['refId']}" for target in panel["targets"]} if len(asked) > 1 else {"Value"}
-    return labels | values
+    copies = {one["options"]["alias"] for one in panel.get("transformations", ()) if one["id"] == "calculateField"}
+    return labels | values | copies
 
 
 def links_lead_somewhere(board: Board) -> Iterator[str]:

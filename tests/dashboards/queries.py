@@ -10,26 +10,26 @@ from typing import Any, TypeVar
 import promql_parser as promql
 
 from tests.dashboards.parts import RANGE, RATE_INTERVAL, Asked, Board, columns
-from tests.dashboards.results import METRICS, RATES, Follower, Result
+from tests.dashboards.results import METRICS, RATES, RECORDED, Follower, Result, labels_of
 
 Node = TypeVar("Node", bound=promql.Expr)
 
 CHOSEN_JOB = ("job", promql.MatchOp.Re, "$job")
+# Of the replicas one: its series are there once.
+ONE_REPLICA = ("instance", promql.MatchOp.Re, "$replica")
 # An alert that there is no exporter has no job.
 ANY_JOB = ("job", promql.MatchOp.Re, "$job|")
 CHOSEN_TENANT = ("tenant_id", promql.MatchOp.Equal, "$tenant")
+NO_RULES = "or no rules are loaded"
 PICKING = {"topk", "bottomk"}
 MOST_ROWS, MOST_LINES = 50, 20
 # Variables that what is chosen is chosen from.
-CHOICES = {"$job", "$account", "$integration"}
-# Rows of tenants that are there only while something is up.
-SPARSE = {
-    "ALERTS",
-    "ALERTS_FOR_STATE",
-    "kimono:tenant_problem:timestamp_seconds",
-    "kimono:tenant_problem:rank",
-    "kimono:tenant_mode:timestamp_seconds",
-}
+CHOICES = {"$job", "$replica", "$account", "$integration"}
+CHOSEN = {"account_name": "$account", "integration": "$integration"}
+# Panels about all tenants, whatever is chosen.
+WHOLE_FLEET = {"Data age, A"}
+# Series of tenants that are there only while something is up.
+SPARSE = {"ALERTS", "ALERTS_FOR_STATE", "kimono_tenant_state_since_timestamp_seconds"}
 
 
 def each_query_can_be_read(board: Board) -> Iterator[str]:
@@ -52,19 +52,19 @@ def each_series_and_label_exists(board: Board) -> Iterator[str]:
 
 
 def each_selector_has_the_chosen_job(board: Board) -> Iterator[str]:
-    """But for what has no job, as thresholds, and the variable that offers the jobs."""
+    """But for the variable that offers the jobs."""
     for one in board.asked:
         for selector in nodes(one, promql.VectorSelector):
-            if one.where == "$job" or "job" not in METRICS[selector.name].labels:
+            if one.where == "$job":
                 continue
-            allowed = [CHOSEN_JOB, ANY_JOB] if selector.name.startswith("ALERTS") else [CHOSEN_JOB]
+            allowed = [CHOSEN_JOB, ANY_JOB] if (selector.name or "").startswith("ALERTS") else [CHOSEN_JOB]
             if not any(each in allowed for each in matchers(selector)):
                 yield f'{one.where}: {selector.name} has no job=~"$job"'
 
 
 def nothing_is_counted_twice(board: Board) -> Iterator[str]:
     """With two replicas, too. Rows may have an instance if they show it; a variable offers each value once anyway."""
-    for one in board.asked:
+    for one in (one for one in board.asked if not one.where.startswith("$")):
         yield from (f"{one.where}: {what}" for what in followed(one)[0].counted_twice)
     rows = [(one, columns(panel).keys()) for panel in board.panels for one in board.of(panel)]
     for one, shown in (*rows, *((each, set()) for each in board.of_annotations)):
@@ -90,7 +90,7 @@ def nothing_is_plotted_for_all_tenants(board: Board) -> Iterator[str]:
     """At 10,000 that is slow. One tenant's series may be, and those that are few; and what is asked `@` one moment."""
     for one in board.asked:
         for selector in () if one.instant else nodes(one, promql.VectorSelector):
-            many = "tenant_id" in METRICS[selector.name].labels and selector.name not in SPARSE
+            many = "tenant_id" in labels_of(selector) and selector.name not in SPARSE
             if many and not selector.at and CHOSEN_TENANT not in matchers(selector):
                 yield f"{one.where}: {selector.name}"
 
@@ -107,21 +107,61 @@ def few_are_shown_at_once(board: Board) -> Iterator[str]:
             yield f"{one.where}: all tenants"
 
 
+def no_rule_is_needed(board: Board) -> Iterator[str]:
+    """But by what counts alerts: the dashboards read the exporter's facts."""
+    for one in board.asked:
+        for selector in nodes(one, promql.VectorSelector):
+            if selector.name in RECORDED:
+                yield f"{one.where}: {selector.name} is recorded by a rule"
+
+
+def what_counts_alerts_says_so(board: Board) -> Iterator[str]:
+    """Without rules it is empty, and its text for that says why; another panel has no such text."""
+    for panel in board.panels:
+        alerts = any(_of_alerts(one) for one in board.of(panel))
+        if alerts != panel["fieldConfig"]["defaults"].get("noValue", "").endswith(NO_RULES):
+            yield panel["title"]
+
+
+def _of_alerts(one: Asked) -> bool:
+    return any((each.name or "").startswith("ALERTS") for each in nodes(one, promql.VectorSelector))
+
+
+def what_is_now_is_of_one_replica(board: Board) -> Iterator[str]:
+    """Where the dashboard has the variable: one that is behind neither shows nor hides anything."""
+    if "replica" not in board.names:
+        return
+    for one in board.asked:
+        for selector in nodes(one, promql.VectorSelector) if one.instant and not one.where.startswith("$") else ():
+            if "instance" in labels_of(selector) and ONE_REPLICA not in matchers(selector):
+                yield f"{one.where}: {selector.name} of every replica"
+
+
 def what_is_chosen_counts(board: Board) -> Iterator[str]:
-    """Where account and integration can be chosen, whatever carries them is of those, or of the one tenant."""
+    """Where account and integration can be chosen, what is told of tenants is of those, or of the one tenant."""
     if not {"account", "integration"} <= board.names:
         return
     for one in board.asked:
         if one.where in CHOICES:
             continue
-        for selector in nodes(one, promql.VectorSelector):
-            asked = {name: value for name, how, value in matchers(selector) if how == promql.MatchOp.Re}
-            if "account_name" not in METRICS[selector.name].labels or "tenant_id" in _names(selector):
-                continue
-            if asked.get("account_name", "").rstrip("|") != "$account":
-                yield f"{one.where}: {selector.name} of any account"
-            if asked.get("integration", "").rstrip("|") != "$integration":
-                yield f"{one.where}: {selector.name} of any integration"
+        selectors = nodes(one, promql.VectorSelector)
+        for selector in selectors:
+            if "account_name" in labels_of(selector) and "tenant_id" not in _names(selector):
+                missing = [name for name in CHOSEN if not _chosen(selector, name)]
+                yield from (f"{one.where}: {selector.name} of any {name}" for name in missing)
+        of_tenants = any("tenant_id" in labels_of(each) for each in selectors)
+        if of_tenants and one.instant and one.where not in WHOLE_FLEET and not any(map(_narrowed, selectors)):
+            yield f"{one.where}: tenants of any account"
+
+
+def _narrowed(selector: promql.VectorSelector) -> bool:
+    """Whether a selector is of one tenant, or of those that are chosen."""
+    return bool({"tenant_id", "account_name"} & _names(selector))
+
+
+def _chosen(selector: promql.VectorSelector, name: str) -> bool:
+    asked = {name: value for name, how, value in matchers(selector) if how == promql.MatchOp.Re}
+    return asked.get(name, "").rstrip("|") == CHOSEN[name]
 
 
 def _names(selector: promql.VectorSelector) -> set[str]:
@@ -159,5 +199,8 @@ QUERY_RULES: tuple[Callable[[Board], Iterator[str]], ...] = (
     rates_are_over_what_one_step_shows,
     nothing_is_plotted_for_all_tenants,
     few_are_shown_at_once,
+    no_rule_is_needed,
+    what_counts_alerts_says_so,
+    what_is_now_is_of_one_replica,
     what_is_chosen_counts,
 )

@@ -20,6 +20,8 @@ from tests.support.rules import rules
 Labels = frozenset[str]
 
 OF_TARGET = frozenset({"job", "instance"})
+# A matcher for one of the replicas (and of each shard): nothing is there twice.
+ONE_REPLICA = ("instance", "$replica")
 # Of several that say the same, these take one.
 ALIKE = {"max", "min", "group"}
 PICKING = {"topk", "bottomk", "limitk", "limit_ratio"}
@@ -77,17 +79,23 @@ class Follower:
         raise TypeError(f"a new kind of node: {expr}")
 
     def _selected(self, selector: promql.VectorSelector, *, rated: bool) -> Result:
-        name = selector.name or ""
-        if name not in self.metrics:
+        names = selected(selector)
+        for name in names - self.metrics.keys():
             self.unknown.append(f"there is no metric {name}")
-            return Result()
-        metric = self.metrics[name]
-        self._known((one.name for one in selector.matchers.matchers), metric.labels, name)
-        if metric.counter != rated:
-            self.misused.append(
-                f"{name} is a counter without a rate" if metric.counter else f"a rate of {name}, a gauge"
-            )
-        return Result(metric.labels, frozenset({name}) if metric.of_the_hub else frozenset())
+        metrics = {name: self.metrics[name] for name in names & self.metrics.keys()}
+        labels = frozenset[str]().union(*(one.labels for one in metrics.values()))
+        if len(names) > 1:
+            labels |= {"__name__"}
+        if metrics:
+            self._known((one.name for one in selector.matchers.matchers), labels, "/".join(sorted(metrics)))
+        for name, metric in metrics.items():
+            if metric.counter != rated:
+                self.misused.append(
+                    f"{name} is a counter without a rate" if metric.counter else f"a rate of {name}, a gauge"
+                )
+        once = any((one.name, one.value) == ONE_REPLICA for one in selector.matchers.matchers)
+        twice = frozenset(name for name, one in metrics.items() if one.of_the_hub and not once)
+        return Result(labels, twice)
 
     def _called(self, call: promql.Call) -> Result:
         name = call.func.name
@@ -113,6 +121,8 @@ class Follower:
     def _aggregated(self, one: promql.AggregateExpr) -> Result:
         inner, name = self.result(one.expr), str(one.op)
         labels = self._kept(one, inner)
+        if name in PICKING and one.param.val == 1 and one.modifier and "instance" not in labels:
+            return replace(inner, twice=frozenset())  # the series of one replica
         if inner.twice and name not in ALIKE and "instance" not in labels:
             self.counted_twice.append(f"{name} over what every replica tells: {', '.join(sorted(inner.twice))}")
         if name in PICKING:
@@ -176,6 +186,18 @@ class Follower:
             self.unknown.append(f"{where} has no label {name}")
 
 
+def selected(selector: promql.VectorSelector) -> set[str]:
+    """The metrics that a selector names, one or several."""
+    if selector.name:
+        return {selector.name}
+    return {name for one in selector.matchers.matchers if one.name == "__name__" for name in one.value.split("|")}
+
+
+def labels_of(selector: promql.VectorSelector) -> Labels:
+    """The labels that its series may have."""
+    return frozenset[str]().union(*(METRICS[name].labels for name in selected(selector) if name in METRICS))
+
+
 def _of(family: Family, *, of_the_hub: bool) -> dict[str, Metric]:
     labels = frozenset(family.labels) | OF_TARGET
     if family.kind != "histogram":
@@ -198,6 +220,8 @@ def _of_the_process() -> dict[str, Metric]:
 
 def _scraped() -> dict[str, Metric]:
     metrics = {name: Metric(OF_TARGET) for name in ("up", "scrape_duration_seconds")} | _of_the_process()
+    # Of the contract. Exporters without shards don't have it.
+    metrics["kimono_exporter_shard_info"] = Metric(OF_TARGET | {"shard", "shards"})
     for family in families.FAMILIES:
         metrics |= _of(family, of_the_hub=True)
     for family in telemetry.FAMILIES:

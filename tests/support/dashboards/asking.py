@@ -23,14 +23,17 @@ LIMIT = 2.0
 TRIES = 3
 # One tenant in each state: a tenant in none of them has nothing that others don't have.
 TELLING = (
-    "topk by (problem) (1, kimono:tenant_problem:timestamp_seconds)",
-    "topk by (flag) (1, kimono:tenant_mode:timestamp_seconds)",
+    'topk by (alertname) (1, ALERTS{tenant_id!=""})',
+    "topk by (flag) (1, kimono_tenant_state_since_timestamp_seconds)",
+    "topk by (reason) (1, kimono_tenant_failure_since_timestamp_seconds)",
+    "topk by (ingestion_type) (1, kimono_ingestion_failing_since_timestamp_seconds)",
+    "topk by (state) (1, kimono_ingestion_oldest_unfinished_seen_timestamp_seconds)",
+    "topk by (state) (1, kimono_ingestion_last_started_timestamp_seconds)",
+    "topk by (schedule_type) (1, kimono_schedule_missed_since_timestamp_seconds)",
+    "topk by (schedule_type) (1, kimono_schedule_enabled == 1)",
     "topk by (status) (1, kimono_rollover_status)",
     "topk by (reason) (1, kimono_rollover_failure_info)",
-    "topk by (reason) (1, kimono_tenant_failure_info)",
-    "topk by (state) (1, kimono_ingestion_oldest_unfinished_started_timestamp_seconds)",
-    "topk by (state) (1, kimono_ingestion_last_started_timestamp_seconds)",
-    "topk by (schedule_type) (1, kimono_schedule_enabled == 1)",
+    "topk by (state) (1, kimono_application_auth_state)",
 )
 
 

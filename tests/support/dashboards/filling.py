@@ -7,6 +7,7 @@ scrapes and evaluates the rules. A large fleet is a smaller one of which each te
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,7 +20,6 @@ from exporter.simulator.times import DAY
 from tests.support.backtest import engine
 from tests.support.backtest.recording import Recorded, record
 from tests.support.backtest.scenario import Scenario, read
-from tests.support.dashboards.process import process
 
 HERE = Path(__file__).parent
 RULES = HERE.parents[2] / "alerts" / "kimono.rules.yaml"
@@ -66,33 +66,39 @@ class Filled:
     said: engine.Evaluated
 
 
-def fill(size: Size, folder: Path, *, progress: bool = False) -> Filled:
-    """Fill a database in an empty folder. NoEngineError if that can't be done."""
-    with _engine(size, folder) as running:
+def fill(size: Size, folder: Path, *, progress: bool = False, rules: bool = True) -> Filled:
+    """Fill a database in an empty folder, with or without the results of the rules. NoEngineError if it can't be."""
+    with _engine(size, folder, rules=rules) as running:
         recorded = write_scrapes(size, running.input, progress=progress)
         return Filled(folder, scenario(size), recorded, running.finish())
 
 
-def fill_from(recording: Path, size: Size, folder: Path) -> engine.Evaluated:
+def fill_from(recording: Path, size: Size, folder: Path, *, rules: bool = True) -> engine.Evaluated:
     """Fill a database from a file of `write_scrapes`: two that are to be compared are filled from one and the same."""
-    with _engine(size, folder) as running, recording.open() as lines:
+    with _engine(size, folder, rules=rules) as running, recording.open() as lines:
         shutil.copyfileobj(lines, running.input)
         return running.finish()
 
 
 @contextmanager
-def _engine(size: Size, folder: Path) -> Iterator[engine.Engine]:
-    asked = engine.build(), RULES, f"{size.rules}s", folder
-    with engine.started(*asked, copies=size.copies, replicas=size.replicas) as running:
-        yield running
+def _engine(size: Size, folder: Path, *, rules: bool = True) -> Iterator[engine.Engine]:
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as none:
+        none.write("groups: []")
+        none.flush()
+        asked = engine.build(), RULES if rules else Path(none.name), f"{size.rules}s", folder
+        with engine.started(*asked, copies=size.copies, replicas=size.replicas) as running:
+            yield running
 
 
 def scenario(size: Size) -> Scenario:
-    """The last days of the small scenario, without earlier events of the whole fleet."""
+    """The last days of the small scenario, without earlier events of the whole fleet.
+
+    With a state file: what takes days would otherwise be forgotten at the restart.
+    """
     whole = read(STORIES)
     starts = whole.ends - size.days * DAY
     stories = [one for one in whole.stories if one.begins >= starts or one.kind in ALL_EFFECTS]
-    return replace(whole, starts=starts, tenants=size.simulated, stories=stories)
+    return replace(whole, starts=starts, tenants=size.simulated, stories=stories, state_file=True)
 
 
 def write_scrapes(size: Size, out: IO[str], *, progress: bool = False) -> Recorded:
@@ -104,4 +110,4 @@ def write_scrapes(size: Size, out: IO[str], *, progress: bool = False) -> Record
             tenant = simulator.tenant(simulator.tenants()[place].id)
             tenant.rollovers.plan(days.ends + opens * DAY, days.ends + closes * DAY)
 
-    return record(days, out, progress=progress, every=size.scrape, beside=process, prepare=prepare)
+    return record(days, out, progress=progress, every=size.scrape, prepare=prepare)

@@ -1,14 +1,12 @@
 """Makes up the metrics of a process and of a scrape for an exporter that lives in virtual time.
 
-It has no process of its own, and no wire, so its memory, time and files are made up, in the form that prometheus-client
-gives them. A restart shows: the start is the exporter's.
+It has no process of its own, and no wire, so its memory, time and files are made up. A restart shows: the start is the
+exporter's. The text is written here: prometheus-client would take longer for it than the exporter for its page.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from exporter.assembly import Exporter
 
@@ -30,10 +28,10 @@ def process(exporter: Exporter) -> Iterator[bytes]:
         "scrape_duration_seconds": SCRAPE_SECONDS + tenants * TENANT_SECONDS,
     }
     for name, value in gauges.items():
-        registry = CollectorRegistry()
-        Gauge(name, "Made up.", registry=registry).set(value)
-        yield generate_latest(registry)
-    registry = CollectorRegistry()
+        yield _family(name, "gauge", value)
     used = (exporter.clock.now() - exporter.status().started_at) * CPU_SHARE
-    Counter("process_cpu_seconds", "Made up.", registry=registry).inc(used)
-    yield generate_latest(registry)
+    yield _family("process_cpu_seconds_total", "counter", used)
+
+
+def _family(name: str, kind: str, value: float) -> bytes:
+    return f"# HELP {name} Made up.\n# TYPE {name} {kind}\n{name} {float(value)!r}\n".encode()

@@ -25,7 +25,8 @@ ROUNDED = (
     *((750, 10 * MINUTE), (1050, 15 * MINUTE), (1500, 20 * MINUTE), (2700, 30 * MINUTE), (5400, HOUR)),
     *((9000, 2 * HOUR), (16_200, 3 * HOUR), (32_400, 6 * HOUR), (DAY, DAY // 2), (7 * DAY, DAY)),
 )
-_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::\w+)?\})")
+# Not $1, a group of label_replace(): Grafana leaves what is no variable as it is.
+_VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?::\w+)?\})")
 _LABEL_VALUES = re.compile(r"label_values\((?:(?P<selector>.+),)?\s*(?P<label>\w+)\)", re.DOTALL)
 _QUERY_RESULT = re.compile(r"query_result\((?P<expr>.+)\)", re.DOTALL)
 

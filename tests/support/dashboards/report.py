@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Console
@@ -19,33 +18,33 @@ EXPLAINED = {
     "kimono_exporter_ingestions_lost_total": "the simulator loses no ingestion",
 }
 
-# A placeholder for no other series; at the end of this scenario there are others.
-INSTEAD = re.compile(r"(label_replace\()?0 \* group\(kimono(_tenants|:tenant:info)\{")
+
+def bad(answers: Iterable[Answer], *, rules: bool = True) -> list[Answer]:
+    """Answers that failed, took too long, or are empty and should not be. `rules`: whether the rules are loaded."""
+    return [one for one in answers if one.error or one.slow or (one.empty and not explained(one, rules=rules))]
 
 
-def bad(answers: Iterable[Answer]) -> list[Answer]:
-    """Answers that failed, took too long, or are empty and should not be."""
-    return [one for one in answers if one.error or one.slow or (one.empty and not explained(one))]
-
-
-def explained(answer: Answer) -> str:
+def explained(answer: Answer, *, rules: bool = True) -> str:
     """Why the answer may be empty; nothing if it may not."""
-    if INSTEAD.match(answer.expr):
-        return "a row for when there is nothing else"
+    if not rules and "ALERTS" in answer.expr:
+        return "no rules are loaded"
     return next((reason for name, reason in EXPLAINED.items() if name in answer.expr), "")
 
 
-def tell(console: Console, title: str, answers: Sequence[Answer]) -> None:
+def tell(console: Console, title: str, answers: Sequence[Answer], *, rules: bool = True) -> None:
     """Print all answers, the slowest, and the bad ones."""
+    wrong = bad(answers, rules=rules)
     table = Table("dashboard", "panel", "query", "series", "seconds", "", title=title)
     for one in answers:
-        table.add_row(one.dashboard, one.panel, one.ref, str(one.series), f"{one.seconds:.3f}", _remark(one))
+        table.add_row(
+            one.dashboard, one.panel, one.ref, str(one.series), f"{one.seconds:.3f}", _remark(one, rules=rules)
+        )
     console.print(table)
     slowest = sorted(answers, key=lambda one: -one.seconds)[:SLOWEST]
     console.print("The slowest: " + "; ".join(f"{_name(one)} {one.seconds:.2f} s" for one in slowest), markup=False)
-    for one in bad(answers):
-        console.print(f"BAD {_name(one)}: {_remark(one)}\n    {one.expr}", markup=False, soft_wrap=True)
-    console.print(f"{len(answers)} queries, {len(bad(answers))} of them bad.")
+    for one in wrong:
+        console.print(f"BAD {_name(one)}: {_remark(one, rules=rules)}\n    {one.expr}", markup=False, soft_wrap=True)
+    console.print(f"{len(answers)} queries, {len(wrong)} of them bad.")
 
 
 def tell_rules(console: Console, groups: Mapping[str, Took]) -> None:
@@ -58,10 +57,10 @@ def _name(answer: Answer) -> str:
     return f"{answer.dashboard}, {answer.panel}, {answer.ref}"
 
 
-def _remark(answer: Answer) -> str:
+def _remark(answer: Answer, *, rules: bool) -> str:
     if answer.error:
         return answer.error
     remarks = [f"more than {LIMIT:g} s"] if answer.slow else []
     if answer.empty:
-        remarks.append(explained(answer) or ("nothing but zeros" if answer.series else "no data"))
+        remarks.append(explained(answer, rules=rules) or ("nothing but zeros" if answer.series else "no data"))
     return ", ".join(remarks)
