@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tests.mutants.mutant import Mutant
 
-INGESTIONS = "exporter/collectors/ingestions.py"
+INGESTIONS = "exporter/history/ingestions.py"
+SCHEDULES = "exporter/history/schedules.py"
 OTHERS = ("tests/collectors/test_others.py",)
 OF_INGESTIONS = ("tests/collectors/test_ingestions.py",)
 OF_SCHEDULES = ("tests/collectors/test_schedules.py",)
@@ -13,8 +14,8 @@ MUTANTS = (
     Mutant(
         "a flag that is off has no sample",
         "exporter/collectors/state.py",
-        "for flag, on in poll.facts.flags.items()]",
-        "for flag, on in poll.facts.flags.items() if on]",
+        "            yield STATE(on, tenant_id",
+        "            if on: yield STATE(on, tenant_id",
         OTHERS,
     ),
     Mutant(
@@ -54,24 +55,38 @@ MUTANTS = (
     ),
     Mutant(
         "a schedule that is off is due",
-        "exporter/collectors/schedules.py",
+        SCHEDULES,
         "if not schedule.enabled or schedule.hour is None",
         "if schedule.hour is None",
         OF_SCHEDULES,
     ),
     Mutant(
         "a schedule was due before it was created",
-        "exporter/collectors/schedules.py",
+        SCHEDULES,
         "due < schedule.created_at",
         "due < 0",
         OF_SCHEDULES,
     ),
     Mutant(
         "a start that is due right now is not due yet",
-        "exporter/collectors/schedules.py",
+        SCHEDULES,
         "if moment <= now)",
         "if moment < now)",
         OF_SCHEDULES,
+    ),
+    Mutant(
+        "a schedule that has never run was run in 1970",
+        "exporter/collectors/schedules.py",
+        "(LAST_EXECUTED, schedule.last_executed_at),",
+        "(LAST_EXECUTED, schedule.last_executed_at or 0.0),",
+        OF_SCHEDULES,
+    ),
+    Mutant(
+        "an ingestion without a pending task counts as one",
+        "exporter/collectors/ingestions.py",
+        "ingestion.has_pending_task is True for",
+        "ingestion.has_pending_task is not None for",
+        OF_INGESTIONS,
     ),
     Mutant(
         "the end of an ingestion counts at each poll",
@@ -83,29 +98,29 @@ MUTANTS = (
     Mutant(
         "the first poll counts ends of the past",
         INGESTIONS,
-        'polled_at: float = float("inf")',
-        "polled_at: float = 0.0",
+        "polled_at: float | None = None",
+        "polled_at: float | None = 0.0",
         OF_INGESTIONS,
     ),
     Mutant(
         "a counter appears with its first end instead of at zero",
         INGESTIONS,
-        "zeros = [(ingestion.type, state) for ingestion in seen for state in FINAL_STATES]",
-        "zeros: list[SettingType] = []",
+        "zeros = [(ingestion.type, state) for ingestion in facts.all for state in FINAL_STATES]",
+        "zeros: list[tuple[str, str]] = []",
         OF_INGESTIONS,
     ),
     Mutant(
         "the newest unfinished ingestion is shown as the oldest",
-        INGESTIONS,
-        "oldest[key] = min(",
-        "oldest[key] = max(",
+        "exporter/history/unfinished.py",
+        "started[key] = min(",
+        "started[key] = max(",
         OF_INGESTIONS,
     ),
     Mutant(
         "an ingestion that left the list without an end is lost at once",
         INGESTIONS,
-        "return left | {ingestion.id: ingestion for",
-        "return {ingestion.id: ingestion for",
+        "unfinished=left | listed,",
+        "unfinished=listed,",
         OF_INGESTIONS,
     ),
 )

@@ -24,9 +24,9 @@ MUTANTS = (
     ),
     Mutant(
         "the start of a failure moves with each failed poll",
-        RECORDER,
-        "before.since if before else self._clock.now()",
-        "self._clock.now()",
+        "exporter/history/history.py",
+        "min(self.failing_since.get(collector, at), at)",
+        "at",
         (FAILURES + "test_the_status_says_which_tenants_fail_why_and_since_when",),
     ),
     Mutant(

@@ -4,119 +4,144 @@ from __future__ import annotations
 
 from tests.mutants.mutant import Mutant
 
-FILE = "alerts/kimono.rules.yaml"
 CONTRACT = ("tests/alerts/test_rules.py",)
 WATCHING = "tests/alerts/test_watching.py::"
 SYNCS = "tests/alerts/test_syncs.py::"
 MODES = "tests/alerts/test_modes.py::"
+STORMS = "tests/alerts/test_storms.py::"
+REPLICAS = "tests/alerts/test_replicas.py"
+REGENERATE = ("-m", "alerts")
+
+
+def _mutant(name: str, file: str, text: str, replacement: str, *tests: str) -> Mutant:
+    return Mutant(name, f"alerts/{file}", text, replacement, tests, REGENERATE)
+
 
 MUTANTS = (
-    Mutant(
+    _mutant(
         "a restart of the exporter pages on-call",
-        FILE,
-        "        for: 5m # several scrapes, and time for a restart\n",
-        "",
-        (WATCHING + "test_a_restart_is_not_told_of",),
+        "exporter_rules.py",
+        '("5m", "several scrapes, and time for a restart")',
+        "None",
+        WATCHING + "test_a_restart_is_no_alert",
     ),
-    Mutant(
-        "a failing discovery resolves at the first success",
-        FILE,
-        "        for: 15m # a failed discovery is tried again every 30 seconds\n        keep_firing_for: 15m\n",
-        "        for: 15m # a failed discovery is tried again every 30 seconds\n",
-        (WATCHING + "test_a_discovery_that_succeeds_for_some_minutes_does_not_resolve_the_alert",),
+    _mutant(
+        "one outage counts as restarting all the time",
+        "exporter_rules.py",
+        "resets(up[1h]) >= 2 and ",
+        "resets(up[1h]) >= 0 and ",
+        WATCHING + "test_one_outage_or_two_upgrades_in_an_hour_are_not_restarting",
     ),
-    Mutant(
-        "a stalled ingestion resolves at the first missed scrape",
-        FILE,
-        'timestamp_seconds{problem="stalled"})\n        keep_firing_for: 15m\n',
-        'timestamp_seconds{problem="stalled"})\n',
-        CONTRACT,
+    _mutant(
+        "discovery of one shard hides that of another fails",
+        "exporter_rules.py",
+        '"min by (job) (max by (job, shard) ("',
+        '"max by (job) (max by (job, shard) ("',
+        WATCHING + "test_discovery_of_one_shard_is_not_enough",
     ),
-    Mutant(
-        "a tenant counts as unreachable after 15 minutes instead of 40",
-        FILE,
-        "vector(40 * 60)",
-        "vector(15 * 60)",
-        ("tests/alerts/test_watching.py",),
+    _mutant(
+        "alerts about tenants resolve at the first missed scrape",
+        "rule.py",
+        'keep: str | None = "15m"',
+        "keep: str | None = None",
+        *CONTRACT,
     ),
-    Mutant(
-        "many unreachable tenants are half of the fleet instead of a fifth",
-        FILE,
-        "vector(0.2)",
-        "vector(0.5)",
-        (WATCHING + "test_a_fifth_of_the_fleet_is_one_alert_and_silences_the_single_ones",),
+    _mutant(
+        "facts of a replica that is behind count",
+        "facts.py",
+        "- {seconds(tolerance)})",
+        "- {seconds(tolerance + DAY)})",
+        REPLICAS,
     ),
-    Mutant(
-        "an overdue sync has no grace",
-        FILE,
-        "vector(2 * 3600)",
-        "vector(60)",
-        (SYNCS + "test_a_schedule_that_has_not_run_is_overdue_when_its_grace_has_passed",),
-    ),
-    Mutant(
-        "the mass change alert waits two hours instead of one",
-        FILE,
-        "      - record: kimono:threshold_mass_change_pending:seconds\n        expr: vector(3600)",
-        "      - record: kimono:threshold_mass_change_pending:seconds\n        expr: vector(7200)",
-        (MODES + "test_a_mass_change_is_a_warning_after_an_hour_and_critical_after_a_day",),
-    ),
-    Mutant(
+    _mutant(
         "each replica raises an alert of its own",
-        FILE,
-        "group by (job, tenant_id, collector, reason) (kimono_tenant_failure_info)",
-        "group by (job, instance, tenant_id, collector, reason) (kimono_tenant_failure_info)",
-        CONTRACT,
+        "problems.py",
+        '"ingestions"), "min by (job, tenant_id)"),\n            f"unless {TENANT} {paused(of, limit)}"',
+        '"ingestions"), "min by (job, instance, tenant_id)"),\n            f"unless {TENANT} {paused(of, limit)}"',
+        REPLICAS,
     ),
-    Mutant(
-        "the slowest of two replicas decides whether polling is behind",
-        FILE,
-        "min by (job) (max by (job, instance) (kimono_exporter_poll_lag_seconds))",
-        "max by (job) (max by (job, instance) (kimono_exporter_poll_lag_seconds))",
-        (WATCHING + "test_the_replica_that_is_in_time_counts",),
+    _mutant(
+        "a replica that succeeds does not make a tenant reachable",
+        "facts.py",
+        '> {COLLECTOR} group_left () {since}"',
+        '> {COLLECTOR} group_left () ({since} + 1e18)"',
+        WATCHING + "test_one_replica_that_can_poll_the_tenant_is_enough",
     ),
-    Mutant(
+    _mutant(
         "rejected credentials also count as unreachable",
-        FILE,
-        '              unless on (job, tenant_id) kimono:collector_failing:info{reason="auth"}\n',
-        "",
-        (WATCHING + "test_rejected_credentials_are_an_alert_of_their_own",),
+        "problems.py",
+        'f"unless {TENANT} {_rejected(of)}"',
+        'f"unless {TENANT} ({_rejected(of)} > 1e18)"',
+        WATCHING + "test_rejected_credentials_are_an_alert_of_their_own",
     ),
-    Mutant(
-        "a schedule that was due in a pause is overdue after it",
-        FILE,
-        "kimono:schedule_seen:timestamp_seconds and on (job, tenant_id) kimono:tenant_held:bool == 1",
-        "kimono:schedule_seen:timestamp_seconds and on (job, tenant_id) kimono:tenant_held:bool == 2",
-        (SYNCS + "test_what_was_due_in_a_hold_is_not_overdue_after_it_but_what_is_due_next_is",),
+    _mutant(
+        "an ingestion without a start hides a stall",
+        "problems.py",
+        "for name in (started, seen)",
+        "for name in (started,)",
+        SYNCS + "test_an_ingestion_without_a_start_is_stalled_too",
     ),
-    Mutant(
+    _mutant(
         "a paused tenant stalls",
-        FILE,
-        "            unless on (job, tenant_id) kimono:tenant_held:timestamp_seconds"
-        " > time() - scalar(max(kimono:threshold_ingestion_stalled:seconds))\n"
-        '            unless on (job, tenant_id) kimono:picture_old:info{collector=~"ingestions|state"}\n',
-        '            unless on (job, tenant_id) kimono:picture_old:info{collector=~"ingestions|state"}\n',
-        (SYNCS + "test_a_tenant_that_is_held_does_not_stall",),
+        "problems.py",
+        'f"unless {TENANT} {paused(of, limit)}"',
+        'f"unless {TENANT} ({paused(of, limit)} > 1e18)"',
+        SYNCS + "test_a_paused_tenant_does_not_stall_and_has_its_time_anew_afterwards",
     ),
-    Mutant(
-        "out-of-date flags raise a mass change",
-        FILE,
-        "kimono:threshold_mass_change_pending:seconds))\n            )\n"
-        '            unless on (job, tenant_id) kimono:picture_old:info{collector=~"state"}\n',
-        "kimono:threshold_mass_change_pending:seconds))\n            )\n",
-        (MODES + "test_an_old_picture_raises_no_mass_change",),
+    _mutant(
+        "the grace of a schedule does not begin at the end of the run that blocked it",
+        "problems.py",
+        "[{number(grace)}s]",
+        "[1m]",
+        SYNCS + "test_a_long_run_that_blocks_the_schedule_is_waited_for_and_the_grace_begins_at_its_end",
     ),
-    Mutant(
-        "a critical alert becomes a warning",
-        FILE,
-        '{problem="overdue"})\n        keep_firing_for: 15m\n        labels:\n          severity: critical\n',
-        '{problem="overdue"})\n        keep_firing_for: 15m\n        labels:\n          severity: warning\n',
-        CONTRACT,
+    _mutant(
+        "a run under way does not keep failures from paging",
+        "problems.py",
+        "unless ({since} > {ago(limit + of.limit('ingestion_stalled'))}",
+        "unless ({since} > {ago(limit)}",
+        SYNCS + "test_a_nightly_run_that_fails_once_does_not_page_while_the_next_is_under_way",
+    ),
+    _mutant(
+        "a rollover that completed early is stuck at once",
+        "rollovers.py",
+        'block(f"{over} unless {ROLLOVER} {before}")',
+        "over",
+        MODES + "test_rollover_mode_that_outlives_a_rollover_that_is_over_early_is_stuck",
+    ),
+    _mutant(
+        "a renamed tenant tells its trouble again",
+        "names.py",
+        '[*_names(of, "kimono_tenant_reported_info"), *_names(of, "kimono_tenant_info")]',
+        '[*_names(of, "kimono_tenant_info")]',
+        "tests/alerts/test_names.py",
+    ),
+    _mutant(
+        "tenants that ran at other hours hide an outage",
+        "fleet_rules.py",
+        "% {number(DAY)} {length}",
+        "% {number(DAY)} <= 1e9",
+        STORMS + "test_tenants_that_ran_at_other_hours_are_no_comparison",
+    ),
+    _mutant(
+        "an integration at fault is taken for the hub",
+        "fleet_rules.py",
+        'for label in ("cloud_name", "integration")),\n            "or on',
+        'for label in ("cloud_name",)),\n            "or on',
+        STORMS + "test_two_integrations_at_fault_are_not_the_hub_though_half_of_the_tenants_are_theirs",
+    ),
+    _mutant(
+        "single tenants alert beside the fleet",
+        "fleet_rules.py",
+        "unless on (job, problem, tenant_id) {_COVERED}'",
+        "unless on (job, problem, tenant_id) {_COVERED} < 0'",
+        STORMS + "test_if_the_hub_is_at_fault_one_alert_fires_from_the_first_minute_on",
     ),
     Mutant(
         "the PrometheusRule has another threshold than the rules",
         "alerts/kimono.prometheusrule.yaml",
-        "vector(40 * 60)",
-        "vector(50 * 60)",
-        CONTRACT,
+        "kimono:collector_late:timestamp_seconds < time() - 2 * 3600",
+        "kimono:collector_late:timestamp_seconds < time() - 5 * 3600",
+        ("tests/alerts/test_generated.py",),
     ),
 )

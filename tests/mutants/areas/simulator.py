@@ -51,4 +51,25 @@ MUTANTS = (
         "for ingestion_id in finished[:0]:",
         (STORIES[0] + "::test_the_history_of_years_is_bounded",),
     ),
+    Mutant(
+        "a cancelled run begins an incident",
+        "exporter/simulator/ingestions.py",
+        'if state in ("failed", "timeout"):',
+        'if state != "success":',
+        ("tests/simulator/test_run_effects.py",),
+    ),
+    Mutant(
+        "a schedule does not wait for the run that blocks it",
+        "exporter/simulator/schedules.py",
+        "if schedule.enabled and not schedule.blocked and not self._context.is_paused():",
+        "if schedule.enabled and not self._context.is_paused():",
+        ("tests/simulator/test_run_effects.py",),
+    ),
+    Mutant(
+        "a schedule runs twice after its hour was changed",
+        "exporter/simulator/schedules.py",
+        "if at != schedule.due_at:",
+        "if False:",
+        ("tests/simulator/test_scripted_effects.py", "tests/simulator/test_stories.py"),
+    ),
 )

@@ -1,0 +1,121 @@
+"""Breaks the state file, and what is restored from it."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+FILE = "exporter/state_file.py"
+FORMAT = "exporter/state_format.py"
+SAVER = "exporter/state_saver.py"
+DISCOVERY = "exporter/polling/discovery.py"
+OF_FILE = ("tests/state/test_state_file.py",)
+OF_SAVER = ("tests/state/test_state_saver.py",)
+RESTARTS = ("tests/contract/test_state.py",)
+COMMANDS = "tests/contract/test_state_commands.py::"
+
+MUTANTS = (
+    Mutant(
+        "the state file is written in place",
+        FILE,
+        "descriptor = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)",
+        "descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE); self._temporary = self.path",
+        ("tests/state/test_killed.py",),
+    ),
+    Mutant("others can read the state file", FILE, "_MODE = 0o600", "_MODE = 0o640", OF_FILE),
+    Mutant("the umask decides who can read the state file", FILE, "os.fchmod(descriptor, _MODE)", "pass", OF_FILE),
+    Mutant(
+        "a temporary file that others can read is used again",
+        FILE,
+        "self._temporary.unlink(missing_ok=True)",
+        "pass",
+        OF_FILE,
+    ),
+    Mutant("a full disk keeps half a file", FILE, "self._temporary.unlink()  # it", "pass  # it", OF_FILE),
+    Mutant("a state file without its end is used", FORMAT, ".tenants != len(seen) or", ".tenants < 0 or", OF_FILE),
+    Mutant("a tenant is in the state file twice", FORMAT, "tenant.id in seen or", "False or", OF_FILE),
+    Mutant("a state file of another API is used", FORMAT, "if header.api_url != api_url:", "if False:", OF_FILE),
+    Mutant("an old state file is used", FORMAT, "if now - header.saved_at > _LONGEST_ABSENCE:", "if False:", OF_FILE),
+    Mutant("text is taken for a number", FORMAT, "ConfigDict(strict=True,", "ConfigDict(strict=False,", OF_FILE),
+    Mutant("huge numbers are restored", FORMAT, "SchemaValidator(_bounded(_TENANT.core_schema))", "_TENANT", OF_FILE),
+    Mutant(
+        "a damaged state file stops the start",
+        FILE,
+        "except NotUsedError as error:\n            return",
+        "except NotUsedError as error:\n            raise\n            return",
+        OF_FILE,
+    ),
+    Mutant("two exporters share a state file", FILE, "fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_SH", OF_FILE),
+    Mutant("the lock is on the name, not on the file", FILE, "Path(os.path.realpath(path))", "path", OF_FILE),
+    Mutant(
+        "one tenant's history keeps the others from being saved",
+        FORMAT,
+        "return line if len(line) <= _LONGEST_LINE else None",
+        "return line",
+        OF_FILE,
+    ),
+    Mutant(
+        "a state file that has not changed is saved",
+        SAVER,
+        "if snapshot.changes == self._changes and started",
+        "if started",
+        OF_SAVER,
+    ),
+    Mutant("a failure to save is logged each time", SAVER, "if not self._failing:", "if True:", OF_SAVER),
+    Mutant(
+        "after a failure to save, nothing is saved until something changes",
+        SAVER,
+        "        now = self._clock.now()\n        try:",
+        "        now, self._changes = self._clock.now(), snapshot.changes\n        try:",
+        OF_SAVER,
+    ),
+    Mutant(
+        "the event loop writes the state file",
+        SAVER,
+        "await in_daemon_thread(self._file.write, snapshot.histories, snapshot.api_url, now)",
+        "self._file.write(snapshot.histories, snapshot.api_url, now)",
+        OF_SAVER,
+    ),
+    Mutant(
+        "a disk that hangs delays the end",
+        "exporter/threads.py",
+        "daemon=True",
+        "daemon=False",
+        (COMMANDS + "test_it_stops_in_time_though_the_disk_hangs",),
+    ),
+    Mutant(
+        "nothing is saved at the end",
+        "exporter/assembly.py",
+        "await saver.finish()",
+        "pass",
+        (COMMANDS + "test_run_saves_at_the_end_and_the_next_one_goes_on",),
+    ),
+    Mutant("nothing is restored", DISCOVERY, "= dict(histories)", "= {}", RESTARTS),
+    Mutant(
+        "a removed tenant is saved for ever",
+        DISCOVERY,
+        "self._store.retain(self.tenants)\n            self.restored.clear()\n",
+        "self._store.retain(self.tenants)\n",
+        RESTARTS,
+    ),
+    Mutant(
+        "what a disabled collector knew is restored",
+        DISCOVERY,
+        "History()).only(self._scheduler.schedules)",
+        "History())",
+        RESTARTS,
+    ),
+    Mutant(
+        "tenants that have not been found yet are not saved",
+        DISCOVERY,
+        ", *self.restored.items()]",
+        "]",
+        RESTARTS,
+    ),
+    Mutant(
+        "the demo writes a state file",
+        "exporter/cli.py",
+        '"KIMONO_CONFIG", "KIMONO_STATE_FILE")',
+        '"KIMONO_CONFIG")',
+        (COMMANDS + "test_the_demo_has_no_state_file",),
+    ),
+)
