@@ -19,7 +19,9 @@ LABEL org.opencontainers.image.title="kimono-exporter" \
       org.opencontainers.image.description="Prometheus exporter for the Interop API of Elevate Data Sync (formerly Kimono Cloud)" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/kimono-exporter /opt/kimono-exporter
-# Nothing is written while it runs: the root file system can be read-only.
+# A volume for `state.file` that is mounted here belongs to the user of the exporter. Nothing else is written while it
+# runs: the root file system can be read-only.
+RUN install --directory --owner 65532 --group 65532 --mode 0700 /var/lib/kimono-exporter
 ENV PATH=/opt/kimono-exporter/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 # A number, because Kubernetes can't see that a name is not root.
 USER 65532:65532

@@ -27,9 +27,10 @@ BUILDERS = {
     "families": "generate_latest, custom collector",
     "gauges": "generate_latest, gauges",
 }
+STATE = {"save": "written", "restore": "read"}
 RELOAD = "new settings (SIGHUP)"
 DEFAULT_RATE = 20  # requests a second: api.rate_limit
-STALL_TARGET, FASTER_TARGET = 0.050, 20
+STALL_TARGET, STATE_TARGET, FASTER_TARGET = 0.050, 1, 20
 # Medians of the same size differ this much between runs.
 NOISE = 1.2
 MIB = 1024 * 1024
@@ -62,6 +63,7 @@ class Result:
     first_polls: dict[str, dict[str, float]] = field(default_factory=dict)
     memory: int = 0
     stalls: dict[str, dict[str, float]] = field(default_factory=dict)
+    state: dict[str, dict[str, float]] = field(default_factory=dict)
     demand: float = 0.0
 
     def scrape(self, server: str, encoding: str) -> str:
@@ -98,6 +100,8 @@ def measure_scrapes(result: Result, page: Path) -> None:
     tries = _tries(result.tenants)
     with child("serve_exporter.py", str(result.tenants)) as exporter, scraper(exporter.greeting["url"]) as scraping:
         exporter.ask("fill")
+        for what in ("save", "restore"):
+            result.state[what] = max((exporter.ask(what) for _ in range(5)), key=lambda each: each["seconds"])
         page.write_bytes(scraping.page())
         result.page_bytes = page.stat().st_size
         result.samples = sum(not line.startswith(b"#") for line in page.read_bytes().splitlines())
@@ -169,7 +173,7 @@ def _tries(tenants: int) -> int:
 
 def show(console: Console, results: list[Result]) -> None:
     """Print all tables and the targets."""
-    for table in (scrapes, ratios, polls, memory, stalls, intervals):
+    for table in (scrapes, ratios, polls, memory, stalls, intervals, state):
         console.print(table(results))
         console.print()
     for line in compare_with_targets(results):
@@ -255,11 +259,25 @@ def intervals(results: list[Result]) -> Table:
     return table
 
 
+def state(results: list[Result]) -> Table:
+    """How long the state file takes, and how long it stalls the event loop: the slowest of five tries."""
+    table = _table("6. The state file (state.file), written and read in a thread: the slowest of five tries", results)
+    table.add_row("size, MB", *(f"{each.state['save']['bytes'] / 1e6:.1f}" for each in results))
+    for what, name in STATE.items():
+        tries = [each.state[what] for each in results]
+        table.add_row(f"{name}: ms", *(_ms(each["seconds"]) for each in tries))
+        cells = (f"{_ms(each['stall'])} / {_ms(each['work'])} ({_ms(each['collection'])})" for each in tries)
+        table.add_row(f"{name}: longest stall of the event loop, ms, as in table 4", *cells)
+    return table
+
+
 def compare_with_targets(results: list[Result]) -> list[str]:
     """Compare the largest fleet with the targets. Stalls by new settings don't count, because they are rare."""
     largest = results[-1]
     polling = [stall for when, stall in largest.stalls.items() if when != RELOAD]
+    polling.append(largest.state["save"])
     worst, work = (max(stall[kind] for stall in polling) for kind in ("stall", "work"))
+    slowest = max(each["seconds"] for each in largest.state.values())
     built = largest.build["families"].median / largest.build["exporter"].median
     served = largest.scrapes["families", "plain"].median / largest.scrapes["exporter", "plain"].median
     costs = [each.scrapes["exporter", "plain"].median / each.tenants for each in results]
@@ -267,6 +285,7 @@ def compare_with_targets(results: list[Result]) -> list[str]:
     targets = {
         f"no stall above {_ms(STALL_TARGET)} ms by the clock: {_ms(worst)} ms": worst <= STALL_TARGET,
         f"no stall above {_ms(STALL_TARGET)} ms of the event loop's own CPU time: {_ms(work)} ms": work <= STALL_TARGET,
+        f"state file written and read in less than {STATE_TARGET} s each: {slowest:.2f} s": slowest < STATE_TARGET,
         f"page built {FASTER_TARGET}x faster than by a custom collector: {_times(built)}": built >= FASTER_TARGET,
         f"page served {FASTER_TARGET}x faster, without compression: {_times(served)}": served >= FASTER_TARGET,
         f"scrape time per tenant grows by less than a fifth from size to size: {growth:.2f}x": growth <= NOISE,

@@ -14,8 +14,11 @@ import math
 import resource
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeVar
 from urllib.parse import urlencode
 
 from commands import commands, respond
@@ -27,8 +30,13 @@ from exporter.clock import Clock
 from exporter.settings import Settings, load
 from exporter.simulator import Reply as SimulatedReply
 from exporter.simulator import Request, Simulator
+from exporter.state_file import StateFile
+from exporter.state_saver import restore
 from exporter.telemetry import POLLS
+from exporter.threads import in_daemon_thread
 from exporter.web import create_app, start
+
+T = TypeVar("T")
 
 BEAT = 0.001
 # Long enough that no tenant is polled twice during the first polls, even on a slow machine.
@@ -106,6 +114,8 @@ class MeasuredExporter:
         self._settings = settings
         self._heartbeat = Heartbeat()
         self._tasks = [asyncio.create_task(self._heartbeat.beat())]
+        self._folder = TemporaryDirectory()
+        self._file = StateFile(Path(self._folder.name) / "state")
 
     async def fill(self) -> dict[str, float]:
         """Discover, and poll every tenant once."""
@@ -159,12 +169,33 @@ class MeasuredExporter:
         pieces = list(self._exporter.page(openmetrics=False))
         return {"seconds": time.perf_counter() - started, "bytes": sum(map(len, pieces))}
 
+    async def save(self) -> dict[str, float]:
+        """Write the state file as the exporter does; return the seconds, bytes and stalls."""
+        histories, api_url = self._exporter.poller.discovery.histories(), self._settings.api.url
+        seconds, _ = await self._measured(in_daemon_thread(self._file.write, histories, api_url, time.time()))
+        return {**self._heartbeat.reset(), "seconds": seconds, "bytes": self._file.path.stat().st_size}
+
+    async def restore(self) -> dict[str, float]:
+        """Read the state file as the exporter does at its start; return the seconds, tenants and stalls."""
+        seconds, saved = await self._measured(restore(self._file, self._settings.api.url, time.time()))
+        return {**self._heartbeat.reset(), "seconds": seconds, "tenants": len(saved.histories)}
+
+    async def _measured(self, work: Awaitable[T]) -> tuple[float, T]:
+        await asyncio.sleep(2 * BEAT)
+        self._heartbeat.reset()
+        started = time.perf_counter()
+        result = await work
+        seconds = time.perf_counter() - started
+        await asyncio.sleep(2 * BEAT)
+        return seconds, result
+
     async def close(self) -> None:
         """Stop everything."""
         await self.stop_polling()
         self._tasks[0].cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._tasks[0]
+        self._folder.cleanup()
 
 
 def cpu_seconds() -> float:

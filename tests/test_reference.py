@@ -63,6 +63,7 @@ gauge kimono_exporter_poll_lag_seconds collector
 counter kimono_exporter_invalid_fields_total endpoint field
 counter kimono_exporter_lists_truncated_total endpoint
 gauge kimono_exporter_event_loop_lag_seconds
+gauge kimono_exporter_state_saved_timestamp_seconds
 """
 
 

@@ -1,4 +1,4 @@
-"""Tests that the package is written in the standard terms: a reader meets one word for one thing."""
+"""Tests that package and documentation use the standard terms, one word for one thing, in short sentences."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "exporter"
+ROOT = Path(__file__).parents[1]
+# The pages that are read while an alert fires, or before one is changed.
+ON_CALL = [*sorted((ROOT / "docs" / "runbooks").glob("*.md")), ROOT / "docs" / "alerts.md"]
+PAGES = [*ON_CALL, *(ROOT / "docs" / f"{name}.md" for name in ("architecture", "configuration", "metrics"))]
+LONGEST_SENTENCE = 25
 # The standard term, and what stood for it once.
 REPLACED = {
-    "rate limit": r"budgets?|pays|everything sent",
+    "rate limit": r"(?<!error )budgets?|pays|everything sent",
     "poll": r"visit(s|ed|ing)?|due for longest|waited for longest",
     "fails, failing": r"can't be read|refuses to be read|unreadable",
     "alert fires": r"is told of|wakes|keeps silent|tells again",
@@ -24,16 +28,37 @@ REPLACED = {
     "internal error": r"mistakes? of ours",
     "the person who does it": r"somebody|nobody|whoever|everyone|everybody",
 }
-FILES = sorted(path for pattern in ("*.py", "*.html") for path in PACKAGE.rglob(pattern))
+FILES = sorted(path for pattern in ("*.py", "*.html") for path in (ROOT / "exporter").rglob(pattern)) + PAGES
 
 
 @pytest.mark.parametrize("term", REPLACED)
-def test_the_package_uses_the_standard_term(term: str) -> None:
+def test_the_standard_term_is_used(term: str) -> None:
     pattern = re.compile(rf"\b({REPLACED[term]})\b", re.IGNORECASE)
     found = [
-        f"{path.relative_to(PACKAGE)}:{number}: {line.strip()}"
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
         for path in FILES
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
         if pattern.search(line)
     ]
     assert not found, f"say {term}:\n" + "\n".join(found)
+
+
+def sentences(markdown: str) -> list[str]:
+    """The sentences of a page without its code blocks, headings and tables; code in a line is one word."""
+    text = re.sub(r"^ *```.*?^ *```$", "\n", markdown, flags=re.DOTALL | re.MULTILINE)
+    text = re.sub(r"^(#|\||<!--).*$", "\n", text, flags=re.MULTILINE)
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", re.sub(r"`[^`]*`", "code", text))
+    items = re.split(r"\n\s*\n|^ *(?:-|\d+\.) ", text, flags=re.MULTILINE)
+    return [" ".join(each.split()) for item in items for each in re.split(r"(?<=[.?!])\s+", item) if each.strip()]
+
+
+def test_sentences_are_told_apart() -> None:
+    page = "# No\n\nOne `a b`\nhere. Two!\n\n1. Three [four](x.md):\n\n   ```sh\n   no. no\n   ```\n\n| no. |\n- Five."
+    assert sentences(page) == ["One code here.", "Two!", "Three four:", "Five."]
+
+
+@pytest.mark.parametrize("page", ON_CALL, ids=lambda page: page.stem)
+def test_sentences_of_pages_for_on_call_are_short(page: Path) -> None:
+    found = sentences(page.read_text(encoding="utf-8"))
+    assert found
+    assert [each for each in found if len(each.split()) > LONGEST_SENTENCE] == []
