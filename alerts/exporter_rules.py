@@ -85,7 +85,7 @@ def _discovery() -> Alert:
             f"  (last_over_time(kimono_up[6m]) or on (job, instance) 0 * last_over_time({_BUILD}[6m])) {JOIN_SHARD}",
             ")) == 0",
         ),
-        "The list of Kimono tenants can't be read",
+        "Discovery of Kimono tenants fails",
         "Discovery of tenants has failed for 15 minutes in every exporter of the job {{ $labels.job }}, or "
         "of one of its "
         "shards. New schools are not watched, and new credentials are not used.",
