@@ -37,18 +37,17 @@ class Statuses:
 
     def look(self, stage: Stage) -> None:
         """Note the status of the one exporter at each full hour or so, if it is up."""
-        exporter = stage.instances[0].exporter
-        if exporter is None:
+        exporter, now = stage.instances[0].exporter, round(stage.clock.now())
+        if exporter is None or now % self.every:
             return
-        status = exporter.status()
-        now = round(status.now)
-        if now % self.every == 0:
-            found = {
-                (tenant.id, problem.kind): problem for tenant in status.with_problems for problem in tenant.problems
-            }
-            self.present[now] = frozenset(found)
-            self.critical[now] = frozenset(key for key, problem in found.items() if problem.severity == "critical")
-            self.since[now] = {key: problem.since for key, problem in found.items()}
+        problems = {
+            (tenant.id, problem.kind): problem
+            for tenant in exporter.status().with_problems
+            for problem in tenant.problems
+        }
+        self.present[now] = frozenset(problems)
+        self.critical[now] = frozenset(key for key, problem in problems.items() if problem.severity == "critical")
+        self.since[now] = {key: problem.since for key, problem in problems.items()}
 
 
 @dataclass(frozen=True)
