@@ -11,6 +11,7 @@ from tests.support.scheduling import FileScheduling, place_of
 
 if TYPE_CHECKING:
     from tests.support.dashboards.filling import Filled
+    from tests.support.days import Days
 
 # No deadlines: a slow machine must not fail a test.
 settings.register_profile("tests", deadline=None)
@@ -18,14 +19,20 @@ settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")
-def simulated(tmp_path_factory: pytest.TempPathFactory) -> Filled:
-    """The days of the small scenario, recorded and evaluated once, for the backtest and the dashboards."""
+def days(tmp_path_factory: pytest.TempPathFactory) -> Days:
+    """The days of the small scenario, recorded and evaluated once, for the backtest, the status and the dashboards."""
     # Coverage starts after this file is loaded: earlier imports would count as never run.
-    from tests.support.dashboards.filling import SMALL, fill  # noqa: PLC0415 - see above
+    from tests.support.days import live_through  # noqa: PLC0415 - see above
     from tests.support.processes import needed  # noqa: PLC0415 - see above
 
     needed("go")
-    return fill(SMALL, tmp_path_factory.mktemp("simulated"))
+    return live_through(tmp_path_factory.mktemp("scrapes") / "scrapes", tmp_path_factory.mktemp("simulated"))
+
+
+@pytest.fixture(scope="session")
+def simulated(days: Days) -> Filled:
+    """The database of these days."""
+    return days.filled
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,42 +13,13 @@ from alerts.facts import Source
 from alerts.problems import CRITICAL_LATER, PROBLEMS
 from exporter.history.problems import KINDS
 from tests.support.backtest import engine
-from tests.support.backtest.recording import record
-from tests.support.backtest.stage import Stage
-from tests.support.dashboards.filling import SMALL, scenario
-from tests.support.processes import needed
+from tests.support.days import Days, Statuses
 
 pytestmark = pytest.mark.slow
 
-HOUR, MINUTE = 3600.0, 60.0
+MINUTE = 60.0
 # A rollover is polled every 15 minutes, and a fact changes some time after that.
 SLACK = 20 * MINUTE
-EVERY = 90 * MINUTE
-Present = frozenset[tuple[str, str]]
-
-
-@dataclass
-class Statuses:
-    """Whom the status names, with which problem, at some moments (Unix seconds), and since when."""
-
-    every: float
-    present: dict[float, Present] = field(default_factory=dict)
-    critical: dict[float, Present] = field(default_factory=dict)
-    since: dict[float, dict[tuple[str, str], float]] = field(default_factory=dict)
-
-    def look(self, stage: Stage) -> None:
-        """Note the status of the one exporter at each full hour or so, if it is up."""
-        exporter, now = stage.instances[0].exporter, round(stage.clock.now())
-        if exporter is None or now % self.every:
-            return
-        problems = {
-            (tenant.id, problem.kind): problem
-            for tenant in exporter.status().with_problems
-            for problem in tenant.problems
-        }
-        self.present[now] = frozenset(problems)
-        self.critical[now] = frozenset(key for key, problem in problems.items() if problem.severity == "critical")
-        self.since[now] = {key: problem.since for key, problem in problems.items()}
 
 
 @dataclass(frozen=True)
@@ -65,23 +37,22 @@ class Compared:
 
 
 @pytest.fixture(scope="module")
-def compared(tmp_path_factory: pytest.TempPathFactory) -> Compared:
-    needed("go")
+def compared(days: Days, tmp_path_factory: pytest.TempPathFactory) -> Compared:
     rules = tmp_path_factory.mktemp("rules") / "problems.yaml"
     expressions = {kind: expression(Source()) for kind, expression in PROBLEMS.items()}
     expressions |= {f"{kind}, critical": expression(Source()) for kind, expression in CRITICAL_LATER.items()}
     group = {"name": "problems", "rules": [{"alert": kind, "expr": expr} for kind, expr in expressions.items()]}
     rules.write_text(yaml.safe_dump({"groups": [group]}))
-    return run(rules)
+    return run(rules, days)
 
 
-def run(rules: Path) -> Compared:
-    statuses = Statuses(EVERY)
-    with engine.started(engine.build(), rules, "5m") as running:
-        record(scenario(SMALL), running.input, watch=statuses.look)
+def run(rules: Path, days: Days) -> Compared:
+    # Minutes that divide the time between two statuses, so that the expressions are evaluated at those moments, too.
+    with engine.started(engine.build(), rules, "15m") as running, days.scrapes.open() as scrapes:
+        shutil.copyfileobj(scrapes, running.input)
         said = running.finish()
     assert not said.errors
-    return Compared(statuses, said.firings)
+    return Compared(days.statuses, said.firings)
 
 
 def test_the_expressions_and_the_status_have_the_same_kinds() -> None:

@@ -7,6 +7,7 @@ from xdist.scheduler import LoadScopeScheduling
 # The slowest files, which start first, so that no worker waits for another at the end.
 LONGEST = (
     "backtest/test_backtest.py",
+    "backtest/test_status.py",
     "dashboards/test_live.py",
     "backtest/test_strange.py",
     "alerts/test_problems.py",
@@ -20,7 +21,8 @@ LONGEST = (
     "simulator/test_stories.py",
     "alerts/test_fleet.py",
 )
-SIMULATED = LONGEST[:2]
+# These share the days of the small scenario.
+SIMULATED = LONGEST[:3]
 
 
 def place_of(nodeid: str) -> int:
@@ -35,7 +37,7 @@ def file_of(nodeid: str) -> str:
 
 
 class FileScheduling(LoadScopeScheduling):
-    """Gives a file's tests to one worker, so that its fixtures are made once, and the files of `simulated` too.
+    """Gives a file's tests to one worker, so that its fixtures are made once, and the files of SIMULATED too.
 
     `--dist loadgroup` does not work: pytest-xdist 3.8 appends the group to an attribute that pytest 9 no longer reads.
     """

@@ -18,8 +18,9 @@ from exporter.simulator import Simulator
 from exporter.simulator.scripted_effects import ALL_EFFECTS
 from exporter.simulator.times import DAY
 from tests.support.backtest import engine
-from tests.support.backtest.recording import Recorded, record
+from tests.support.backtest.recording import Recorded, Watch, record
 from tests.support.backtest.scenario import Scenario, read
+from tests.support.backtest.stage import Stage
 
 HERE = Path(__file__).parent
 RULES = HERE.parents[2] / "alerts" / "kimono.rules.yaml"
@@ -68,20 +69,21 @@ class Filled:
 
 def fill(size: Size, folder: Path, *, progress: bool = False, rules: bool = True) -> Filled:
     """Fill a database in an empty folder, with or without the results of the rules. NoEngineError if it can't be."""
-    with _engine(size, folder, rules=rules) as running:
+    with evaluating(size, folder, rules=rules) as running:
         recorded = write_scrapes(size, running.input, progress=progress)
         return Filled(folder, scenario(size), recorded, running.finish())
 
 
 def fill_from(recording: Path, size: Size, folder: Path, *, rules: bool = True) -> engine.Evaluated:
     """Fill a database from a file of `write_scrapes`: two that are to be compared are filled from one and the same."""
-    with _engine(size, folder, rules=rules) as running, recording.open() as lines:
+    with evaluating(size, folder, rules=rules) as running, recording.open() as lines:
         shutil.copyfileobj(lines, running.input)
         return running.finish()
 
 
 @contextmanager
-def _engine(size: Size, folder: Path, *, rules: bool = True) -> Iterator[engine.Engine]:
+def evaluating(size: Size, folder: Path, *, rules: bool = True) -> Iterator[engine.Engine]:
+    """The engine that fills a database in an empty folder. NoEngineError if it can't be built."""
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as none:
         none.write("groups: []")
         none.flush()
@@ -101,8 +103,15 @@ def scenario(size: Size) -> Scenario:
     return replace(whole, starts=starts, tenants=size.simulated, stories=stories, state_file=True)
 
 
-def write_scrapes(size: Size, out: IO[str], *, progress: bool = False) -> Recorded:
-    """Live through the days of a fleet, and write its scrapes down. Two times differ by fractions of a second."""
+def _unwatched(_: Stage) -> None:
+    return
+
+
+def write_scrapes(size: Size, out: IO[str], *, progress: bool = False, watch: Watch = _unwatched) -> Recorded:
+    """Live through the days of a fleet, and write its scrapes down. Two times differ by fractions of a second.
+
+    `watch` is called after each scrape.
+    """
     days = scenario(size)
 
     def prepare(simulator: Simulator) -> None:
@@ -110,4 +119,4 @@ def write_scrapes(size: Size, out: IO[str], *, progress: bool = False) -> Record
             tenant = simulator.tenant(simulator.tenants()[place].id)
             tenant.rollovers.plan(days.ends + opens * DAY, days.ends + closes * DAY)
 
-    return record(days, out, progress=progress, every=size.scrape, prepare=prepare)
+    return record(days, out, progress=progress, every=size.scrape, prepare=prepare, watch=watch)
