@@ -163,5 +163,6 @@ def _ingestion(each: Run, now: int) -> object:
 def _compare(tenant: Tenant, oracle: Oracle, *, restarted: bool) -> None:
     if restarted or tenant.history.state.paused is None:
         return  # nothing is shown until both have been polled
-    shown = [tenant.series(family).get(("s", "collection")) for family in (ACTIVE_SINCE, MISSED_SINCE)]
+    series = tenant.everything()
+    shown = [series.get(family, {}).get(("s", "collection")) for family in (ACTIVE_SINCE, MISSED_SINCE)]
     assert shown == [None if each is None else at(each) for each in (oracle.active, oracle.missed)]

@@ -13,6 +13,8 @@ from pydantic.fields import FieldInfo
 from exporter.history import History
 from exporter.history.ingestions import TypeAndState
 
+# None, one and several are enough: an example with more takes longer to make, and tests nothing else.
+MOST = 2
 _TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 _WORDS = st.from_regex(r"[A-Za-z0-9_./:-]{0,8}", fullmatch=True)
 _SIMPLE: dict[Any, st.SearchStrategy[Any]] = {
@@ -41,9 +43,9 @@ def _generic(kind: Any) -> st.SearchStrategy[Any]:
     if origin is Literal:
         return st.sampled_from(arguments)
     if origin is Mapping:
-        return st.dictionaries(*map(of, arguments), max_size=3)
+        return st.dictionaries(*map(of, arguments), max_size=MOST)
     if origin is tuple and arguments[1:] == (...,):
-        return st.lists(of(arguments[0]), max_size=3).map(tuple)
+        return st.lists(of(arguments[0]), max_size=MOST).map(tuple)
     if origin is tuple:
         return st.tuples(*map(of, arguments))
     raise TypeError(f"no strategy for {kind}")
@@ -61,4 +63,4 @@ def _excluded(hint: Any) -> bool:
 
 HISTORIES: st.SearchStrategy[History] = of(History)
 IDENTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
-FLEETS: st.SearchStrategy[dict[str, History]] = st.dictionaries(IDENTS, HISTORIES, max_size=3)
+FLEETS: st.SearchStrategy[dict[str, History]] = st.dictionaries(IDENTS, HISTORIES, max_size=MOST)
