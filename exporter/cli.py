@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -49,17 +50,21 @@ def run_command(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run the command line, and return the exit code."""
     arguments = _arguments(_with_command(argv))
     try:
-        return int(arguments.command(arguments, environ))
+        code = int(arguments.command(arguments, environ))
+        sys.stdout.flush()
     except (SettingsError, UnusableError) as error:
         sys.stderr.writelines(f"kimono-exporter: {line}\n" for line in str(error).splitlines())
         return UNUSABLE
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
+        # What is still buffered would fail again at exit, with a traceback.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except Exception as error:  # noqa: BLE001 - never a traceback, which may quote a secret
         sys.stderr.write(f"kimono-exporter: {internal_error(error)}\n")
         return FAILED
+    return code
 
 
 def _with_command(argv: Sequence[str]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import signal
 import socket
@@ -447,6 +448,22 @@ def test_an_internal_error_is_a_line_and_no_traceback(
     out, err = capsys.readouterr()
     clean(out, err)
     assert err.startswith("kimono-exporter: internal error: KeyError at test_commands.py:")
+
+
+def test_a_reader_of_the_output_that_goes_away_is_no_traceback(hub: Simulator, url: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    result = subprocess.run(
+        [sys.executable, "-m", "exporter", "once"],
+        env={"PATH": "", **measured(), **environment(hub, url)},
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    os.close(writing)
+    assert (result.returncode, result.stderr) == (1, "")
 
 
 # demo and simulate
