@@ -24,7 +24,7 @@ LAST_PAUSED = polled(
 )
 LAST_LONG_PAUSE = polled(
     "kimono_tenant_last_long_pause_timestamp_seconds",
-    "When the tenant was last seen paused in a pause of 12 hours or more, or in one whose begin was not seen, in Unix "
+    "When the tenant was last seen paused in a pause of 12 hours or more, or in one whose start was not seen, in Unix "
     "seconds.",
     "tenant_id",
 )
@@ -60,7 +60,7 @@ def advance(before: FlagsHistory, flags: Mapping[str, bool], at: float) -> Flags
     paused = _paused(flags)
     begun = None if paused is False else _not_after(before.paused_since, at)
     if paused and begun is None:
-        # A pause whose begin was not seen may have lasted for long.
+        # A pause whose start was not seen may have lasted for long.
         begun = at if before.known else 0.0
     long = paused and begun is not None and at - begun >= threshold("long_pause")
     return FlagsHistory(
