@@ -73,10 +73,12 @@ the YAML file, or, best, in a file of its own that the `_file` setting names. Su
 white space at its end is ignored. A secret's variable that is empty counts as not set; an empty file is an error.
 
 **Rotation.** The exporter reads secret files and `api.tenants_file` again at each discovery. To rotate a secret,
-write the new one into the file; no restart is needed. (With `deploy/kimono-exporter.service` a restart is needed,
-because the exporter reads a copy that systemd makes when the service starts.) On `SIGHUP` the exporter also reads the
-YAML file again, with the secrets in it. A new `web.listen_address` or `state.file`, new environment variables and new
-flags need a restart. If the new settings can't be used, the exporter logs why and keeps the old ones.
+write the new one into the file; no restart is needed. The systemd unit is an exception: the exporter reads a copy that
+systemd makes when the service starts, so restart the service.
+
+**Reload.** On `SIGHUP`, the exporter also reads the YAML file again, with the secrets in it. A new
+`web.listen_address` or `state.file`, new environment variables and new flags need a restart. If the new settings can't
+be used, the exporter logs why and keeps the old ones.
 
 **Transport.** `api.url` must be `https`. `http` is accepted only for the same machine (`localhost`,
 `127.0.0.0/8`, `::1`), unless `api.allow_insecure` is on.
@@ -145,7 +147,8 @@ kimono-exporter run --state.file /var/lib/kimono-exporter/state
   then exits with code 2. On Kubernetes, use a StatefulSet, as in `deploy/kubernetes.yaml`. A Deployment that keeps the
   old pod until the new one is ready would never update, because the new one can't use the file.
 - `once` uses the file as well, so that it counts ends between two runs. `check` only reads it, also beside a running
-  exporter, and so knows since when problems have existed. `demo` and `simulate` do not use it.
+  exporter, and so knows since when problems have existed. `demo` and `simulate` do not use it. Do not run `once` with
+  the file of a running exporter: it exits with code 2.
 - If the file can't be written, the exporter logs `state can't be saved` once and goes on.
   `kimono_exporter_state_saved_timestamp_seconds` is when it was last saved: within the last hour if all is well.
 
