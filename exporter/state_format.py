@@ -150,9 +150,12 @@ def lines(histories: Iterable[tuple[str, History]], api_url: str, now: float, om
 
 
 def _tenant_line(ident: str, history: History) -> bytes | None:
-    """The line of a tenant; None if it can't be written, so that one tenant does not affect the others."""
+    """The line of a tenant; None if it could not be read again, so that one tenant does not affect the others."""
     try:
         line = _TENANT.dump_json(_Tenant(ident, history)) + b"\n"
-    except PydanticSerializationError:
-        return None
-    return line if len(line) <= _LONGEST_LINE else None
+        if len(line) <= _LONGEST_LINE:
+            _VALID_TENANT.validate_json(line)
+            return line
+    except (PydanticSerializationError, ValidationError):
+        pass
+    return None

@@ -19,6 +19,8 @@ _IDENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 _LARGEST_NUMBER = 2**53
 # Enumerations are open-ended: an unknown value is accepted if it is one word, not prose.
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./:-]{0,63}")
+# The end of the year 9999 in UTC, which is the last one that most programs know.
+_END_OF_TIME = 253_402_300_800.0
 # JSON can carry halves of surrogate pairs, which UTF-8 can't.
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -68,7 +70,7 @@ class Fields:
         return self._known(name, value if _is_count(value, most) else None)
 
     def time(self, name: str) -> float | None:
-        """A time in ISO 8601, as Unix seconds. Without a zone it is UTC; before 1970 it is invalid."""
+        """A time in ISO 8601, as Unix seconds. Without a zone it is UTC; outside of 1970 to 9999, it is invalid."""
         value = self.raw.get(name)
         return self._known(name, _unix(value) if isinstance(value, str) else None)
 
@@ -100,4 +102,4 @@ def _unix(value: str) -> float | None:
         seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
-    return seconds if seconds > 0 else None
+    return seconds if 0 < seconds < _END_OF_TIME else None

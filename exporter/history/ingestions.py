@@ -16,7 +16,7 @@ from pydantic import Field
 
 from exporter.api.models import FINAL_STATES, UNFINISHED_STATES, Ingestion
 from exporter.history import unfinished
-from exporter.history.unfinished import FullRun, Running, TypeAndState, by_type_and_state, key_of
+from exporter.history.unfinished import MOST_KEPT, FullRun, Running, TypeAndState, by_type_and_state, key_of
 from exporter.metrics import Sample, polled
 
 _LABELS = ("tenant_id", "ingestion_type", "state")
@@ -45,8 +45,6 @@ ENDED_KEPT = _HOUR
 CLOCKS_DIFFER = _HOUR
 # Types times states of one tenant; the reference has six times eight.
 _MAX_PAIRS = 200
-# Ends of one tenant in an hour, beside those in the list.
-_MAX_ENDED = 1000
 _BAD = ("failed", "timeout")
 
 
@@ -64,14 +62,16 @@ class IngestionsHistory:
 
     `unfinished` are the ingestions whose end is awaited, by id: those of the list, and those that left it without one.
     `seen` has the first sight of each unfinished one, by key. `ended` has the finished ones of the last list and of the
-    last hour, by id, with the time when they were last seen so: none of them counts again. `good_starts` has the newest
-    start of a good run, by type, and `last_run` of any; if it has no start, its first sight. `full_runs` are the latest
-    runs that bring all data, by key. `running` are the unfinished ones of the last list.
+    last hour, by id, with the time when they were last seen so: none of them counts again. If the list has too many,
+    it has the last started ones, and those that started until `ended_until` don't count again either. `good_starts` has
+    the newest start of a good run, by type, and `last_run` of any; if it has no start, its first sight. `full_runs` are
+    the latest runs that bring all data, by key. `running` are the oldest unfinished ones of the last list.
     """
 
     unfinished: Mapping[str, Ingestion] = field(default_factory=dict)
     seen: Mapping[str, float] = field(default_factory=dict)
     ended: Mapping[str, float] = field(default_factory=dict)
+    ended_until: float | None = None
     last_started: Mapping[TypeAndState, float] = field(default_factory=dict)
     finished: Mapping[TypeAndState, int] = field(default_factory=dict)
     failing: Mapping[str, Failing] = field(default_factory=dict)
@@ -112,8 +112,16 @@ def counted_ends(facts: Ingestions, before: IngestionsHistory) -> list[Ingestion
 def _new_in_list(facts: Ingestions, before: IngestionsHistory) -> Iterator[Ingestion]:
     """The finished ones of the list that have not been counted."""
     for ingestion in facts.listed:
-        if ingestion.finished and ingestion.id is not None and ingestion.id not in before.ended:
+        if ingestion.finished and ingestion.id is not None and not _seen_ended(ingestion, before):
             yield ingestion
+
+
+def _seen_ended(ingestion: Ingestion, before: IngestionsHistory) -> bool:
+    """Whether an earlier poll saw the end of a finished one that has an id."""
+    if ingestion.id in before.ended:
+        return True
+    until = None if ingestion.id in before.unfinished else before.ended_until
+    return until is not None and (ingestion.started_at or 0.0) <= until
 
 
 def _ended_lately(ingestion: Ingestion, before: IngestionsHistory) -> bool:
@@ -130,15 +138,17 @@ def _ended_lately(ingestion: Ingestion, before: IngestionsHistory) -> bool:
 
 def advance(before: IngestionsHistory, facts: Ingestions, at: float) -> IngestionsHistory:
     """The history after a poll at Unix seconds `at`."""
-    ended, seen = _recently_ended(facts, before, at), _first_sights(facts, before, at)
+    ended, ended_until = _recently_ended(facts, before, at)
+    seen = _first_sights(facts, before, at)
     running = unfinished.running(facts.listed, seen, at)
     failing, good_starts = _outcomes(facts, before, at)
     left = {ident: ingestion for ident, ingestion in facts.left.items() if ident not in ended}
-    listed = {each.id: each for each in facts.listed if each.id and each.id not in ended}
+    listed = {each.id: each for each in facts.listed if each.id and not each.finished and each.id not in ended}
     return IngestionsHistory(
-        unfinished=left | listed,  # the oldest first
+        unfinished=dict([*(left | listed).items()][-MOST_KEPT:]),  # the oldest first
         seen=seen,
         ended=ended,
+        ended_until=ended_until,
         last_started=_last_started(facts, before, at),
         finished=_finished(facts, before),
         failing=failing,
@@ -146,23 +156,35 @@ def advance(before: IngestionsHistory, facts: Ingestions, at: float) -> Ingestio
         last_run=_last_run(facts, before, at),
         polled_at=at,
         full_runs=unfinished.full_runs(before.full_runs, running, at),
-        running=running,
+        running=unfinished.oldest(running),
         exposed=True,
     )
 
 
-def _recently_ended(facts: Ingestions, before: IngestionsHistory, now: float) -> Mapping[str, float]:
+def _recently_ended(
+    facts: Ingestions, before: IngestionsHistory, now: float
+) -> tuple[Mapping[str, float], float | None]:
+    """`ended` and `ended_until` after a poll at Unix seconds `now`."""
     kept = {ident: min(when, now) for ident, when in before.ended.items() if now - when < ENDED_KEPT}
-    if len(kept) > _MAX_ENDED:  # the newest stay
-        kept = dict(sorted(kept.items(), key=lambda each: each[1])[-_MAX_ENDED:])
-    listed = {ingestion.id: now for ingestion in facts.listed if ingestion.id and ingestion.finished}
-    return kept | listed | {ident: now for ident, ingestion in facts.left.items() if has_ended(ingestion)}
+    if len(kept) > MOST_KEPT:  # the newest stay
+        kept = dict(sorted(kept.items(), key=lambda each: each[1])[-MOST_KEPT:])
+    starts = {each.id: each.started_at or 0.0 for each in facts.listed if each.id and each.finished}
+    until = None if before.ended_until is None else min(before.ended_until, now)
+    if len(starts) > MOST_KEPT:
+        by_start = sorted(starts.items(), key=lambda each: each[1])
+        until, starts = max(by_start[-MOST_KEPT - 1][1], until or 0.0), dict(by_start[-MOST_KEPT:])
+    left = {ident: now for ident, ingestion in facts.left.items() if has_ended(ingestion)}
+    return kept | dict.fromkeys(starts, now) | left, until
 
 
 def _first_sights(facts: Ingestions, before: IngestionsHistory, at: float) -> Mapping[str, float]:
     keys = [key_of(each) for each in facts.listed if not each.finished]
     keys += [key_of(each) for each in facts.left.values() if not has_ended(each)]
-    return {key: min(before.seen.get(key, at), at) for key in keys}
+    seen = {key: min(before.seen.get(key, at), at) for key in keys}
+    if len(seen) <= MOST_KEPT:
+        return seen
+    # The oldest stay: they show that something hangs.
+    return dict(sorted(seen.items(), key=lambda each: each[1])[:MOST_KEPT])
 
 
 def _last_started(facts: Ingestions, before: IngestionsHistory, at: float) -> Mapping[TypeAndState, float]:
@@ -225,7 +247,7 @@ def _start(ingestion: Ingestion, before: IngestionsHistory, at: float) -> float 
     if _told_start(ingestion, at) is None:
         # One that was cancelled may never have started. If it had, an earlier poll has noted that.
         waits = ingestion.state in ("preparing", "scheduled", "cancelled")
-        seen_ended = ingestion.finished and (ingestion.id is None or ingestion.id in before.ended)
+        seen_ended = ingestion.finished and (ingestion.id is None or _seen_ended(ingestion, before))
         if waits or seen_ended:
             return None
     return start_of(ingestion, before, at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -9,6 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from exporter.api.models import Rollover
+from exporter.history.unfinished import MOST_KEPT
 from exporter.metrics import Sample, polled
 from exporter.thresholds import ROLLOVER_OVER
 
@@ -55,7 +57,8 @@ def _is_one_of(status: str | None, words: Collection[str]) -> bool:
 
 
 def advance(before: RolloversHistory, rollovers: Mapping[str, Rollover], at: float) -> RolloversHistory:
-    """The history after a poll at Unix seconds `at` that saw these rollovers, by key."""
+    """The history after a poll at Unix seconds `at` that saw these rollovers, by key; the first 1,000 count."""
+    rollovers = dict(itertools.islice(rollovers.items(), MOST_KEPT))
     by_key = {key: _advance(before.by_key.get(key), each, at) for key, each in rollovers.items()}
     return RolloversHistory(by_key, rollovers)
 

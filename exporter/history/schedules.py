@@ -6,6 +6,7 @@ and that no other schedule started. `last_executed_at` says that a schedule was 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from pydantic import Field
 
 from exporter.api.models import Schedule
 from exporter.history.ingestions import CLOCKS_DIFFER
-from exporter.history.unfinished import FULL_TYPES
+from exporter.history.unfinished import FULL_TYPES, MOST_KEPT
 from exporter.metrics import Sample, polled
 
 _LABELS = ("tenant_id", "schedule_id", "schedule_type")
@@ -146,13 +147,15 @@ def hour_of(schedule: Schedule) -> str:
 def advance(
     before: SchedulesHistory, listed: Mapping[str, Schedule], at: float, *, paused: bool | None
 ) -> SchedulesHistory:
-    """The history after a poll at Unix seconds `at` that saw these schedules, by key.
+    """The history after a poll at Unix seconds `at` that saw these schedules, by key; the first 1,000 count.
 
     `paused` says whether the tenant is paused now; None if that is unknown.
     """
+    listed = dict(itertools.islice(listed.items(), MOST_KEPT))
     by_key = {key: _advance(before.by_key.get(key), schedule, at, paused=paused) for key, schedule in listed.items()}
     for run in _not_later(before.good_runs, at + CLOCKS_DIFFER):
-        by_key = {key: _covered(each, run, started_by=_starters(by_key, run) - {key}) for key, each in by_key.items()}
+        starters = _starters(by_key, run)
+        by_key = {key: each if starters - {key} else _covered(each, run) for key, each in by_key.items()}
     told = (before.last_executed, *(each.last_executed_at for each in listed.values()))
     newest = max((moment for moment in told if moment is not None and moment <= at + CLOCKS_DIFFER), default=None)
     return SchedulesHistory(by_key, newest, (), listed, at)
@@ -198,11 +201,11 @@ def _not_later(runs: Iterable[GoodRun], limit: float) -> Iterator[GoodRun]:
     return (replace(run, started_at=min(run.started_at, limit)) for run in runs)
 
 
-def _covered(schedule: ScheduleHistory, run: GoodRun, started_by: set[str]) -> ScheduleHistory:
-    """With a good run that brought what this schedule would have brought, unless other schedules started it."""
+def _covered(schedule: ScheduleHistory, run: GoodRun) -> ScheduleHistory:
+    """With a good run that no other schedule started, if it brought what this schedule would have brought."""
     kind = schedule.written[0]
     same = run.type == kind or (run.type in FULL_TYPES and kind not in _PART_TYPES)
-    if started_by or not same:
+    if not same:
         return schedule
     return replace(schedule, covered_at=max(run.started_at, schedule.covered_at or 0.0))
 

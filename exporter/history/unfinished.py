@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -34,6 +35,8 @@ FAMILIES = (OLDEST_STARTED, OLDEST_SEEN, BLOCKING_SEEN)
 # Types that bring all data, and so do what any missed schedule would have done.
 FULL_TYPES = ("collection", "bulk_load")
 _FULL_RUNS_KEPT = 50
+# Of all that grows with a tenant's lists, history keeps so many: as many as a page has samples of one family.
+MOST_KEPT = 1000
 # A list may keep finished ingestions in states that this version does not know. One that has no pending task is taken
 # for unfinished for so long, in seconds: less than it takes to count as stalled.
 _UNKNOWN_STATE_UNFINISHED = 3 * 3600.0
@@ -55,6 +58,9 @@ class Running:
     state: str
     started_at: float | None
     seen: float
+
+
+_NEVER = Running("", "", "", math.inf, math.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,18 @@ def running(listed: Sequence[Ingestion], first_sights: Mapping[str, float], at: 
     )
 
 
+def oldest(runs: Sequence[Running]) -> tuple[Running, ...]:
+    """Of each type and state, the one that started first, and the one that was seen first: the others tell no more."""
+    first: dict[tuple[str, str, bool], Running] = {}
+    for run in runs:
+        by_sight, by_start = (run.type, run.state, False), (run.type, run.state, True)
+        if run.seen < first.get(by_sight, _NEVER).seen:
+            first[by_sight] = run
+        if run.started_at is not None and run.started_at < (first.get(by_start, _NEVER).started_at or 0.0):
+            first[by_start] = run
+    return tuple(dict.fromkeys(first.values()))[:MOST_KEPT]
+
+
 def full_runs(before: Mapping[str, FullRun], runs: Sequence[Running], at: float) -> Mapping[str, FullRun]:
     """The full runs, by key, that are unfinished or were so within the grace of a schedule: they blocked it."""
     kept = {
@@ -96,7 +114,8 @@ def full_runs(before: Mapping[str, FullRun], runs: Sequence[Running], at: float)
         for key, run in before.items()
         if at - run.unfinished_at < threshold("sync_overdue")
     }
-    now = {run.key: FullRun(run.seen, at) for run in runs if run.type in FULL_TYPES}
+    full = [run for run in runs if run.type in FULL_TYPES][-_FULL_RUNS_KEPT:]
+    now = {run.key: FullRun(run.seen, at) for run in full}
     return dict([*(kept | now).items()][-_FULL_RUNS_KEPT:])
 
 
