@@ -17,9 +17,9 @@ from exporter.assembly import Exporter, open_exporter
 from exporter.clock import Clock
 from exporter.logs import printable
 from exporter.settings import Settings
-from exporter.state_file import StateFile
+from exporter.state_file import StateFileError
+from exporter.state_saver import peek
 from exporter.status import HOW_TO_FIX, PROBLEMS, Status, TenantStatus
-from exporter.threads import in_daemon_thread
 from exporter.web.status_page import format_duration, format_time
 
 # In a file or a pipe no line is folded, so that it can be searched.
@@ -33,14 +33,14 @@ _STYLES = {"critical": "bold red", "warning": "yellow", "info": ""}
 async def check(settings: Settings) -> bool:
     """Poll all tenants once and print the table; returns whether all polls succeeded."""
     console = Console() if sys.stdout.isatty() else Console(width=_WIDTH_ELSEWHERE)
-    status = await _poll_all(settings)
+    status, restored = await _poll_all(settings)
     if not status.discovery.ok:
         console.print(Text(f"Discovery of tenants fails: {status.discovery.detail}", style="bold red"))
         console.print(Text(f"How to fix: {_HOW_TO_FIX_DISCOVERY[status.discovery.reason]}"))
     if status.tenants:
         console.print(_table(status))
     if status.with_problems:
-        more = "" if settings.state.file else ", as far as one poll without state.file shows them"
+        more = "" if restored else ", as far as one poll without state.file shows them"
         console.print(Text(f"Problems of tenants{more}:", style="bold"))
         console.print(_problems(status))
     if status.tenants or status.discovery.ok:
@@ -48,13 +48,13 @@ async def check(settings: Settings) -> bool:
     return bool(status.discovery.ok and status.tenants and not status.failing)
 
 
-async def _poll_all(settings: Settings) -> Status:
-    """Poll all tenants once, with a progress bar on a terminal."""
+async def _poll_all(settings: Settings) -> tuple[Status, bool]:
+    """Poll all tenants once, with a progress bar on a terminal; and whether the state file told what was before."""
     console = Console(stderr=True)
     columns = (TextColumn("polls"), BarColumn(), MofNCompleteColumn())
     progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
     async with open_exporter(settings, Clock()) as exporter:
-        await _restore(exporter, settings.state.file)
+        restored = await _restore(exporter, settings.state.file)
         polling, scheduler = asyncio.create_task(exporter.poller.once()), exporter.poller.scheduler
         with progress:
             task = progress.add_task("polls", total=None)
@@ -63,16 +63,20 @@ async def _poll_all(settings: Settings) -> Status:
                 progress.update(task, completed=total - scheduler.first_polls_left, total=total or None)
                 await asyncio.wait([polling], timeout=_REFRESH_SECONDS)
         await polling
-        return exporter.poller.status(with_working=True)
+        return exporter.poller.status(with_working=True), restored
 
 
-async def _restore(exporter: Exporter, path: Path | None) -> None:
+async def _restore(exporter: Exporter, path: Path | None) -> bool:
     """Let the exporter know what a running one knows, which keeps the file and saves it once a minute."""
-    if path is not None:
-        peek = StateFile(path).peek
-        exporter.poller.discovery.restore(
-            await in_daemon_thread(peek, exporter.transport.base_url, exporter.clock.now())
-        )
+    if path is None:
+        return False
+    try:
+        saved = await peek(path, exporter.transport.base_url, exporter.clock.now())
+    except StateFileError as error:
+        sys.stderr.write(f"kimono-exporter: state.file: {printable(str(error))}; check goes on without it\n")
+        return False
+    exporter.poller.discovery.restore(saved.histories)
+    return saved.at is not None
 
 
 def _table(status: Status) -> Table:

@@ -7,6 +7,8 @@ import os
 import signal
 import ssl
 from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Any
 
 import structlog
 
@@ -47,7 +49,11 @@ async def serve(settings: Settings, load_again: Load, announce: Announce = log_a
     """
     stop, hangup = signalled(signal.SIGTERM, signal.SIGINT), signalled(signal.SIGHUP)
     rules = access_rules(settings)
-    async with open_exporter(settings, Clock()) as exporter, keeping_state(exporter, settings.state.file) as saver:
+    async with open_exporter(settings, Clock()) as exporter, AsyncExitStack() as stack:
+        restoring = asyncio.create_task(stack.enter_async_context(keeping_state(exporter, settings.state.file)))
+        if not await _ended_before(stop, restoring):
+            return  # the disk may hang
+        saver = restoring.result()
         server = _Server(exporter, settings, rules)
         running = await server.start()
         announce(running.addresses)
@@ -66,6 +72,18 @@ async def serve(settings: Settings, load_again: Load, announce: Announce = log_a
             log.info("stopped")
         finally:
             await running.stop()
+
+
+async def _ended_before(event: asyncio.Event, task: asyncio.Task[Any]) -> bool:
+    """Whether the task ended before the event was set; otherwise it is cancelled."""
+    waiting = asyncio.create_task(event.wait())
+    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if task.done():
+        return True
+    task.cancel()
+    await asyncio.wait({task})
+    return False
 
 
 def signalled(*numbers: signal.Signals) -> asyncio.Event:

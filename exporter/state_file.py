@@ -6,6 +6,7 @@ The file is replaced as a whole: at any moment it is the old one or the new one.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import stat
@@ -21,10 +22,16 @@ from exporter.state_format import NotUsedError, lines, parse
 
 # Only the exporter's own user may read it: it has names of tenants.
 _MODE = 0o600
+# A disk that is full now may have room later. It must not stop the start.
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class StateFileError(Exception):
     """The file can't be used at all; `str()` says which and why."""
+
+
+class InUseError(OSError):
+    """Another exporter has locked the file since this one did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,13 @@ class Saved:
     set_aside: SetAside | None = None
 
 
+def cause(error: OSError, path: Path) -> str:
+    """What the system says of an error with the file of this path, and of which file, if it is another one."""
+    other = str(error.filename2 or error.filename or path)
+    reason = error.strerror or str(error)
+    return reason if other == str(path) else f"{reason} ({other})"
+
+
 class StateFile:
     """The file, and the lock that keeps other exporters from using it as well."""
 
@@ -52,6 +66,7 @@ class StateFile:
         self.path = Path(os.path.realpath(path))
         self._temporary = self._sibling("tmp")
         self._lock: int | None = None
+        self._locked = False
         self._writing = threading.Lock()
 
     def _sibling(self, ending: str) -> Path:
@@ -64,40 +79,79 @@ class StateFile:
         """
         try:
             self._check_path()
-            # The file itself is replaced at each write, and with it a lock on it.
-            descriptor = os.open(self._sibling("lock"), os.O_RDWR | os.O_CREAT, _MODE)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self._create_temporary().close()
-                self._temporary.unlink()
-            except BaseException:
-                os.close(descriptor)
-                raise
+            self._take_lock()
+            self._check_folder()
         except BlockingIOError:
             return False
         except OSError as error:
-            raise StateFileError(f"can't use {str(self.path)!r}: {error.strerror or error}") from None
-        self._lock = descriptor
+            self.unlock()
+            raise self._unusable(cause(error, self.path)) from None
+        self._locked = True
         return True
+
+    def _unusable(self, reason: str) -> StateFileError:
+        return StateFileError(f"can't use {str(self.path)!r}: {reason}")
+
+    def _take_lock(self) -> None:
+        """Lock the file of the lock; raises OSError. The file itself is replaced at each write, with any lock on it."""
+        descriptor = os.open(self._sibling("lock"), os.O_RDWR | os.O_CREAT, _MODE)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._lock = descriptor
+
+    def _keep_lock(self) -> None:
+        """Take the lock again if its file was removed: another exporter could have a new one. Raises OSError."""
+        if not self._locked or self._has_lock():
+            return
+        self._close_lock()
+        try:
+            self._take_lock()
+        except BlockingIOError:
+            raise InUseError(
+                errno.EBUSY, "another exporter uses it, because the file of the lock was removed"
+            ) from None
+
+    def _has_lock(self) -> bool:
+        try:
+            return self._lock is not None and os.path.samestat(os.fstat(self._lock), self._sibling("lock").stat())
+        except FileNotFoundError:
+            return False
+
+    def _close_lock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _check_folder(self) -> None:
+        """Check that files can be created there; raises OSError."""
+        try:
+            self._create_temporary().close()
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+        finally:
+            with contextlib.suppress(OSError):
+                self._temporary.unlink()
 
     def _check_path(self) -> None:
         folder = self.path.parent
         if not folder.is_dir():
-            raise StateFileError(f"can't use {str(self.path)!r}: there is no folder {str(folder)!r}; create it")
+            raise self._unusable(f"there is no folder {str(folder)!r}; create it")
         try:
             mode = self.path.stat().st_mode
         except FileNotFoundError:
             return
         if not stat.S_ISREG(mode):
-            what = "it is a folder" if stat.S_ISDIR(mode) else "it is not a regular file"
-            raise StateFileError(f"can't use {str(self.path)!r}: {what}")
-        self.path.open("rb").close()
+            raise self._unusable("it is a folder" if stat.S_ISDIR(mode) else "it is not a regular file")
+        self._open().close()
 
     def unlock(self) -> None:
         """Let other exporters use the file. The file of the lock stays: removing it could break a new lock."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._locked = False
+        self._close_lock()
 
     # Reading
 
@@ -108,24 +162,40 @@ class StateFile:
         kind of reason.
         """
         try:
-            with self.path.open("rb") as file:
+            with self._open() as file:
                 return Saved(*parse(file, api_url, now))
         except FileNotFoundError:
             return Saved()
         except NotUsedError as error:
             return Saved(set_aside=self._set_aside(error.kind, str(error)))
         except OSError as error:
-            return Saved(set_aside=self._set_aside("damaged", error.strerror or str(error)))
+            return Saved(set_aside=self._set_aside("damaged", cause(error, self.path)))
         except Exception as error:  # noqa: BLE001 - whatever is in the file, the exporter starts
             return Saved(set_aside=self._set_aside("damaged", internal_error(error)))
 
-    def peek(self, api_url: str, now: float) -> dict[str, History]:
-        """The histories, if they can be used. Changes nothing and needs no lock: each write replaces the file."""
+    def peek(self, api_url: str, now: float) -> Saved:
+        """Like `read`, but changes nothing and needs no lock: each write replaces the file.
+
+        Raises StateFileError if there is a file that can't be used.
+        """
         try:
-            with self.path.open("rb") as file:
-                return parse(file, api_url, now)[0]
-        except Exception:  # noqa: BLE001 - whatever is in the file, the exporter that uses it reports it
-            return {}
+            self._check_path()
+            with self._open() as file:
+                return Saved(*parse(file, api_url, now))
+        except FileNotFoundError:
+            return Saved()
+        except NotUsedError as error:
+            raise self._unusable(str(error)) from None
+        except OSError as error:
+            raise self._unusable(cause(error, self.path)) from None
+
+    def _open(self) -> BinaryIO:
+        """Open it for reading; a pipe, which may have replaced it, is not waited for. Raises OSError."""
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return open(descriptor, "rb")  # noqa: PTH123 - a descriptor, not a path
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a regular file")
 
     def _set_aside(self, kind: str, reason: str) -> SetAside:
         aside = self._sibling(kind)
@@ -140,10 +210,11 @@ class StateFile:
     def write(self, histories: Iterable[tuple[str, History]], api_url: str, now: float) -> list[str]:
         """Replace the content; `now` in Unix seconds. Raises OSError, and then the file is as it was before.
 
-        Returns the ids of tenants whose history is omitted, because it is too large, or has what JSON can't have.
+        Returns the ids of tenants whose history is omitted, because it is too large, or `read` would not accept it.
         """
         omitted: list[str] = []
         with self._writing:
+            self._keep_lock()
             try:
                 with self._create_temporary() as file:
                     for line in lines(histories, api_url, now, omitted):
@@ -162,7 +233,11 @@ class StateFile:
         """Create the temporary file, which only its owner can read from the first moment on, whatever the umask."""
         self._temporary.unlink(missing_ok=True)
         descriptor = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
-        os.fchmod(descriptor, _MODE)
+        try:
+            os.fchmod(descriptor, _MODE)
+        except BaseException:
+            os.close(descriptor)
+            raise
         return open(descriptor, "wb")  # noqa: PTH123 - a descriptor, not a path
 
     def _sync_folder(self) -> None:

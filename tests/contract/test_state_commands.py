@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import stat
@@ -107,6 +108,19 @@ def test_it_stops_in_time_though_the_disk_hangs(environ: dict[str, str], path: P
     assert not path.exists()
 
 
+def test_it_stops_in_time_though_the_disk_hangs_at_the_start(environ: dict[str, str], tmp_path: Path) -> None:
+    script = (
+        "import os, sys, time; from exporter.cli import run_command; from exporter.state_file import StateFile\n"
+        "StateFile.lock = lambda _: print('locks', file=sys.stderr, flush=True) or time.sleep(60)\n"
+        "sys.exit(run_command(['run'], os.environ))"
+    )
+    with running((sys.executable, "-c", script), {**environ, "PYTHONPATH": str(Path.cwd())}, tmp_path) as process:
+        eventually(lambda: "locks" in process.errors)
+        process.send(signal.SIGTERM)
+        assert process.wait(5) == 0
+        assert process.errors == "locks\n"
+
+
 def test_a_new_state_file_takes_effect_at_the_next_start(environ: dict[str, str], path: Path, tmp_path: Path) -> None:
     config = tmp_path / "kimono.yaml"
     config.write_text(f"state: {{file: {path}}}")
@@ -198,11 +212,32 @@ def test_once_does_not_share_the_file_with_another_exporter(
 # check and demo
 
 
-def test_check_reads_nothing_and_writes_nothing(environ: dict[str, str], path: Path) -> None:
+def test_check_says_why_it_can_not_use_the_file_and_changes_nothing(
+    environ: dict[str, str], path: Path, hub: Simulator, capsys: pytest.CaptureFixture[str]
+) -> None:
     path.write_text("damaged")
+    hub.set_flag(hub.tenants()[0].id, "synchronization_suspended", on=True)
     assert run_command(["check"], environ) == 0
+    out, err = capsys.readouterr()
+    assert "All 3 tenants can be polled." in out
+    reason = f"can't use '{path}': it is truncated, or a line is too long"
+    assert err == f"kimono-exporter: state.file: {reason}; check goes on without it\n"
     assert [each.name for each in path.parent.iterdir()] == ["state"]
     assert path.read_text() == "damaged"
+
+
+def test_check_says_nothing_of_a_file_that_is_not_there_yet(
+    environ: dict[str, str], path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["check"], environ) == 0
+    assert capsys.readouterr().err == ""
+    assert not path.exists()
+
+
+def test_check_goes_on_without_a_pipe(environ: dict[str, str], path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(path)
+    assert run_command(["check"], environ) == 0
+    assert "it is not a regular file; check goes on without it" in capsys.readouterr().err
 
 
 def test_the_demo_has_no_state_file(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import resource
+import shutil
 import socket
 import stat
 from collections.abc import Callable, Iterator
@@ -18,7 +20,7 @@ from hypothesis import strategies as st
 
 from exporter import state_file, state_format
 from exporter.history import History
-from exporter.state_file import Saved, StateFile, StateFileError
+from exporter.state_file import InUseError, Saved, SetAside, StateFile, StateFileError, cause
 from exporter.state_format import FORMAT, VERSION
 from tests.state.histories import FLEETS
 
@@ -440,3 +442,156 @@ def test_a_file_system_without_locks_is_refused(path: Path, monkeypatch: pytest.
     monkeypatch.setattr("fcntl.flock", fail_with(errno.ENOLCK))
     with pytest.raises(StateFileError, match="No locks available"):
         StateFile(path).lock()
+
+
+def test_a_full_disk_does_not_stop_the_start(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have room later, and nobody else watches the tenants until then."""
+    file = StateFile(path)
+    with monkeypatch.context() as patched:
+        patched.setattr(file, "_create_temporary", fail_with(errno.ENOSPC))
+        assert file.lock()
+    assert not StateFile(path).lock()
+    file.write(SOME.items(), URL, NOW)
+    assert read(path).histories == SOME
+
+
+def test_a_lock_whose_file_was_removed_is_taken_again(path: Path) -> None:
+    first, second = StateFile(path), StateFile(path)
+    assert first.lock()
+    path.with_name("state.lock").unlink()
+    first.write(SOME.items(), URL, NOW)
+    assert not second.lock()
+    first.unlock()
+    assert second.lock()
+
+
+def test_without_the_lock_nothing_is_written_until_it_is_free_again(path: Path) -> None:
+    first, second = StateFile(path), StateFile(path)
+    assert first.lock()
+    path.with_name("state.lock").unlink()
+    assert second.lock(), "the file of the lock is a new one"
+    second.write([("theirs", History())], URL, NOW)
+    for _ in range(2):
+        with pytest.raises(InUseError, match="another exporter uses it"):
+            first.write(SOME.items(), URL, NOW)
+    assert read(path).histories == {"theirs": History()}
+    second.unlock()
+    first.write(SOME.items(), URL, NOW)
+    assert read(path).histories == SOME
+    assert not second.lock()
+
+
+def test_a_folder_that_was_removed_and_is_back_is_locked_again(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "state"
+    path.parent.mkdir()
+    file = StateFile(path)
+    assert file.lock()
+    shutil.rmtree(path.parent)
+    for _ in range(2):
+        with pytest.raises(FileNotFoundError):
+            file.write(SOME.items(), URL, NOW)
+    path.parent.mkdir()
+    file.write(SOME.items(), URL, NOW)
+    assert not StateFile(path).lock()
+
+
+# While it runs
+
+
+@pytest.mark.parametrize("make", [a_pipe, a_socket, a_loop, lambda path: path.symlink_to(os.devnull)])
+def test_what_replaces_the_file_while_it_runs_is_replaced_by_it(make: Callable[[Path], None], path: Path) -> None:
+    file = StateFile(path)
+    assert file.lock()
+    make(path)
+    file.write(SOME.items(), URL, NOW)
+    assert stat.S_ISREG(path.lstat().st_mode)
+    assert read(path).histories == SOME
+    assert stat.S_ISCHR(Path(os.devnull).stat().st_mode)
+
+
+def test_a_folder_in_the_place_of_the_file_is_an_error_and_leaves_nothing_behind(path: Path) -> None:
+    file = StateFile(path)
+    assert file.lock()
+    path.mkdir()
+    with pytest.raises(IsADirectoryError) as caught:
+        file.write(SOME.items(), URL, NOW)
+    assert cause(caught.value, path) == "Is a directory"
+    assert names(path) == {"state", "state.lock"}
+
+
+@pytest.mark.parametrize("ending", ["tmp", "lock"])
+def test_the_error_names_the_file_beside_it_that_is_wrong(ending: str, path: Path) -> None:
+    beside = path.with_name(f"state.{ending}")
+    beside.mkdir()
+    with pytest.raises(StateFileError, match=rf"can't use '.*/state': Is a directory \(.*/state\.{ending}\)"):
+        StateFile(path).lock()
+
+
+@pytest.mark.parametrize("limit", [0, 100])
+def test_a_limit_of_the_file_size_leaves_the_old_file_and_nothing_else(limit: int, path: Path) -> None:
+    content = written(path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            written(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert path.read_bytes() == content
+    assert names(path) == {"state"}
+
+
+def test_a_file_system_that_can_not_change_modes_leaks_no_descriptor(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fchmod", fail_with(errno.EPERM))
+    before = len([*Path("/proc/self/fd").iterdir()])
+    for _ in range(5):
+        with pytest.raises(PermissionError):
+            written(path)
+        with pytest.raises(StateFileError, match="Operation not permitted"):
+            StateFile(path).lock()
+    assert len([*Path("/proc/self/fd").iterdir()]) == before
+    assert names(path) == {"state.lock"}
+
+
+def test_a_huge_file_is_set_aside_without_being_read(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(2**31)
+    assert read(path) == Saved(set_aside=SetAside("it is too large", path.with_name("state.damaged")))
+
+
+# Looking at it
+
+
+def test_a_look_at_the_file_gives_what_it_has_and_changes_nothing(path: Path) -> None:
+    assert StateFile(path).peek(URL, NOW) == Saved()
+    written(path)
+    other = StateFile(path)
+    assert other.lock()
+    before = names(path)
+    assert StateFile(path).peek(URL, NOW) == Saved(SOME, NOW)
+    assert names(path) == before
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda path: path.write_bytes(b"damaged"), "it is truncated, or a line is too long"),
+        (a_folder, "it is a folder"),
+        (a_pipe, "it is not a regular file"),
+        (a_loop, "Too many levels of symbolic links"),
+    ],
+)
+def test_a_look_at_what_can_not_be_used_says_why(make: Callable[[Path], object], reason: str, path: Path) -> None:
+    make(path)
+    with pytest.raises(StateFileError, match=f"can't use '.*/state': {reason}"):
+        StateFile(path).peek(URL, NOW)
+    assert names(path) == {"state"}
+
+
+def test_a_pipe_that_replaces_the_file_before_it_is_read_is_not_waited_for(path: Path) -> None:
+    a_pipe(path)
+    saved = read(path)
+    assert saved.set_aside is not None
+    assert saved.set_aside.reason == "it is not a regular file"

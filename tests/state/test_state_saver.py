@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import os
 import threading
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,19 @@ import structlog
 from exporter import state_saver
 from exporter.clock import Clock
 from exporter.history import History
-from exporter.state_file import StateFile, StateFileError
-from exporter.state_saver import Snapshot, StateSaver, locked
+from exporter.state_file import InUseError, StateFile, StateFileError
+from exporter.state_saver import Snapshot, StateSaver, locked, peek, restore
 from exporter.telemetry import STATE_SAVED, Telemetry
 from tests.support.virtual_time import START, run_virtual, virtual_clock
 
 URL = "https://api.example"
-FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def of(number: int) -> OSError:
+    return OSError(number, os.strerror(number))
+
+
+FULL = of(errno.ENOSPC)
 
 
 @pytest.fixture
@@ -129,10 +136,17 @@ def test_the_time_of_the_restored_file_is_exposed_until_the_first_save(tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("error", "reason"), [(FULL, "No space left on device"), (KeyError("S3CR3T"), "internal error: KeyError at ")]
+    ("error", "reason", "fix"),
+    [
+        (FULL, "No space left on device", "make room on the disk of state.file; until then, a restart loses what is"),
+        (of(errno.EDQUOT), "Disk quota exceeded", "make room on the disk of state.file, or raise the quota"),
+        (of(errno.EROFS), "Read-only file system", "check the disk of state.file, and that the exporter can write to"),
+        (InUseError(errno.EBUSY, "another"), "another", "stop the other exporter, or give each its own state.file; "),
+        (KeyError("S3CR3T"), "internal error: KeyError at ", "please report it; until then, a restart loses"),
+    ],
 )
-def test_a_failure_is_logged_once_and_so_is_its_end(
-    error: Exception, reason: str, tmp_path: Path, lines: list[Any]
+def test_a_failure_is_logged_once_with_its_fix_and_so_is_its_end(
+    error: Exception, reason: str, fix: str, tmp_path: Path, lines: list[Any]
 ) -> None:
     async def scenario() -> None:
         run = Run(tmp_path / "state")
@@ -147,7 +161,76 @@ def test_a_failure_is_logged_once_and_so_is_its_end(
     run_virtual(scenario())
     assert [line["event"] for line in lines] == ["state can't be saved", "state is saved again"]
     assert lines[0]["reason"].startswith(reason)
+    assert lines[0]["how_to_fix"].startswith(fix)
     assert lines[0]["file"] == str(tmp_path / "state")
+
+
+def test_the_time_of_a_file_from_the_future_is_not_exposed(tmp_path: Path) -> None:
+    """The clock was set back, and an alert must not wait until it is as late again."""
+
+    async def scenario() -> None:
+        assert Run(tmp_path / "state", START + 3600).exposed() == START
+
+    run_virtual(scenario())
+
+
+def test_a_disk_that_hangs_is_logged_once_and_so_is_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: list[Any]
+) -> None:
+    calls = []
+
+    async def scenario() -> None:
+        run, go_on = Run(tmp_path / "state"), asyncio.Event()
+
+        async def hang(call: Callable[..., list[str]], *args: object) -> list[str]:
+            calls.append(run.clock.now() - START)
+            await go_on.wait()
+            return call(*args)
+
+        monkeypatch.setattr(state_saver, "in_daemon_thread", hang)
+        run.changes = 1
+        async with run.running():
+            await run.clock.sleep(89)
+            assert lines == []
+            await run.clock.sleep(2)
+            assert [line["event"] for line in lines] == ["state can't be saved"]
+            await run.clock.sleep(3600)
+            assert calls == [60], "no other write is begun beside it"
+            assert run.exposed() is None
+            go_on.set()
+            await run.clock.sleep(1)
+            assert run.exposed() == START + 60
+            run.changes = 2
+            await run.clock.sleep(120)
+
+    run_virtual(scenario())
+    assert [line["event"] for line in lines] == ["state can't be saved", "state is saved again"]
+    assert lines[0]["reason"] == "not done within 30 s, the exporter still waits for the disk"
+    assert lines[0]["how_to_fix"].startswith("check the disk of state.file")
+
+
+async def never(*_: object) -> None:
+    await asyncio.Event().wait()
+
+
+def test_a_disk_that_hangs_at_the_start_is_an_error_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        clock, file = virtual_clock(), StateFile(tmp_path / "state")
+        monkeypatch.setattr(state_saver, "in_daemon_thread", never)
+        for opening, seconds in (
+            (locked(file.path, clock).__aenter__(), 10),
+            (restore(file, URL, START), 60),
+            (peek(file.path, URL, START), 10),
+        ):
+            begun = clock.monotonic()
+            with pytest.raises(StateFileError, match=f"state': its disk does not respond within {seconds} s"):
+                await opening
+            assert clock.monotonic() - begun == pytest.approx(seconds)
+
+    run_virtual(scenario())
+    assert gc.isenabled()
 
 
 def test_a_tenant_that_is_omitted_is_logged_once(tmp_path: Path, lines: list[Any]) -> None:
@@ -160,7 +243,7 @@ def test_a_tenant_that_is_omitted_is_logged_once(tmp_path: Path, lines: list[Any
 
     run_virtual(scenario())
     assert [line["tenant_id"] for line in lines] == ["a", "b", "a"]
-    assert {line["event"] for line in lines} == {"history is too large to be saved"}
+    assert {line["event"] for line in lines} == {"history can't be saved"}
 
 
 def test_the_last_save_gives_up_if_the_disk_hangs(
