@@ -68,14 +68,22 @@ class GoodRun:
 class ScheduleHistory:
     """One schedule. `executed` are its last starts, `covered_at` is the newest good run that did its work.
 
-    All times are in Unix seconds. `written` are type, hour, days and whether it is enabled.
+    All times are in Unix seconds. `written` are type, hour, days and whether it is enabled. `ahead` is a start that was
+    told before that time had come, and when a poll first saw it: the schedule started then, or before.
     """
 
     written: Written
     changed_at: float
     active_since: float | None = None
     executed: tuple[float, ...] = ()
+    ahead: tuple[float, float] | None = None
     covered_at: float | None = None
+
+    def last_start(self, told: float | None) -> float | None:
+        """Its newest start, in Unix seconds; `told` is its `last_executed_at`, None if that is not told this time."""
+        if told is None:
+            told = max(self.executed, default=None)
+        return self.ahead[1] if self.ahead and told == self.ahead[0] else told
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +164,10 @@ def advance(
     for run in _not_later(before.good_runs, at + CLOCKS_DIFFER):
         starters = _starters(by_key, run)
         by_key = {key: each if starters - {key} else _covered(each, run) for key, each in by_key.items()}
-    told = (before.last_executed, *(each.last_executed_at for each in listed.values()))
-    newest = max((moment for moment in told if moment is not None and moment <= at + CLOCKS_DIFFER), default=None)
+    starts = [by_key[key].last_start(each.last_executed_at) for key, each in listed.items()]
+    if before.last_executed is not None:
+        starts.append(min(before.last_executed, at + TOLERANCE))
+    newest = max((start for start in starts if start is not None), default=None)
     return SchedulesHistory(by_key, newest, (), listed, at)
 
 
@@ -172,8 +182,22 @@ def _advance(before: ScheduleHistory | None, schedule: Schedule, at: float, *, p
     if schedule.last_executed_at is not None and schedule.last_executed_at not in executed:
         executed = (*executed, schedule.last_executed_at)[-_EXECUTIONS_KEPT:]
     covered = None if known.covered_at is None else min(known.covered_at, at + CLOCKS_DIFFER)
-    known = replace(known, executed=executed, covered_at=covered, changed_at=min(known.changed_at, at))
+    ahead = _ahead(before, schedule.last_executed_at, at)
+    changed = min(known.changed_at, at)
+    known = replace(known, executed=executed, ahead=ahead, covered_at=covered, changed_at=changed)
     return _activated(known, at, paused=paused)
+
+
+def _ahead(before: ScheduleHistory | None, told: float | None, at: float) -> tuple[float, float] | None:
+    """The start that was told before that time had come, with its first sight."""
+    known = before.ahead if before else None
+    seen = min(known[1], at) if known else at
+    if told is not None and told > at + TOLERANCE and (known is None or told != known[0]):
+        if before is None or told not in before.executed:
+            return told, at
+        if known:  # such times take turns
+            return told, seen
+    return (known[0], seen) if known else None
 
 
 def _activated(schedule: ScheduleHistory, at: float, *, paused: bool | None) -> ScheduleHistory:
@@ -228,9 +252,8 @@ def missed_since(schedule: Schedule, history: ScheduleHistory, now: float) -> fl
     """The first due time (Unix seconds) at or after `active_since` that no run has followed, if any."""
     if history.active_since is None:
         return None
-    own = schedule.last_executed_at
-    if own is None:  # not told this time
-        own = max(history.executed, default=-math.inf)
+    own = history.last_start(schedule.last_executed_at)
+    own = -math.inf if own is None else own
     covered = -math.inf if history.covered_at is None else history.covered_at
     return first_due(schedule, history.active_since, max(own + TOLERANCE, covered), now)
 

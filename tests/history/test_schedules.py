@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from exporter.history.schedules import ACTIVE_SINCE, CHANGED, DUE_SINCE, MISSED_SINCE, GoodRun
+from exporter.history.shared import LAST_RUN
 from tests.history.tenant import DAY, HOUR, MINUTE, OFF, START, SUSPENDED, Tenant, daily, run, utc
 
 KEY = ("s", "collection")
@@ -205,6 +206,48 @@ def test_a_start_that_a_later_reply_does_not_tell_is_still_known() -> None:
     assert missed(tenant) is None
     tenant.schedules(DUE + DAY, daily())
     assert missed(tenant) == DUE + DAY
+
+
+FUTURE = 253_402_300_799.0
+
+
+def test_a_start_told_in_the_future_counts_as_a_run_when_it_is_first_seen_and_not_for_ever() -> None:
+    tenant = active()
+    for hours, expected in ((1, None), (10, None), (24, DUE + DAY), (48, DUE + DAY)):
+        tenant.schedules(DUE + hours * HOUR, daily(executed=FUTURE))
+        assert missed(tenant) == expected, hours
+        tenant.restart()
+        tenant.flags(DUE + hours * HOUR)
+        tenant.schedules(DUE + hours * HOUR, daily(executed=FUTURE))
+        assert missed(tenant) == expected, hours
+    assert tenant.value(LAST_RUN) == DUE + HOUR
+
+
+@pytest.mark.parametrize("hours", [0, 0.08, 0.09, 5, 14])
+def test_a_hub_whose_times_are_of_another_zone_misses_nothing_and_is_not_excused_for_ever(hours: float) -> None:
+    """Its runs are told as later than they are. None follows a due time that came after it was seen."""
+    tenant, starts = active(), [DUE + day * DAY for day in range(3)]
+    for minutes in range(0, 5 * 24 * 60, 30):
+        at = DUE + minutes * MINUTE
+        began = max(start for start in starts if start <= at)
+        tenant.schedules(at, daily(executed=began + hours * HOUR))
+        assert missed(tenant) == (None if at < DUE + 3 * DAY else DUE + 3 * DAY), minutes
+
+
+def test_times_in_the_future_that_take_turns_are_no_new_runs() -> None:
+    tenant = active()
+    for place in range(100):
+        told = (FUTURE, FUTURE - 1, None, DUE)[place % 4]
+        tenant.schedules(DUE + HOUR + place * HOUR, daily(executed=told))
+    assert missed(tenant) == DUE + DAY
+
+
+def test_a_clock_set_back_makes_no_start_missed_that_was_told_before() -> None:
+    tenant = active()
+    tenant.schedules(DUE + 10 * MINUTE, daily(executed=DUE))
+    for at in (DUE - 5 * HOUR, DUE - HOUR, DUE + HOUR):
+        tenant.schedules(at, daily(executed=DUE))
+        assert missed(tenant) is None
 
 
 def test_what_has_been_missed_is_so_after_an_outage_and_a_restart_and_new_without_a_state_file() -> None:
