@@ -114,7 +114,7 @@ async def keeping_state(exporter: Exporter, path: Path | None) -> AsyncIterator[
     try:
         async with locked(path, exporter.clock) as file:
             saved = await restore(file, exporter.transport.base_url, exporter.clock.now())
-            exporter.poller.discovery.restore(saved.histories)
+            exporter.poller.restore(saved.histories, saved.at)
             saver = StateSaver(file, saved.at, exporter.snapshot, exporter.telemetry, exporter.clock)
             try:
                 yield saver

@@ -75,7 +75,7 @@ async def _restore(exporter: Exporter, path: Path | None) -> bool:
     except StateFileError as error:
         sys.stderr.write(f"kimono-exporter: state.file: {printable(str(error))}; check goes on without it\n")
         return False
-    exporter.poller.discovery.restore(saved.histories)
+    exporter.poller.restore(saved.histories, saved.at)
     return saved.at is not None
 
 

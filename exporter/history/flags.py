@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from pydantic import Field
 
 from exporter.api.models import STATE_FLAGS
+from exporter.history.moments import all_moved, moved
 from exporter.history.unfinished import MOST_KEPT
 from exporter.metrics import Sample, known, polled
 from exporter.thresholds import threshold
@@ -77,6 +78,17 @@ def advance(before: FlagsHistory, flags: Mapping[str, bool], at: float) -> Flags
         last_paused=at if paused else _not_after(before.last_paused, at),
         last_long_pause=at if long else _not_after(before.last_long_pause, at),
         flags=flags,
+    )
+
+
+def after_clock_change(before: FlagsHistory, seconds: float) -> FlagsHistory:
+    """The history after the clock was set, so many seconds forward, or back if negative."""
+    return replace(
+        before,
+        on_since=all_moved(before.on_since, seconds),
+        paused_since=moved(before.paused_since, seconds),
+        last_paused=moved(before.last_paused, seconds),
+        last_long_pause=moved(before.last_long_pause, seconds),
     )
 
 

@@ -6,10 +6,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
-from exporter.history import schedules
+from exporter.history import flags, ingestions, reported, rollovers, schedules
 from exporter.history.application import ApplicationHistory
 from exporter.history.flags import FlagsHistory
 from exporter.history.ingestions import IngestionsHistory
+from exporter.history.moments import all_moved, moved
 from exporter.history.reported import Reported
 from exporter.history.rollovers import RolloversHistory
 from exporter.history.schedules import SchedulesHistory
@@ -55,6 +56,19 @@ class History:
         if collector not in self.failing_since:
             return self
         return replace(self, failing_since={k: v for k, v in self.failing_since.items() if k != collector})
+
+    def after_clock_change(self, seconds: float) -> Self:
+        """After the clock was set, so many seconds forward, or back if negative: times that polls saw move with it."""
+        return replace(
+            self,
+            state=flags.after_clock_change(self.state, seconds),
+            ingestions=ingestions.after_clock_change(self.ingestions, seconds),
+            schedules=schedules.after_clock_change(self.schedules, seconds),
+            rollovers=rollovers.after_clock_change(self.rollovers, seconds),
+            application=replace(self.application, since=moved(self.application.since, seconds)),
+            failing_since=all_moved(self.failing_since, seconds),
+            reported=reported.after_clock_change(self.reported, seconds),
+        )
 
 
 # The names of the collectors that have a part.

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from pydantic import Field
 
 from exporter.api.models import FINAL_STATES, UNFINISHED_STATES, Ingestion
 from exporter.history import unfinished
+from exporter.history.moments import all_moved, moved
 from exporter.history.unfinished import MOST_KEPT, FullRun, Running, TypeAndState, by_type_and_state, key_of
 from exporter.metrics import Sample, polled
 
@@ -158,6 +159,19 @@ def advance(before: IngestionsHistory, facts: Ingestions, at: float) -> Ingestio
         full_runs=unfinished.full_runs(before.full_runs, running, at),
         running=unfinished.oldest(running),
         exposed=True,
+    )
+
+
+def after_clock_change(before: IngestionsHistory, seconds: float) -> IngestionsHistory:
+    """The history after the clock was set, so many seconds forward, or back if negative. Told starts don't change."""
+    return replace(
+        before,
+        seen=all_moved(before.seen, seconds),
+        ended=all_moved(before.ended, seconds),
+        failing={kind: replace(each, since=moved(each.since, seconds)) for kind, each in before.failing.items()},
+        polled_at=moved(before.polled_at, seconds),
+        full_runs=unfinished.runs_after_clock_change(before.full_runs, seconds),
+        running=tuple(replace(each, seen=moved(each.seen, seconds)) for each in before.running),
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from exporter.history.moments import moved
 from exporter.status import Problem
 
 # As alerts do, a problem goes on for so many seconds after its condition was last true: a failed run may be repeated.
@@ -54,6 +55,15 @@ def advance(before: Reported, found: Sequence[Problem], unknown: Collection[str]
     if problems or (before.names and at - last_at < _NAMES_KEPT):
         return Reported(tuple(problems), before.names or names, last_at)
     return Reported()
+
+
+def after_clock_change(before: Reported, seconds: float) -> Reported:
+    """What is reported after the clock was set, so many seconds forward, or back if negative."""
+    problems = (
+        ReportedProblem(replace(each.problem, since=moved(each.problem.since, seconds)), moved(each.last_at, seconds))
+        for each in before.problems
+    )
+    return replace(before, problems=tuple(problems), last_at=moved(before.last_at, seconds))
 
 
 def begun(before: Reported, after: Reported) -> list[Problem]:

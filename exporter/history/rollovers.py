@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from pydantic import Field
 
 from exporter.api.models import Rollover
+from exporter.history.moments import moved
 from exporter.history.unfinished import MOST_KEPT
 from exporter.metrics import Sample, polled
 from exporter.thresholds import ROLLOVER_OVER
@@ -77,6 +78,15 @@ def _advance(before: RolloverHistory | None, rollover: Rollover, at: float) -> R
     failing = failures > overcome[0] or reason not in (None, overcome[1])
     since = min(at if since is None else since, at) if failing else None
     return RolloverHistory(status, failures, reason, overcome, since, _over_since(before, status, at))
+
+
+def after_clock_change(before: RolloversHistory, seconds: float) -> RolloversHistory:
+    """The history after the clock was set, so many seconds forward, or back if negative."""
+    by_key = {
+        key: replace(each, failing_since=moved(each.failing_since, seconds), over_since=moved(each.over_since, seconds))
+        for key, each in before.by_key.items()
+    }
+    return replace(before, by_key=by_key)
 
 
 def _over_since(before: RolloverHistory, status: str | None, at: float) -> float | None:

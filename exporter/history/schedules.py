@@ -16,6 +16,7 @@ from pydantic import Field
 
 from exporter.api.models import Schedule
 from exporter.history.ingestions import CLOCKS_DIFFER
+from exporter.history.moments import moved
 from exporter.history.unfinished import FULL_TYPES, MOST_KEPT
 from exporter.metrics import Sample, polled
 
@@ -191,13 +192,11 @@ def _advance(before: ScheduleHistory | None, schedule: Schedule, at: float, *, p
 def _ahead(before: ScheduleHistory | None, told: float | None, at: float) -> tuple[float, float] | None:
     """The start that was told before that time had come, with its first sight."""
     known = before.ahead if before else None
-    seen = min(known[1], at) if known else at
-    if told is not None and told > at + TOLERANCE and (known is None or told != known[0]):
+    if told is not None and told > at + TOLERANCE:
         if before is None or told not in before.executed:
             return told, at
-        if known:  # such times take turns
-            return told, seen
-    return (known[0], seen) if known else None
+        known = known and (told, known[1])  # such times may take turns
+    return known and (known[0], min(known[1], at))
 
 
 def _activated(schedule: ScheduleHistory, at: float, *, paused: bool | None) -> ScheduleHistory:
@@ -229,15 +228,27 @@ def _covered(schedule: ScheduleHistory, run: GoodRun) -> ScheduleHistory:
     """With a good run that no other schedule started, if it brought what this schedule would have brought."""
     kind = schedule.written[0]
     same = run.type == kind or (run.type in FULL_TYPES and kind not in _PART_TYPES)
-    if not same:
-        return schedule
-    return replace(schedule, covered_at=max(run.started_at, schedule.covered_at or 0.0))
+    return replace(schedule, covered_at=max(run.started_at, schedule.covered_at or 0.0)) if same else schedule
 
 
 def after_flags(before: SchedulesHistory, at: float, *, paused: bool | None) -> SchedulesHistory:
     """The history after a poll of the tenant's flags at Unix seconds `at`."""
     by_key = {key: _activated(each, at, paused=paused) for key, each in before.by_key.items()}
     return before if by_key == before.by_key else replace(before, by_key=by_key)
+
+
+def after_clock_change(before: SchedulesHistory, seconds: float) -> SchedulesHistory:
+    """The history after the clock was set, so many seconds forward, or back if negative. Told starts don't change."""
+    by_key = {
+        key: replace(
+            each,
+            changed_at=moved(each.changed_at, seconds),
+            active_since=moved(each.active_since, seconds),
+            ahead=each.ahead and (each.ahead[0], moved(each.ahead[1], seconds)),
+        )
+        for key, each in before.by_key.items()
+    }
+    return replace(before, by_key=by_key, polled_at=moved(before.polled_at, seconds))
 
 
 def after_runs(before: SchedulesHistory, good_runs: tuple[GoodRun, ...]) -> SchedulesHistory:

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, PlainSerializer
 
 from exporter.api.models import UNFINISHED_STATES, Ingestion
+from exporter.history.moments import moved
 from exporter.metrics import Family, Sample, polled
 from exporter.thresholds import threshold
 
@@ -117,6 +118,11 @@ def full_runs(before: Mapping[str, FullRun], runs: Sequence[Running], at: float)
     full = [run for run in runs if run.type in FULL_TYPES][-_FULL_RUNS_KEPT:]
     now = {run.key: FullRun(run.seen, at) for run in full}
     return dict([*(kept | now).items()][-_FULL_RUNS_KEPT:])
+
+
+def runs_after_clock_change(before: Mapping[str, FullRun], seconds: float) -> Mapping[str, FullRun]:
+    """The full runs after the clock was set, so many seconds forward, or back if negative."""
+    return {key: FullRun(moved(run.seen, seconds), moved(run.unfinished_at, seconds)) for key, run in before.items()}
 
 
 def oldest_seen(runs: Sequence[Running]) -> Mapping[TypeAndState, float]:

@@ -16,7 +16,9 @@ from exporter.api.errors import ApiError, ForbiddenError, NotFoundError
 from exporter.api.models import Tenant
 from exporter.clock import Clock
 from exporter.collectors import Collector, PollResult
+from exporter.history import History
 from exporter.logs import internal_error
+from exporter.polling.clock_watch import ClockWatch
 from exporter.polling.discovery import Discovery, OnGrowth
 from exporter.polling.problem_watch import ProblemWatch
 from exporter.polling.recorder import Recorder
@@ -47,6 +49,7 @@ class Poller:
         self._client = client
         self._recorder = Recorder(self.scheduler, store, telemetry, clock)
         self._watch = ProblemWatch(self.scheduler, self.discovery.tenants, store, clock)
+        self.clock_watch = ClockWatch(clock)
         self._clock = clock
         self._on_growth = on_growth
         self._account: TenantState | None = None
@@ -95,6 +98,12 @@ class Poller:
     def changes(self) -> int:
         """How many polls have changed a history."""
         return self._recorder.changes + self._watch.changes
+
+    def restore(self, histories: Mapping[str, History], saved_at: float | None) -> None:
+        """Use these histories, by tenant id, for tenants when they are found; saved at Unix seconds `saved_at`."""
+        self.discovery.restore(histories)
+        if saved_at is not None:
+            self.clock_watch.restored(saved_at)
 
     # Running
 
@@ -181,12 +190,18 @@ class Poller:
 
     async def _result(self, state: TenantState, collector: Collector[Any]) -> PollResult:
         try:
-            facts = await collector.fetch(state.api(), state.history)
+            facts = await self._facts(state, collector)
         except (ForbiddenError, NotFoundError):
             if collector.may_be_absent:
                 return PollResult([], state.history.without(collector.name))
             raise
         return collector.result(state.id, state.history, facts, self._clock.now())
+
+    async def _facts(self, state: TenantState, collector: Collector[Any]) -> Any:  # noqa: ANN401 - of the collector
+        try:
+            return await collector.fetch(state.api(), state.history)
+        finally:
+            state.follow_clock(self.clock_watch.update())
 
     # The state for others
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from exporter.api.client import Api
 from exporter.api.models import Tenant
@@ -62,7 +62,7 @@ class TenantState:
     The account is a tenant whose id is `FLEET`. `api` gives the calls of its credentials; those of the account may
     have changed since the last poll. The dictionaries are keyed by the collector's name. `succeeded_at` is in Unix
     seconds. `expires_at` is when a failing collector's samples expire, in monotonic seconds. `found` are the problems
-    after the last poll.
+    after the last poll. `clock_moved` is `ClockWatch.moved` as of the times that it has.
     """
 
     tenant: Tenant
@@ -73,6 +73,7 @@ class TenantState:
     expires_at: dict[str, float] = field(default_factory=dict)
     found: Found = Found()
     removed: bool = False
+    clock_moved: float = 0.0
 
     @property
     def id(self) -> str:
@@ -104,6 +105,17 @@ class TenantState:
         self.history = self.history.without(collector)
         for kept in (self.failures, self.succeeded_at, self.expires_at):
             kept.pop(collector, None)
+
+    def follow_clock(self, moved: float) -> None:
+        """Move the times that polls saw with the wall clock, which has been moved by so many seconds in all."""
+        if moved == self.clock_moved:
+            return
+        seconds, self.clock_moved = moved - self.clock_moved, moved
+        self.history = self.history.after_clock_change(seconds)
+        for name, at in self.succeeded_at.items():
+            self.succeeded_at[name] = at + seconds
+        for name, failure in self.failures.items():
+            self.failures[name] = replace(failure, since=failure.since + seconds)
 
     def known_until(self, collector: str) -> float:
         """Until when the facts of a collector are known, in monotonic seconds: without end unless it fails."""

@@ -127,10 +127,11 @@ async def running_exporter(
     *,
     hub: Simulator | None = None,
     start: float | None = None,
+    clock: Clock | None = None,
     **simulator: Any,
 ) -> AsyncIterator[SimulatedExporter]:
     """Run an exporter on a simulator: `hub`, or a new one. `simulator` holds arguments of `Simulator`."""
-    clock = virtual_clock() if start is None else virtual_clock(start)
+    clock = clock or (virtual_clock() if start is None else virtual_clock(start))
     api = hub or Simulator(**{"tenants": 6, "now": clock.now, **simulator})
     settings = load({"api.url": "http://127.0.0.1:1", **(flags or {})}, {"KIMONO_API_KEY": api.api_key})
     transport = SimulatedTransport(api, clock)
