@@ -91,7 +91,7 @@ MUTANTS = (
     Mutant(
         "the end of an ingestion counts at each poll",
         INGESTIONS,
-        "and ingestion.id is not None and ingestion.id not in before.ended:",
+        "and ingestion.id is not None and not _seen_ended(ingestion, before):",
         "and ingestion.id is not None:",
         OF_INGESTIONS,
     ),
@@ -119,8 +119,8 @@ MUTANTS = (
     Mutant(
         "an ingestion that left the list without an end is lost at once",
         INGESTIONS,
-        "unfinished=left | listed,",
-        "unfinished=listed,",
+        "(left | listed).items()",
+        "listed.items()",
         OF_INGESTIONS,
     ),
 )

@@ -9,6 +9,9 @@ SCHEDULES = "exporter/history/schedules.py"
 OF_FLAGS = ("tests/history/test_flags.py",)
 OF_INGESTIONS = ("tests/history/test_ingestions.py",)
 OF_SCHEDULES = ("tests/history/test_schedules.py",)
+OF_CLOCK_WATCH = ("tests/polling/test_clock_watch.py",)
+CLOCK_CHANGES = ("tests/contract/test_clock_changes.py",)
+BOUNDS = "tests/history/test_bounds.py::"
 OF_POLLING = ("tests/polling/test_recorder.py",)
 
 MUTANTS = (
@@ -29,8 +32,8 @@ MUTANTS = (
     Mutant(
         "an unfinished ingestion was first seen by the last poll",
         INGESTIONS,
-        "return {key: min(before.seen.get(key, at), at) for key in keys}",
-        "return dict.fromkeys(keys, at)",
+        "seen = {key: min(before.seen.get(key, at), at) for key in keys}",
+        "seen = dict.fromkeys(keys, at)",
         OF_INGESTIONS,
     ),
     Mutant(
@@ -71,15 +74,15 @@ MUTANTS = (
     Mutant(
         "a run that another schedule started excuses every schedule",
         SCHEDULES,
-        "if started_by or not same:",
-        "if not same:",
+        "key: each if starters - {key} else _covered(each, run)",
+        "key: _covered(each, run)",
         OF_SCHEDULES,
     ),
     Mutant(
         "a mirror excuses a collection",
         SCHEDULES,
-        "if started_by or not same:",
-        "if started_by:",
+        "covered_at or 0.0)) if same else schedule",
+        "covered_at or 0.0))",
         OF_SCHEDULES,
     ),
     Mutant(
@@ -144,5 +147,89 @@ MUTANTS = (
         "since = min(self.failing_since.get(collector, at), at)",
         "since = at",
         OF_POLLING,
+    ),
+    Mutant(
+        "a start in the year 9999 follows every due time",
+        SCHEDULES,
+        "told > at + TOLERANCE:",
+        "told > at + 1e12:",
+        OF_SCHEDULES,
+    ),
+    Mutant(
+        "a start in the future is a new one at each poll",
+        SCHEDULES,
+        "if before is None or told not in before.executed:",
+        "if True:",
+        OF_SCHEDULES,
+    ),
+    Mutant(
+        "a time after the year 9999 is a time",
+        "exporter/api/fields.py",
+        "0 < seconds < _END_OF_TIME",
+        "0 < seconds",
+        (BOUNDS + "test_whatever_a_server_replies_its_history_can_be_read_again",),
+    ),
+    Mutant(
+        "of a long list of ended ones, those that are left out count again",
+        INGESTIONS,
+        "return until is not None and",
+        "return False and",
+        (BOUNDS + "test_of_a_long_list_of_ended_ones_each_end_counts_once",),
+    ),
+    Mutant(
+        "the newest of many unfinished ones stay",
+        INGESTIONS,
+        "key=lambda each: each[1])[:MOST_KEPT])",
+        "key=lambda each: -each[1])[:MOST_KEPT])",
+        (BOUNDS + "test_the_oldest_of_many_unfinished_ones_is_known_whatever_its_place",),
+    ),
+    Mutant(
+        "any number of schedules is kept",
+        SCHEDULES,
+        "islice(listed.items(), MOST_KEPT)",
+        "islice(listed.items(), None)",
+        (BOUNDS + "test_long_lists_leave_a_history_of_bounded_size",),
+    ),
+    Mutant(
+        "any number of flags is kept",
+        "exporter/history/flags.py",
+        "if flag not in STATE_FLAGS][:MOST_KEPT]",
+        "if flag not in STATE_FLAGS]",
+        (BOUNDS + "test_long_lists_leave_a_history_of_bounded_size",),
+    ),
+    Mutant(
+        "a clock set back moves no time",
+        "exporter/polling/poller.py",
+        "state.follow_clock(self.clock_watch.update())",
+        "pass",
+        CLOCK_CHANGES,
+    ),
+    Mutant(
+        "a clock set right makes times older",
+        "exporter/polling/clock_watch.py",
+        "made_up = min(seconds, max(0.0, -self.moved))",
+        "made_up = 0.0",
+        OF_CLOCK_WATCH,
+    ),
+    Mutant(
+        "a sleep that was none makes times older",
+        "exporter/polling/clock_watch.py",
+        "made_up = min(-seconds, self._slept)",
+        "made_up = 0.0",
+        OF_CLOCK_WATCH,
+    ),
+    Mutant(
+        "a clock that was wrong at the start makes times older",
+        "exporter/polling/clock_watch.py",
+        "rest if rest <= _LONGEST_SLEEP else 0.0",
+        "rest",
+        CLOCK_CHANGES,
+    ),
+    Mutant(
+        "a file of the future is of now",
+        "exporter/polling/poller.py",
+        "self.clock_watch.restored(saved_at)",
+        "pass",
+        CLOCK_CHANGES,
     ),
 )

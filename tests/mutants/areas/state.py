@@ -49,8 +49,8 @@ MUTANTS = (
     Mutant(
         "one tenant's history keeps the others from being saved",
         FORMAT,
-        "return line if len(line) <= _LONGEST_LINE else None",
-        "return line",
+        "if len(line) <= _LONGEST_LINE:",
+        "if True:",
         OF_FILE,
     ),
     Mutant(
@@ -64,8 +64,8 @@ MUTANTS = (
     Mutant(
         "after a failure to save, nothing is saved until something changes",
         SAVER,
-        "        now = self._clock.now()\n        try:",
-        "        now, self._changes = self._clock.now(), snapshot.changes\n        try:",
+        "        now = self._clock.now()\n",
+        "        now, self._changes = self._clock.now(), snapshot.changes\n",
         OF_SAVER,
     ),
     Mutant(
@@ -117,5 +117,44 @@ MUTANTS = (
         '"KIMONO_CONFIG", "KIMONO_STATE_FILE")',
         '"KIMONO_CONFIG")',
         (COMMANDS + "test_the_demo_has_no_state_file",),
+    ),
+    Mutant(
+        "what can't be read again is written",
+        FORMAT,
+        "            _VALID_TENANT.validate_json(line)\n            return line",
+        "            return line",
+        ("tests/history/test_bounds.py",),
+    ),
+    Mutant("a lock whose file was removed is lost", FILE, "            self._keep_lock()\n", "", OF_FILE),
+    Mutant("a full disk stops the start", FILE, "if error.errno not in _FULL:", "if True:", OF_FILE),
+    Mutant(
+        "a file system without modes leaks descriptors",
+        FILE,
+        "        except BaseException:\n            os.close(descriptor)\n            raise\n        return open",
+        "        except BaseException:\n            raise\n        return open",
+        OF_FILE,
+    ),
+    Mutant(
+        "a disk that hangs is not reported",
+        SAVER,
+        "call_later(_WRITE_SECONDS,",
+        "call_later(1e9,",
+        OF_SAVER,
+    ),
+    Mutant("a disk that hangs keeps the start waiting", SAVER, "timeout(seconds)", "timeout(9 * seconds)", OF_SAVER),
+    Mutant("the saved time is in the future", SAVER, "min(saved_at, clock.now())", "saved_at", OF_SAVER),
+    Mutant(
+        "SIGTERM waits for a disk that hangs",
+        "exporter/serve.py",
+        "return_when=asyncio.FIRST_COMPLETED",
+        "return_when=asyncio.ALL_COMPLETED",
+        (COMMANDS + "test_it_stops_in_time_though_the_disk_hangs_at_the_start",),
+    ),
+    Mutant(
+        "check is silent on a file that it can't use",
+        "exporter/check.py",
+        "        sys.stderr.write(",
+        "        str(",
+        (COMMANDS + "test_check_says_why_it_can_not_use_the_file_and_changes_nothing",),
     ),
 )
