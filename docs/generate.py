@@ -142,15 +142,22 @@ kimono-exporter run --state.file /var/lib/kimono-exporter/state
   of tenants with problems, and the reasons why rollovers failed, but no secret. Only the user of the exporter can read
   it.
 - Its folder must exist, and the exporter must be able to write to it. Beside the file, the exporter needs `state.tmp`
-  while it writes, and `state.lock`, which stays. Do not remove `state.lock` while an exporter runs.
+  while it writes, and `state.lock`, which stays. Do not remove `state.lock` while an exporter runs. The exporter takes
+  the lock again at its next write, unless another exporter has it; then it no longer writes.
 - Each exporter needs its own file, also each replica. If another exporter uses the file, the exporter waits for 3 s,
   then exits with code 2. On Kubernetes, use a StatefulSet, as in `deploy/kubernetes.yaml`. A Deployment that keeps the
   old pod until the new one is ready would never update, because the new one can't use the file.
 - `once` uses the file as well, so that it counts ends between two runs. `check` only reads it, also beside a running
-  exporter, and so knows since when problems have existed. `demo` and `simulate` do not use it. Do not run `once` with
-  the file of a running exporter: it exits with code 2.
-- If the file can't be written, the exporter logs `state can't be saved` once and goes on.
+  exporter, and so knows since when problems have existed. If it can't read the file, it says why and goes on without.
+  `demo` and `simulate` do not use it. Do not run `once` with the file of a running exporter: it exits with code 2.
+- If the file can't be written, or a write takes more than 30 s, the exporter logs `state can't be saved` once and goes
+  on. Once it works again, it logs `state is saved again`.
   `kimono_exporter_state_saved_timestamp_seconds` is when it was last saved: within the last hour if all is well.
+- If the disk is full at the start, the exporter starts. If the disk does not respond for 10 s, or reading the file
+  takes more than 60 s, it exits with code 2.
+- The history of each tenant is bounded: at most 1,000 unfinished ingestions, 1,000 schedules, 1,000 rollovers and
+  1,000 new flags. If a history is too large, or not valid, the file does not have it, and the exporter logs
+  `history can't be saved` with the tenant.
 
 If the file can't be used at the start, the exporter logs `state file not used` with the reason, renames the file, and
 starts without it:

@@ -53,8 +53,12 @@ def run(scenario: Coroutine[Any, Any, None]) -> None:
     run_virtual(scenario)
 
 
+def saved_lines(path: Path) -> list[str]:
+    return path.read_text().splitlines()
+
+
 def saved_ids(path: Path) -> set[str]:
-    _, *tenants, _ = map(json.loads, path.read_text().splitlines())
+    _, *tenants, _ = map(json.loads, saved_lines(path))
     return {tenant["id"] for tenant in tenants}
 
 
@@ -310,3 +314,19 @@ def test_a_disk_that_is_full_stops_no_poll(path: Path, monkeypatch: pytest.Monke
 
 def full(_: int) -> None:
     raise OSError(28, "No space left on device")
+
+
+def test_tenants_that_come_and_go_leave_a_file_of_constant_size(path: Path) -> None:
+    async def scenario() -> None:
+        hub, sizes = new_hub(tenants=6), []
+        async with running_exporter(flags(path, **{"discovery.interval": "60"}), hub=hub) as running:
+            await running.until_ready()
+            for _ in range(40):
+                hub.remove_tenant(hub.tenants()[0].id)
+                hub.faults.add(Fault("server_error", tenant_id=hub.add_tenant()))
+                await running.pass_time(180)
+                assert saved_ids(path) == {tenant.id for tenant in hub.tenants()}
+                sizes.append(sum(len(line) for line in saved_lines(path)))
+        assert max(sizes[20:]) <= max(sizes[:20])
+
+    run(scenario())

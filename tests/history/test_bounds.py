@@ -20,7 +20,7 @@ from exporter.state_format import lines
 from tests.history.tenant import DAY, HOUR, MINUTE, OFF, START, Tenant, daily, rollover, run
 
 SUCCESS = ("collection", "success")
-MANY = 3 * MOST_KEPT
+MANY = 4 * MOST_KEPT
 # Far less than a line may have: thousands of such tenants fit into the file.
 MOST_BYTES = 2**21
 
@@ -190,6 +190,13 @@ def test_whatever_a_server_replies_its_history_can_be_read_again(
     restored = file.read("https://api.example", at).histories
     tenant.restart()
     assert restored == {"hostile": tenant.history, "other": History()}
+
+
+@pytest.mark.parametrize(
+    ("text", "valid"), [("9999-12-31T23:59:59Z", True), ("9999-12-31T23:59:59-12:00", False), ("0001-01-01", False)]
+)
+def test_a_time_that_a_file_can_not_have_is_none(text: str, valid: bool) -> None:  # noqa: FBT001 - a table
+    assert (parsed(Ingestion, {"id": "a", "started_at": text}).started_at is not None) == valid
 
 
 def test_a_history_that_could_not_be_read_again_affects_no_other_tenant(tmp_path: Path) -> None:

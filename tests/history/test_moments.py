@@ -6,13 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
 from pydantic import TypeAdapter
 
 from exporter.history import History
 from exporter.history.moments import moved
 from tests.history.tenant import HOUR, OFF, START, Tenant, daily, rollover, run
-from tests.state.histories import HISTORIES
 
 _JSON: TypeAdapter[History] = TypeAdapter(History)
 # What the API told, or may have told. `0` is the place in a pair or a list.
@@ -65,10 +63,3 @@ def test_times_that_polls_saw_move_with_the_clock_and_told_ones_stay() -> None:
     assert stays == told
     assert all(after[place] == before[place] - 5 * HOUR for place in before.keys() - told if before[place])
     assert history.after_clock_change(-5 * HOUR).after_clock_change(5 * HOUR) == history
-
-
-@given(HISTORIES)
-def test_a_change_of_the_clock_breaks_no_history(history: History) -> None:
-    for seconds in (-1e12, -10.0, 10.0):
-        after = _JSON.dump_json(history.after_clock_change(seconds))
-        assert min(numbers(json.loads(after)).values(), default=0.0) >= 0.0

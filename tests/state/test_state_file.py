@@ -61,6 +61,15 @@ def test_any_histories_are_read_as_they_were_written(shared_path: Path, historie
     assert read(shared_path) == Saved(histories, NOW)
 
 
+@given(FLEETS, st.sampled_from([-1e12, -10.0]))
+def test_histories_can_be_written_after_any_change_of_the_clock(
+    shared_path: Path, histories: dict[str, History], seconds: float
+) -> None:
+    changed = {ident: history.after_clock_change(seconds) for ident, history in histories.items()}
+    assert StateFile(shared_path).write(changed.items(), URL, NOW) == []
+    assert read(shared_path).histories == changed
+
+
 def test_without_a_file_nothing_is_restored_and_nothing_is_wrong(path: Path) -> None:
     assert read(path) == Saved()
 

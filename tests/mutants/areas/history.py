@@ -167,7 +167,7 @@ MUTANTS = (
         "exporter/api/fields.py",
         "0 < seconds < _END_OF_TIME",
         "0 < seconds",
-        (BOUNDS + "test_whatever_a_server_replies_its_history_can_be_read_again",),
+        (BOUNDS + "test_a_time_that_a_file_can_not_have_is_none",),
     ),
     Mutant(
         "of a long list of ended ones, those that are left out count again",
