@@ -184,14 +184,15 @@ def _advance(before: ScheduleHistory | None, schedule: Schedule, at: float, *, p
         executed = (*executed, schedule.last_executed_at)[-_EXECUTIONS_KEPT:]
     covered = None if known.covered_at is None else min(known.covered_at, at + CLOCKS_DIFFER)
     ahead = _ahead(before, schedule.last_executed_at, at)
-    changed = min(known.changed_at, at)
-    known = replace(known, executed=executed, ahead=ahead, covered_at=covered, changed_at=changed)
+    known = replace(known, executed=executed, ahead=ahead, covered_at=covered, changed_at=min(known.changed_at, at))
     return _activated(known, at, paused=paused)
 
 
 def _ahead(before: ScheduleHistory | None, told: float | None, at: float) -> tuple[float, float] | None:
     """The start that was told before that time had come, with its first sight."""
     known = before.ahead if before else None
+    if known and known[0] <= at + TOLERANCE and told not in (None, known[0]):
+        known = None  # its time has come, and the schedule has started again
     if told is not None and told > at + TOLERANCE:
         if before is None or told not in before.executed:
             return told, at
@@ -201,9 +202,8 @@ def _ahead(before: ScheduleHistory | None, told: float | None, at: float) -> tup
 
 def _activated(schedule: ScheduleHistory, at: float, *, paused: bool | None) -> ScheduleHistory:
     """Active from now on, if it was not before; no longer, if it is off or its tenant is paused."""
-    enabled = schedule.written[-1]
     since = schedule.active_since
-    if paused or not enabled:
+    if paused or not schedule.written[-1]:
         since = None
     elif paused is not None:
         since = at if since is None else min(since, at)

@@ -242,6 +242,17 @@ def test_times_in_the_future_that_take_turns_are_no_new_runs() -> None:
     assert missed(tenant) == DUE + DAY
 
 
+def test_a_start_that_was_told_too_early_says_nothing_of_later_ones() -> None:
+    """Not even if the clock is set back, so that a start that is known is in the future."""
+    tenant = active()
+    tenant.schedules(DUE + MINUTE, daily(executed=DUE + 7 * MINUTE))
+    for day in (1, 2, 3):
+        tenant.schedules(DUE + day * DAY + HOUR, daily(executed=DUE + day * DAY + MINUTE))
+    for at in (DUE + 3 * DAY - HOUR, DUE + 3 * DAY + HOUR):
+        tenant.schedules(at, daily(executed=DUE + 3 * DAY + MINUTE))
+        assert missed(tenant) is None
+
+
 def test_a_clock_set_back_makes_no_start_missed_that_was_told_before() -> None:
     tenant = active()
     tenant.schedules(DUE + 10 * MINUTE, daily(executed=DUE))

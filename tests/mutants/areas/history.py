@@ -95,8 +95,8 @@ MUTANTS = (
     Mutant(
         "a paused tenant's schedules are active",
         SCHEDULES,
-        "if paused or not enabled:",
-        "if not enabled:",
+        "if paused or not schedule.written[-1]:",
+        "if not schedule.written[-1]:",
         OF_SCHEDULES,
     ),
     Mutant(
@@ -196,6 +196,13 @@ MUTANTS = (
         "if flag not in STATE_FLAGS][:MOST_KEPT]",
         "if flag not in STATE_FLAGS]",
         (BOUNDS + "test_long_lists_leave_a_history_of_bounded_size",),
+    ),
+    Mutant(
+        "a start that was told too early counts for later ones",
+        SCHEDULES,
+        "if known and known[0] <= at + TOLERANCE and",
+        "if False and",
+        OF_SCHEDULES,
     ),
     Mutant(
         "a clock set back moves no time",
