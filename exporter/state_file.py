@@ -103,7 +103,10 @@ class StateFile:
         self._lock = descriptor
 
     def _keep_lock(self) -> None:
-        """Take the lock again if its file was removed: another exporter could have a new one. Raises OSError."""
+        """Take the lock again if its file was removed: another exporter could have a new one. Raises OSError.
+
+        On a network file system, the descriptor of the lock may also become stale.
+        """
         if not self._locked or self._has_lock():
             return
         self._close_lock()
@@ -117,13 +120,14 @@ class StateFile:
     def _has_lock(self) -> bool:
         try:
             return self._lock is not None and os.path.samestat(os.fstat(self._lock), self._sibling("lock").stat())
-        except FileNotFoundError:
+        except OSError:
             return False
 
     def _close_lock(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        descriptor, self._lock = self._lock, None
+        if descriptor is not None:
+            with contextlib.suppress(OSError):  # a stale descriptor is closed in spite of the error
+                os.close(descriptor)
 
     def _check_folder(self) -> None:
         """Check that files can be created there; raises OSError."""
@@ -188,6 +192,10 @@ class StateFile:
             raise self._unusable(str(error)) from None
         except OSError as error:
             raise self._unusable(cause(error, self.path)) from None
+        except StateFileError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever is in the file, `check` goes on without it
+            raise self._unusable(internal_error(error)) from None
 
     def _open(self) -> BinaryIO:
         """Open it for reading; a pipe, which may have replaced it, is not waited for. Raises OSError."""

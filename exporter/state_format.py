@@ -56,7 +56,7 @@ class _End:
     tenants: int
 
 
-# Numbers of a history are times in Unix seconds, up to the year 9999, or counts, up to where floats are exact.
+# Numbers are times in Unix seconds, up to the year 9999, or counts, up to where floats are exact.
 _BOUNDS: dict[str, dict[str, float]] = {"float": {"ge": 0.0, "le": 253_402_300_800.0}, "int": {"ge": 0, "le": 2**53}}
 
 
@@ -71,6 +71,7 @@ def _bounded(schema: Any) -> Any:  # noqa: ANN401 - a tree of dictionaries and l
 
 _KIND: TypeAdapter[_Kind] = TypeAdapter(_Kind)
 _HEADER: TypeAdapter[_Header] = TypeAdapter(_Header)
+_VALID_HEADER = SchemaValidator(_bounded(_HEADER.core_schema))
 _TENANT: TypeAdapter[_Tenant] = TypeAdapter(_Tenant)
 _END: TypeAdapter[_End] = TypeAdapter(_End)
 _VALID_TENANT = SchemaValidator(_bounded(_TENANT.core_schema))
@@ -107,7 +108,7 @@ def _header(line: bytes, api_url: str, now: float) -> _Header:
             raise NotUsedError("foreign", "it is not a state file of kimono-exporter")
         if kind.version > VERSION:
             raise NotUsedError("newer", "a newer version of the exporter wrote it")
-        header = _HEADER.validate_json(line)
+        header: _Header = _VALID_HEADER.validate_json(line)
     except ValidationError:
         raise NotUsedError("damaged", "line 1 is not valid") from None
     if header.api_url != api_url:

@@ -122,6 +122,8 @@ NOT_USED = {
     "another API": ("foreign", changed(api_url="https://other.example"), "another api.url"),
     "older than a week": ("old", changed(saved_at=NOW - 8 * DAY), "8 days ago"),
     "no time": ("damaged", changed(saved_at="now"), "line 1 is not valid"),
+    "saved after the year 9999": ("damaged", changed(saved_at=1e12), "line 1 is not valid"),
+    "saved before 1970": ("damaged", changed(saved_at=-1.0), "line 1 is not valid"),
     "an infinite time": ("damaged", changed(saved_at=float("inf")), "line 1 is not valid"),
     "text for a number": ("damaged", with_failing_since('"1.5"'), "line 2 is not valid"),
     "a boolean for a number": ("damaged", with_failing_since("true"), "line 2 is not valid"),
@@ -369,6 +371,29 @@ def test_of_two_exporters_one_gets_the_file(path: Path) -> None:
     second.unlock()
 
 
+def test_a_lock_that_is_stale_is_taken_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither its state can be told nor can it be closed without an error, as on a network file system."""
+    file = StateFile(path)
+    assert file.lock()
+    stale = file._lock
+    for name in ("fstat", "close"):
+        real = getattr(os, name)
+
+        def fail_if_stale(descriptor: int, real: Callable[[int], Any] = real, name: str = name) -> Any:
+            if descriptor != stale or (name == "fstat" and file._lock != stale):
+                return real(descriptor)
+            if name == "close":
+                real(descriptor)
+            raise OSError(errno.ESTALE, "Stale file handle")
+
+        monkeypatch.setattr(os, name, fail_if_stale)
+    assert file.write(SOME.items(), URL, NOW) == []
+    monkeypatch.undo()
+    assert read(path).histories == SOME
+    assert not StateFile(path).lock(), "it is locked again"
+    file.unlock()
+
+
 def test_a_lock_leaves_an_empty_file_that_only_its_owner_can_read(path: Path) -> None:
     file = StateFile(path)
     with umask(0):
@@ -597,6 +622,16 @@ def test_a_look_at_what_can_not_be_used_says_why(make: Callable[[Path], object],
     with pytest.raises(StateFileError, match=f"can't use '.*/state': {reason}"):
         StateFile(path).peek(URL, NOW)
     assert names(path) == {"state"}
+
+
+def test_an_internal_error_during_a_look_at_the_file_says_what_it_is(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = written(path)
+    monkeypatch.setattr(state_file, "parse", raises(KeyError("S3CR3T")))
+    with pytest.raises(StateFileError, match=r"can't use '.*/state': internal error: KeyError at "):
+        StateFile(path).peek(URL, NOW)
+    assert path.read_bytes() == content
 
 
 def test_a_pipe_that_replaces_the_file_before_it_is_read_is_not_waited_for(path: Path) -> None:
