@@ -79,7 +79,7 @@ class Exporter:
 
     def snapshot(self) -> Snapshot:
         """What must outlive a restart."""
-        return Snapshot(self.transport.base_url, self.poller.discovery.histories(), self.poller.changes)
+        return Snapshot(self.transport.base_url, self.poller.histories(), self.poller.changes)
 
     def healthy(self) -> bool:
         """Whether the poller has made progress lately."""

@@ -8,13 +8,16 @@ from typing import TypeVar
 K = TypeVar("K")
 M = TypeVar("M", float, float | None)
 
-# Not 0, which means that a begin was not seen.
+# Before it, there are no times; 0 means that a begin was not seen.
 _FIRST = 1.0
 
 
 def moved(moment: M, seconds: float) -> M:
-    """A moment in Unix seconds, so many seconds later, or earlier if negative. None and 0, which are unknown, stay."""
-    return max(_FIRST, moment + seconds) if moment else moment
+    """A moment in Unix seconds, so many seconds later, or earlier if negative. None and 0, which are unknown, stay.
+
+    A moment that would be before 1970 stays, too. It is to come then, and the next poll takes the present instead.
+    """
+    return moment + seconds if moment and moment + seconds >= _FIRST else moment
 
 
 def all_moved(moments: Mapping[K, float], seconds: float) -> Mapping[K, float]:

@@ -96,8 +96,15 @@ class Poller:
 
     @property
     def changes(self) -> int:
-        """How many polls have changed a history."""
-        return self._recorder.changes + self._watch.changes
+        """How many polls, and jumps of the wall clock, have changed a history."""
+        return self._recorder.changes + self._watch.changes + self.clock_watch.jumps
+
+    def histories(self) -> list[tuple[str, History]]:
+        """The ids and histories of all tenants, by the present wall clock, whenever they were polled."""
+        moved = self.clock_watch.update()
+        for state in self.discovery.tenants.values():
+            state.follow_clock(moved)
+        return self.discovery.histories(moved)
 
     def restore(self, histories: Mapping[str, History], saved_at: float | None) -> None:
         """Use these histories, by tenant id, for tenants when they are found; saved at Unix seconds `saved_at`."""

@@ -26,8 +26,10 @@ TOLD = {
 }
 
 
-@pytest.mark.parametrize(("moment", "expected"), [(None, None), (0.0, 0.0), (5.0, 1.0), (100.0, 90.0)])
-def test_a_moment_is_moved_but_not_to_a_time_that_means_unknown(moment: float | None, expected: float | None) -> None:
+@pytest.mark.parametrize(("moment", "expected"), [(None, None), (0.0, 0.0), (5.0, 5.0), (11.0, 1.0), (100.0, 90.0)])
+def test_a_moment_is_moved_but_not_to_a_time_that_means_unknown_or_for_ever(
+    moment: float | None, expected: float | None
+) -> None:
     assert moved(moment, -10.0) == expected
 
 

@@ -63,7 +63,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def clock(self, start: float = START) -> Clock:
         """A clock on this loop's time; `start` is Unix seconds at the loop's birth."""
-        return Clock(now=lambda: start + self.time(), monotonic=self.time, sleep=asyncio.sleep)
+        return Clock(lambda: start + self.time(), self.time, asyncio.sleep, suspended=lambda: 0.0)
 
 
 def run_virtual(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -107,7 +107,7 @@ MUTANTS = (
     Mutant(
         "tenants that have not been found yet are not saved",
         DISCOVERY,
-        ", *self.restored.items()]",
+        ", *restored.items()]",
         "]",
         RESTARTS,
     ),
