@@ -22,7 +22,7 @@ from exporter import state_file, state_format
 from exporter.history import History
 from exporter.state_file import InUseError, Saved, SetAside, StateFile, StateFileError, cause
 from exporter.state_format import FORMAT, VERSION
-from tests.state.histories import FLEETS
+from tests.support.histories import FLEETS
 
 URL, NOW, DAY = "https://api.example", 1_788_220_800.0, 86_400.0
 SOME = {"a": History(failing_since={"state": NOW}), "b": History()}
