@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from exporter.api.models import Rollover
 from exporter.history.history import History
-from exporter.history.rollovers import has_status
+from exporter.history.rollovers import has_status, is_near
 from exporter.thresholds import DAY, ROLLOVER_BEGUN, ROLLOVER_OVER, ROLLOVER_UPCOMING, threshold
 
 # Beyond these ages a window that ended does not explain rollover mode, and one that never began does not matter.
@@ -36,7 +35,7 @@ def suspended(history: History, now: float) -> float | None:
     if since is None or _in_rollover_mode(history):
         return None
     windows = [each for each in history.rollovers.listed.values() if not has_status(each, ROLLOVER_OVER)]
-    return None if any(_is_near(each, limit, limit, now) for each in windows) else since
+    return None if any(is_near(each, limit, limit, now) for each in windows) else since
 
 
 def stuck(history: History, now: float) -> float | None:
@@ -45,10 +44,12 @@ def stuck(history: History, now: float) -> float | None:
         return None
     grace, known = threshold("rollover"), history.rollovers
     explained = (
-        _is_near(each, threshold("sync_suspended"), grace, now) and not _is_long_over(history, key, now)
+        is_near(each, threshold("sync_suspended"), grace, now) and not _is_long_over(history, key, now)
         for key, each in known.listed.items()
     )
-    if any(explained):
+    # The flag may have gone with the rollover: it is polled at another moment.
+    just_removed = known.removed_at is not None and known.removed_at > now - grace
+    if just_removed or any(explained):
         return None
     ends = [each.end for each in known.listed.values() if each.end is not None and now - _WINDOW_ENDED < each.end < now]
     newest = max(ends, default=None)
@@ -86,13 +87,6 @@ def failing(history: History, now: float) -> float | None:
 
 def _in_rollover_mode(history: History) -> bool:
     return history.state.since("rollover_mode_enabled") is not None
-
-
-def _is_near(rollover: Rollover, before: float, after: float, now: float) -> bool:
-    """Whether its window, with so many seconds before and after it, holds `now`."""
-    if rollover.start is None or rollover.end is None:
-        return False
-    return rollover.start - before < now < rollover.end + after
 
 
 def _is_long_over(history: History, key: str, now: float) -> bool:

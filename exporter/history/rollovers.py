@@ -13,7 +13,7 @@ from exporter.api.models import Rollover
 from exporter.history.moments import moved
 from exporter.history.unfinished import MOST_KEPT
 from exporter.metrics import Sample, polled
-from exporter.thresholds import ROLLOVER_OVER
+from exporter.thresholds import ROLLOVER_OVER, threshold
 
 FAILING_SINCE = polled(
     "kimono_rollover_failing_since_timestamp_seconds",
@@ -42,9 +42,13 @@ class RolloverHistory:
 
 @dataclass(frozen=True, slots=True)
 class RolloversHistory:
-    """The listed rollovers by their key. `listed` is the last list, which the state file does not have."""
+    """The listed rollovers by their key. `listed` is the last list, which the state file does not have.
+
+    `removed_at` is when polls last saw, in Unix seconds, that a rollover was removed while its window explained a mode.
+    """
 
     by_key: Mapping[str, RolloverHistory] = field(default_factory=dict)
+    removed_at: float | None = None
     listed: Annotated[Mapping[str, Rollover], Field(exclude=True)] = field(default_factory=dict)
 
 
@@ -61,7 +65,18 @@ def advance(before: RolloversHistory, rollovers: Mapping[str, Rollover], at: flo
     """The history after a poll at Unix seconds `at` that saw these rollovers, by key; the first 1,000 count."""
     rollovers = dict(itertools.islice(rollovers.items(), MOST_KEPT))
     by_key = {key: _advance(before.by_key.get(key), each, at) for key, each in rollovers.items()}
-    return RolloversHistory(by_key, rollovers)
+    removed = [
+        each for key, each in before.listed.items() if key not in rollovers and not has_status(each, ROLLOVER_OVER)
+    ]
+    explained = any(is_near(each, threshold("sync_suspended"), threshold("rollover"), at) for each in removed)
+    return RolloversHistory(by_key, at if explained else before.removed_at, rollovers)
+
+
+def is_near(rollover: Rollover, before: float, after: float, now: float) -> bool:
+    """Whether its window, with so many seconds before and after it, holds `now`."""
+    if rollover.start is None or rollover.end is None:
+        return False
+    return rollover.start - before < now < rollover.end + after
 
 
 def _advance(before: RolloverHistory | None, rollover: Rollover, at: float) -> RolloverHistory:
@@ -86,7 +101,7 @@ def after_clock_change(before: RolloversHistory, seconds: float) -> RolloversHis
         key: replace(each, failing_since=moved(each.failing_since, seconds), over_since=moved(each.over_since, seconds))
         for key, each in before.by_key.items()
     }
-    return replace(before, by_key=by_key)
+    return replace(before, by_key=by_key, removed_at=moved(before.removed_at, seconds))
 
 
 def _over_since(before: RolloverHistory, status: str | None, at: float) -> float | None:

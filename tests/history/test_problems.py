@@ -310,6 +310,30 @@ def completed(over: float) -> History:
 
 
 @pytest.mark.parametrize(
+    ("removed", "window_of", "stuck"),
+    [
+        (60, window(2 * DAY, -DAY, "ongoing"), False),
+        (HOUR - 60, window(2 * DAY, -DAY, "ongoing"), False),
+        (HOUR + 60, window(2 * DAY, -DAY, "ongoing"), True),
+        # These explained nothing any more.
+        (60, window(2 * DAY, -DAY, "completed"), True),
+        (60, window(9 * DAY, 8 * DAY, "ongoing"), True),
+    ],
+)
+def test_rollover_mode_is_explained_for_a_while_after_its_rollover_was_removed(
+    removed: float,
+    window_of: Rollover,
+    stuck: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """The flag may have gone with it: it is polled at another moment."""
+    history = with_rollovers(rolling_over(since=5 * DAY), window_of, at=NOW - removed - 60)
+    for at in (NOW - removed, NOW):
+        history = with_rollovers(history, at=at)
+    kinds = {each.kind for each in find(history, health(), NOW).problems}
+    assert kinds == ({"rollover_stuck"} if stuck else set())
+
+
+@pytest.mark.parametrize(
     ("history", "expected"),
     [
         (rolling_over(since=23 * HOUR), False),

@@ -121,6 +121,13 @@ MUTANTS = (
         OF_PROBLEMS,
     ),
     Mutant(
+        "rollover mode is a problem as soon as its rollover is removed",
+        ROLLOVERS,
+        "if just_removed or any(explained)",
+        "if any(explained)",
+        OF_PROBLEMS,
+    ),
+    Mutant(
         "the status of a rollover is compared with regard to case",
         "exporter/history/rollovers.py",
         "status.lower() in {word.lower() for word in words}",
