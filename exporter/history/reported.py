@@ -16,11 +16,12 @@ _NAMES_KEPT = 1800.0
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names of a tenant that alerts have as labels; a null part is empty."""
+    """The names of a tenant by which alerts are labelled or grouped; a null part is empty."""
 
     tenant_name: str
     account_name: str
     integration: str
+    cloud_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

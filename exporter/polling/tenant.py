@@ -49,7 +49,7 @@ LAST_SUCCESS = polled(
 REPORTED = polled(
     "kimono_tenant_reported_info",
     "Names under which the tenant's present problems were first reported; only while it has others now.",
-    *("tenant_id", "tenant_name", "account_name", "integration"),
+    *("tenant_id", "tenant_name", "account_name", "integration", "cloud_name"),
 )
 IDENTITY_FAMILIES = (INFO, CREDENTIALS_UPDATED, REPORTED)
 HEALTH_FAMILIES = (TENANT_UP, FAILURE, FAILURE_SINCE, LAST_SUCCESS)
@@ -87,8 +87,9 @@ class TenantState:
 
     @property
     def names(self) -> Names:
-        """The names that alerts have as labels."""
-        return Names(self.name, self.tenant.account_name or "", self.tenant.integration or "")
+        """The names by which alerts are labelled or grouped."""
+        tenant = self.tenant
+        return Names(self.name, tenant.account_name or "", tenant.integration or "", tenant.cloud_name or "")
 
     @property
     def kind(self) -> str:
