@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alerts.exporter_rules import JOIN_SHARD
+from alerts.exporter_rules import JOIN_SHARD, TENANTS
 from alerts.facts import Source
-from alerts.fleet_rules import PROBLEM
-from alerts.problems import tenants
 from alerts.promql import block, lines, number
+from alerts.recorded import PROBLEM
 from alerts.rule import Recording
 
 
@@ -65,7 +64,7 @@ def burning(of: Source, severity: str) -> str:
     failing = f'count by (job) ({PROBLEM}{{problem="failing"}})'
     return lines(
         f"({' or '.join(pairs)})",
-        f"and ({failing} >= {number(of.limit('fleet_tenants'))}) / {tenants(of)} > {number(round(budget, 6))}",
+        f"and ({failing} >= {number(of.limit('fleet_tenants'))}) / {TENANTS} > {number(round(budget, 6))}",
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from alerts.facts import Source
-from alerts.problems import many_unreachable, share_that_fails
+from alerts.facts import COLLECTOR_FAILING, Source
+from alerts.problems import unreachable_since
 from alerts.promql import block, lines, number, seconds
 from alerts.rule import Alert, Group, Recording
 
 _SHARD = "kimono_exporter_shard_info"
+TENANTS, TENANTS_OF = "kimono:tenants:count", "kimono:tenants_of_integration:count"
+_UNREACHABLE = "kimono:tenants_unreachable:ratio"
 _BUILD = "kimono_exporter_build_info"
 JOIN_SHARD = "* on (job, instance) group_left (shard) kimono:exporter_shard:info"
 _EXPORTER, _FLEET = "d/kimono-exporter", "d/kimono-fleet"
@@ -133,12 +135,37 @@ def _throttled(of: Source) -> Alert:
     )
 
 
-def unreachable_tenants(of: Source) -> tuple[Recording, Alert]:
-    """The share of tenants that can't be polled, and the alert about it."""
+def tenants() -> tuple[Recording, Recording]:
+    """How many tenants are watched: of a job, and of each of its integrations and clouds."""
+    each = "group by (job, tenant_id{}) (kimono_tenant_info)"
     return (
         Recording(
-            "kimono:tenants_unreachable:ratio",
-            share_that_fails(of),
+            TENANTS,
+            f"count by (job) ({each.format('')})",
+            "How many tenants are watched: each once, whatever the number of replicas and shards. A tenant to which "
+            "replicas give different integrations counts for each of these.",
+        ),
+        Recording(
+            TENANTS_OF,
+            f"count by (job, integration, cloud_name) ({each.format(', integration, cloud_name')})",
+        ),
+    )
+
+
+def many_unreachable(of: Source) -> str:
+    """Jobs of which so many tenants can't be polled that single ones don't matter."""
+    return f"{_UNREACHABLE} >= {number(of.limit('tenants_unreachable'))}"
+
+
+def unreachable_tenants(of: Source) -> tuple[Recording, Alert]:
+    """The share of tenants that can't be polled, and the alert about it."""
+    # A slow collector alone may just not have polled since the end of an outage.
+    several = f"count by (job, tenant_id) ({COLLECTOR_FAILING}) > 1"
+    many = block(lines(unreachable_since(of), f"or {several}"), "count by (job)")
+    return (
+        Recording(
+            _UNREACHABLE,
+            f"({many} > 1) / on (job) {TENANTS}",
             "The share of tenants that can't be polled. They count sooner than they would alert: of many, none alerts.",
         ),
         Alert(

@@ -7,24 +7,28 @@
 
 from __future__ import annotations
 
+from alerts.exporter_rules import TENANTS, TENANTS_OF
 from alerts.facts import TENANT, Source
+from alerts.names import only
 from alerts.promql import block, lines, number, seconds
+from alerts.recorded import PROBLEM
 from alerts.rule import Recording
 from exporter.thresholds import DAY, HOUR, MINUTE
 
-PROBLEM = "kimono:tenant_problem:timestamp_seconds"
 HUB, CLOUD, INTEGRATION = (f"kimono:{scope}_fault:ratio" for scope in ("hub", "cloud", "integration"))
 _AFFECTED = "kimono:fleet_affected:timestamp_seconds"
 _BEGIN, _LENGTH = "kimono:fleet_begin:timestamp_seconds", "kimono:fleet_begin:seconds"
 _COMPARED = "kimono:fleet_compared:timestamp_seconds"
 _COVERED = "kimono:fleet_covered:info"
 _COUNT = "kimono:fleet_tenants:count"
-TENANTS = "kimono:tenants:count"
-_RUNS = 'problem!="overdue"'
+_FAULT = "kimono:fleet_fault:ratio"
+_PARTS = "kimono:fleet_part:ratio"
+_RUN_PROBLEMS = ("stalled", "failing")
+_RUNS = f'problem=~"{"|".join(_RUN_PROBLEMS)}"'
 _SCOPE = "job, problem, scope, part"
 # Bad ends come later than the starts of good runs, with which they are compared.
 _EARLIER = {"overdue": 5 * MINUTE, "stalled": 15 * MINUTE, "failing": HOUR}
-# An alert outlasts its condition for so long, and suppresses the single ones: between full hours little happens.
+# An alert outlasts its condition for so long, and suppresses the single ones.
 _OUTLASTS = "1h"
 
 
@@ -36,22 +40,21 @@ def faults(of: Source, burning: str) -> tuple[Recording, ...]:
     return (
         Recording(
             _AFFECTED,
-            _in_scopes(PROBLEM),
+            _in_scopes(PROBLEM, f'problem=~"{"|".join(_EARLIER)}"'),
             "The affected tenants in each scope: the hub, their cloud, their integration; its name is in `part`.",
         ),
         _begin(of),
         Recording(
             _LENGTH,
-            lines(
-                f"quantile by ({_SCOPE}) (0.75, {_AFFECTED})",
-                f"  - on ({_SCOPE}) {_BEGIN} + {seconds(5 * MINUTE)}",
-            ),
+            f"quantile by ({_SCOPE}) (0.75, {_AFFECTED}) - on ({_SCOPE}) {_BEGIN} + {seconds(5 * MINUTE)}",
         ),
-        *_compared(of),
+        _compared(),
         *_counts(),
+        _parts(of),
         _hub(of, burning),
         _cloud(of),
         _integration(of),
+        _fault(),
         _covered(),
     )
 
@@ -63,21 +66,28 @@ def uncovered(problem: str) -> str:
 
 def at_fault(problem: str) -> str:
     """The shares of the scopes at fault, by (job, integration, cloud_name): the hub has neither."""
-    which = f'{{problem="{problem}"}}'
-    hub, cloud, integration = (f"last_over_time({name}{which}[{_OUTLASTS}])" for name in (HUB, CLOUD, INTEGRATION))
-    return block(
-        lines(f"{hub}", f"or ({cloud} or {integration}) unless on (job) {HUB}{which}"),
-        "max by (job, integration, cloud_name)",
+    return f'max without (problem) ({_FAULT}{{problem="{problem}"}})'
+
+
+def _fault() -> Recording:
+    hub, cloud, integration = (f"last_over_time({name}[{_OUTLASTS}])" for name in (HUB, CLOUD, INTEGRATION))
+    return Recording(
+        _FAULT,
+        block(
+            lines(hub, f"or ({cloud} or {integration}) unless on (job, problem) {HUB}"),
+            "max by (job, problem, integration, cloud_name)",
+        ),
+        "Who is, or was within the hour, at fault: between full hours little happens.",
     )
 
 
-def _in_scopes(series: str) -> str:
+def _in_scopes(series: str, which: str) -> str:
     parts = [
-        f'label_replace({series}{{{label}!=""}}, "part", "$1", "{label}", "(.+)")'
+        f'label_replace({series}{{{which},{label}!=""}}, "part", "$1", "{label}", "(.+)")'
         for label in ("cloud_name", "integration")
     ]
     return lines(
-        f'label_replace({series}, "scope", "hub", "", "")',
+        f'label_replace({series}{{{which}}}, "scope", "hub", "", "")',
         f'or label_replace({parts[0]}, "scope", "cloud", "", "")',
         f'or label_replace({parts[1]}, "scope", "integration", "", "")',
     )
@@ -98,24 +108,23 @@ def _begin(of: Source) -> Recording:
     )
 
 
-def _compared(of: Source) -> tuple[Recording, ...]:
-    active = "(kimono_schedule_last_due_timestamp_seconds >= kimono_schedule_active_since_timestamp_seconds)"
+def _compared() -> Recording:
+    due = "kimono_schedule_last_due_timestamp_seconds"
+    # A schedule that was due while it, or the tenant, was paused, tells nothing.
+    active = "kimono_schedule_active_since_timestamp_seconds"
     good = 'kimono_ingestion_last_started_timestamp_seconds{state="success"}'
 
-    def where(series: str, problem: str, keys: str, why: str = "") -> Recording:
-        enough = f'(count by (job) ({PROBLEM}{{problem="{problem}"}}) >= {number(of.limit("fleet_tenants"))})'
-        newest = block(f"{series} and on (job) {enough}", f"max by (job, tenant_id, {keys})")
-        names = f"* {TENANT} group_left (integration, cloud_name) kimono:tenant:info"
-        return Recording(_COMPARED, lines(newest, names), why, {"problem": problem})
+    def since(series: str, problem: str, more: str = "") -> str:
+        begin = f'min by (job) ({_BEGIN}{{problem="{problem}"}})'
+        return f'label_replace({series} >= on (job) group_left () {begin}{more}, "problem", "{problem}", "", "")'
 
-    return (
-        where(
-            active,
-            "overdue",
-            "schedule_id, schedule_type",
-            "All tenants for comparison: when each schedule was due, and when runs started that succeeded.",
-        ),
-        *(where(good, problem, "ingestion_type") for problem in ("stalled", "failing")),
+    each = block(lines(since(due, "overdue", f" >= {active}"), *(f"or {since(good, one)}" for one in _RUN_PROBLEMS)))
+    # Whatever replicas say: two series for a tenant would make the rule fail.
+    scopes = only(f"group by (job, tenant_id, integration, cloud_name) (kimono_tenant_info and on (job) {_BEGIN})")
+    return Recording(
+        _COMPARED,
+        f"max without (instance) {each} * {TENANT} group_left (integration, cloud_name) ({scopes})",
+        "All tenants for comparison: when each schedule was due, and when runs started that succeeded, since it began.",
     )
 
 
@@ -156,49 +165,58 @@ def _covered() -> Recording:
     )
 
 
-def _sum(by: str, *matchers: str) -> str:
-    return f"sum by ({by}) ({_COUNT}{{{','.join(matchers)}}})"
+def _sum(by: str, *matchers: str, unless: str = "") -> str:
+    return f"sum by ({by}) ({_COUNT}{{{','.join(matchers)}}}{unless})"
 
 
 def _share(of: Source, scope: str, label: str = "", unless: str = "") -> str:
-    def count(*matchers: str) -> str:
-        return f"sum by ({_SCOPE}) ({_COUNT}{{{','.join((f'scope={chr(34)}{scope}{chr(34)}', *matchers))}}}{unless})"
-
-    affected, share = 'affected="yes"', of.limit("fleet_share")
-    watched = f"sum by (job) ({TENANTS})"
+    """The share of affected ones of a scope, if it is high."""
+    in_scope, yes, share = f'scope="{scope}"', 'affected="yes"', of.limit("fleet_share")
+    watched = TENANTS
     if label:
-        watched = f'label_replace(sum by (job, {label}) ({TENANTS}), "part", "$1", "{label}", "(.+)")'
+        watched = f'label_replace(sum by (job, {label}) ({TENANTS_OF}), "part", "$1", "{label}", "(.+)")'
+    affected, everyone = _sum(_SCOPE, in_scope, yes, unless=unless), _sum(_SCOPE, in_scope, unless=unless)
     # Of runs only the newest is known. Where tenants run often, few are left to compare with.
-    few = f"{count(affected, _RUNS)} / on (job, part) group_left () {watched} < {number(share / 15)}"
-    return lines(f"({count(affected)} / {count()} >= {number(share)}", f"  unless {few})")
+    runs = _sum(_SCOPE, in_scope, yes, _RUNS, unless=unless)
+    few = f"{runs} / on (job, part) group_left () {watched} < {number(share / 15)}"
+    # Tenants that happen to have the same problem within some hours are fewer.
+    enough = f"({affected} >= {number(of.limit('fleet_tenants'))})"
+    high = f"{enough} / {everyone} >= {number(share)} unless {few}"
+    return f'label_replace({high}, "{label}", "$1", "part", "(.+)")' if label else high
 
 
-def _blamed(of: Source, scope: str, label: str) -> str:
-    """Scopes of which one part has nearly all the affected tenants, though there are others to compare it with."""
-    matchers = (f'scope="{scope}"', f'{label}!=""')
-    affected, everyone = _sum(f"{_SCOPE}, {label}", *matchers, 'affected="yes"'), _sum(f"{_SCOPE}, {label}", *matchers)
-    whole = f"- on ({_SCOPE}) group_left () "
-    all_affected, all_of_them = _sum(_SCOPE, matchers[0], 'affected="yes"'), _sum(_SCOPE, matchers[0])
-    return block(
-        lines(
-            f"({affected} / {everyone} >= {number(of.limit('fleet_share'))})",
-            f"> 2 * ({affected} {whole}{all_affected})",
-            f"/ ({everyone} {whole}{all_of_them} <= -{number(of.limit('fleet_tenants'))})",
-        )
+def _parts(of: Source) -> Recording:
+    each = [_part(of, *one) for one in (("hub", "cloud_name"), ("hub", "integration"), ("cloud", "integration"))]
+    return Recording(
+        _PARTS,
+        "\nor ".join(each),
+        "Parts of a scope that have more than twice the share of the rest: if there is one, the scope is not at fault.",
+    )
+
+
+def _part(of: Source, scope: str, label: str) -> str:
+    in_scope, named, yes = f'scope="{scope}"', f'{label}!=""', 'affected="yes"'
+    affected, everyone = _sum(f"{_SCOPE}, {label}", in_scope, named, yes), _sum(f"{_SCOPE}, {label}", in_scope, named)
+    less = f"- on ({_SCOPE}) group_left ()"
+    # The rest, as a negative number: the part less the whole.
+    others_affected, others = (
+        f"{affected} {less} {_sum(_SCOPE, in_scope, yes)}",
+        f"{everyone} {less} {_sum(_SCOPE, in_scope)}",
+    )
+    return lines(
+        f"{affected} / {everyone} >= {number(of.limit('fleet_share'))}",
+        f"  > 2 * ({others_affected})",
+        f"  / ({others} <= -{number(of.limit('fleet_tenants'))})",
     )
 
 
 def _hub(of: Source, burning: str) -> Recording:
     failing = f'label_replace(label_replace({block(burning)}, "problem", "failing", "", ""), "scope", "hub", "", "")'
+    not_parts = f'unless on (job, problem) {_PARTS}{{scope="hub"}}'
     return Recording(
         HUB,
-        lines(
-            _share(of, "hub"),
-            *(f"unless on (job, problem) {_blamed(of, 'hub', label)}" for label in ("cloud_name", "integration")),
-            "or on (job, problem)",
-            failing,
-        ),
-        "The hub is at fault, unless one cloud or integration has more than twice the share of all others.",
+        lines(_share(of, "hub"), not_parts, "or on (job, problem)", failing),
+        "Who is at fault? Tenants in a cloud that is at fault do not count for their integration.",
     )
 
 
@@ -206,26 +224,19 @@ def _cloud(of: Source) -> Recording:
     return Recording(
         CLOUD,
         lines(
-            f'label_replace({_share(of, "cloud", "cloud_name")}, "cloud_name", "$1", "part", "(.+)")',
-            f"unless on (job, problem, part) {_blamed(of, 'cloud', 'integration')}",
+            _share(of, "cloud", "cloud_name"),
+            f'unless on (job, problem, part) {_PARTS}{{scope="cloud"}}',
             f"unless on (job, problem) {HUB}",
         ),
-        "A cloud is at fault, unless one integration has more than twice the share of the others there.",
     )
 
 
 def _integration(of: Source) -> Recording:
     elsewhere = f" unless on (job, problem, cloud_name) {CLOUD}"
-    enough = (
-        f'count by ({_SCOPE}) ({_AFFECTED}{{scope="integration"}}{elsewhere}) >= {number(of.limit("fleet_tenants"))}'
-    )
-    share = _share(of, "integration", "integration", elsewhere)
     return Recording(
         INTEGRATION,
         lines(
-            f'label_replace({share}, "integration", "$1", "part", "(.+)")',
-            f"and on ({_SCOPE}) ({enough})",
+            _share(of, "integration", "integration", elsewhere),
             f"unless on (job, problem) {HUB}",
         ),
-        "An integration is at fault. Tenants in a cloud that is at fault do not count.",
     )

@@ -11,14 +11,16 @@ from collections.abc import Callable, Mapping
 
 from alerts.facts import (
     COLLECTOR,
-    SUCCESS,
+    FAILING,
+    IDLE,
     TENANT,
+    UNFINISHED,
     Source,
-    ago_if_several,
     counted,
     failing_collectors,
     fresh,
     paused,
+    polled_by,
     runs,
 )
 from alerts.promql import ago, block, lines, number, seconds
@@ -36,13 +38,12 @@ CLOCKS = 300.0
 def stalled(of: Source) -> str:
     """An ingestion has been unfinished for too long, and no pause explains it."""
     started = "kimono_ingestion_oldest_unfinished_started_timestamp_seconds"
-    seen = "kimono_ingestion_oldest_unfinished_seen_timestamp_seconds"
     limit = of.limit("ingestion_stalled")
     # Both, because an ingestion without a start is hidden behind one that has a start, and the other way round.
     each = [
         f"{of(name, types)} < {ago(after)}"
         for types, after in ((NOT_BULK, limit), (BULK, of.limit("bulk_ingestion_stalled")))
-        for name in (started, seen)
+        for name in (started, UNFINISHED)
     ]
     return fresh(
         of,
@@ -57,7 +58,8 @@ def stalled(of: Source) -> str:
 def failing(of: Source) -> str:
     """Ingestions end badly, nothing has made that good, and no run under way may do so."""
     since, limit = of("kimono_ingestion_failing_since_timestamp_seconds"), of.limit("ingestions_failing")
-    good = counted(of, of("kimono_ingestion_last_started_timestamp_seconds", 'state="success"', FULL), "ingestions")
+    good = of("kimono_ingestion_last_started_timestamp_seconds", 'state="success"', FULL)
+    good = counted(of, f"{good} and {TENANT} {since}", "ingestions")
     recent = f"{since} > {ago(limit + of.limit('ingestion_stalled'))}"
     return fresh(
         of,
@@ -97,7 +99,7 @@ def _under_way(of: Source, *types: str) -> str:
 def overdue(of: Source) -> str:
     """A schedule was due, its grace has passed, and it has not run."""
     missed, grace = of("kimono_schedule_missed_since_timestamp_seconds"), of.limit("sync_overdue")
-    seen = of("kimono_ingestion_oldest_unfinished_seen_timestamp_seconds", FULL)
+    seen = of(UNFINISHED, FULL)
     # A run that began before the grace was over blocks the schedule. The grace begins at the end of that run, even if
     # the next run has replaced it in its series, and even if Prometheus was down then.
     told = of("kimono_ingestion_blocking_seen_timestamp_seconds")
@@ -116,32 +118,46 @@ def overdue(of: Source) -> str:
     )
 
 
+def idle(of: Source) -> str:
+    """When the last run began, if that is days ago, by (job, tenant_id)."""
+    return IDLE if of.recorded else block(idle_of_all(of))
+
+
+def idle_of_all(of: Source) -> str:
+    """The same without the recorded series of that name."""
+    last, limit = of("kimono_tenant_last_run_timestamp_seconds"), of.limit("sync_stale")
+    old = counted(of, f"{last} < {ago(limit)}", "ingestions")
+    if not of.recorded:
+        return f"max by (job, tenant_id) ({old})"
+    newer = counted(of, f"{last} >= {ago(limit)}", "ingestions")
+    return lines(block(old, "max by (job, tenant_id)"), f"unless {TENANT} {block(newer)}")
+
+
 def stale(of: Source) -> str:
     """Nothing has run for days, though something was due, or nothing is known of when it is due."""
-    limit = of.limit("sync_stale")
-    last = of("kimono_tenant_last_run_timestamp_seconds")
-    old = block(counted(of, f"{last} < {ago(limit)}", "ingestions"), "max by (job, tenant_id)")
-    newer = block(counted(of, f"{last} > {ago_if_several(of, limit)}", "ingestions"))
+    limit, last = of.limit("sync_stale"), idle(of)
     long_pause = f"{of('kimono_tenant_last_long_pause_timestamp_seconds')} > {ago(limit)}"
     due = of("kimono_schedule_last_due_timestamp_seconds")
+    # Spares Prometheus the schedules of all other tenants.
+    of_idle = f" and {TENANT} {last}" if of.recorded else ""
+    changed = f"{of('kimono_schedule_changed_timestamp_seconds')}{of_idle}"
     was_due = lines(
-        f"{due} > {TENANT} group_left () ({old} + {seconds(CLOCKS)})",
-        f"unless {due} < {of('kimono_schedule_changed_timestamp_seconds')}",
+        f"{due} > {TENANT} group_left () ({last} + {seconds(CLOCKS)})",
+        f"unless {due} < ({changed})",
         f"unless {of('kimono_schedule_due_since_timestamp_seconds')} > {ago(of.limit('sync_overdue'))}",
     )
-    readable = counted(of, of("kimono_schedule_next_due_timestamp_seconds"), "schedules")
-    success = of(SUCCESS, 'collector="schedules"')
+    readable = counted(of, f"{of('kimono_schedule_next_due_timestamp_seconds')}{of_idle}", SCHEDULES)
+    unscheduled = f"{polled_by(of, SCHEDULES)} unless {TENANT} {of('kimono_schedule_enabled')}"
     return fresh(
         of,
         lines(
-            old,
-            f"unless {TENANT} {newer}",
+            last,
             f"unless {TENANT} {paused(of, of.limit('after_pause'))}",
             f"unless {TENANT} {block(counted(of, long_pause, 'state'))}",
             # With a readable schedule: only if something was due.
             f"unless {TENANT} {block(f'{readable} unless {TENANT} {block(counted(of, was_due, SCHEDULES))}')}",
             # No schedule at all: nothing is missing.
-            f"unless {TENANT} ({success} unless {TENANT} {of('kimono_schedule_enabled')})",
+            f"unless {TENANT} {block(unscheduled)}",
         ),
         *("ingestions", "schedules", "state"),
     )
@@ -157,14 +173,16 @@ def setup(of: Source) -> str:
     return fresh(of, in_mode(of, "setup_mode_enabled", of.limit("setup_mode")), "state")
 
 
+def application_rejects(of: Source) -> str:
+    """Since when applications have rejected the hub, by application."""
+    since = of("kimono_application_auth_state_since_timestamp_seconds", f'state=~"(?i:{"|".join(AUTH_FAILED)})"')
+    return f"{since} < {ago(of.limit('application_auth'))}"
+
+
 def application_auth(of: Source) -> str:
     """The application rejects the hub."""
-    since = of("kimono_application_auth_state_since_timestamp_seconds", f'state=~"(?i:{"|".join(AUTH_FAILED)})"')
-    return fresh(
-        of,
-        block(counted(of, f"{since} < {ago(of.limit('application_auth'))}", "application"), "min by (job, tenant_id)"),
-        "application",
-    )
+    rejects = counted(of, application_rejects(of), "application")
+    return fresh(of, block(rejects, "min by (job, tenant_id)"), "application")
 
 
 def unreachable_since(of: Source) -> str:
@@ -172,44 +190,19 @@ def unreachable_since(of: Source) -> str:
     return f"min by (job, tenant_id) ({failing_collectors(of)} < {ago(of.limit('tenant_unreachable'))})"
 
 
-def unreachable_share(of: Source) -> str:
-    """The share of a job's tenants that can't be polled, if there are two at least, by (job)."""
-    return of("kimono:tenants_unreachable:ratio") if of.recorded else share_that_fails(of)
-
-
-def share_that_fails(of: Source) -> str:
-    """The same without the recorded series of that name."""
-    # A slow collector alone may just not have polled since the end of an outage.
-    several = f"count by (job, tenant_id) ({failing_collectors(of)}) > 1"
-    many = lines(unreachable_since(of), f"or {several}")
-    return f"({block(many, 'count by (job)')} > 1) / on (job) {tenants(of)}"
-
-
-def tenants(of: Source) -> str:
-    """The number of watched tenants, by (job): each once, whatever the number of replicas and shards."""
-    if of.recorded:
-        return f"sum by (job) ({of('kimono:tenants:count')})"
-    return f"count by (job) (group by (job, tenant_id) ({of('kimono_tenant_info')}))"
-
-
-def many_unreachable(of: Source) -> str:
-    """Jobs of which so many tenants can't be polled that single ones don't matter."""
-    return f"{unreachable_share(of)} >= {number(of.limit('tenants_unreachable'))}"
-
-
 def _rejected(of: Source) -> str:
-    rejected = of("kimono_tenant_failure_since_timestamp_seconds", 'reason="auth"')
+    rejected = of(FAILING, 'reason="auth"')
     return block(f"{failing_collectors(of)} and {COLLECTOR} {rejected}")
 
 
 def unreachable(of: Source) -> str:
     """A tenant can't be polled, at least in part, and its credentials are not the reason."""
-    return lines(unreachable_since(of), f"unless {TENANT} {_rejected(of)}", f"unless on (job) ({many_unreachable(of)})")
+    return lines(unreachable_since(of), f"unless {TENANT} {_rejected(of)}")
 
 
 def credentials_rejected(of: Source) -> str:
     """A tenant can't be polled, because its credentials are rejected."""
-    return lines(unreachable_since(of), f"and {TENANT} {_rejected(of)}", f"unless on (job) ({many_unreachable(of)})")
+    return lines(unreachable_since(of), f"and {TENANT} {_rejected(of)}")
 
 
 PROBLEMS: Mapping[str, Callable[[Source], str]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textwrap import dedent, indent
+from textwrap import indent
 
 # Longest first: a value is written in the largest unit that divides it.
 _UNITS = (86_400, 3600, 60)
@@ -50,12 +50,6 @@ def block(inner: str, before: str = "") -> str:
 def lines(*parts: str) -> str:
     """The parts that are not empty, a line each."""
     return "\n".join(part for part in parts if part)
-
-
-def bare(expression: str) -> str:
-    """A block without its parentheses."""
-    inner = expression.removeprefix("(").removesuffix(")")
-    return dedent(inner.strip("\n"))
 
 
 def in_one_line(expression: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alerts.facts import TENANT, Source, counted, fresh, mode, not_behind
+from alerts.facts import REPLICA, TENANT, Source, counted, fresh, mode
 from alerts.promql import ago, ahead, block, lines, number
 from exporter.thresholds import DAY, ROLLOVER_BEGUN, ROLLOVER_OVER, ROLLOVER_UPCOMING
 
@@ -16,14 +16,19 @@ def in_mode(of: Source, flag: str, after: float) -> str:
     return f"min by (job, tenant_id) ({mode(of, flag)} < {ago(after)})"
 
 
-def windows(of: Source, before: float, after: float, unless: str) -> str:
-    """Rollover windows from so long before to so long after, by replica and rollover, without some."""
-    return lines(
-        f"{of('kimono_rollover_start_timestamp_seconds')} < {ahead(before)}",
-        f"and {of('kimono_rollover_end_timestamp_seconds')} > {ago(after)}",
+def windows(of: Source, before: float, after: float, unless: str, removed: float = 0) -> str:
+    """Rollover windows from so long before to so long after, by replica and rollover, without some.
+
+    Those of rollovers that were removed in the last `removed` seconds count.
+    """
+    ends = [of(f"kimono_rollover_{which}_timestamp_seconds") for which in ("start", "end")]
+    start, end = (f"last_over_time({each}[{number(removed)}s])" for each in ends) if removed else ends
+    near = lines(
+        f"{start} < {ahead(before)}",
+        f"and {end} > {ago(after)}",
         f"unless {ROLLOVER} {unless}",
-        not_behind(of, "rollovers"),
     )
+    return counted(of, near, "rollovers")
 
 
 def status(words: tuple[str, ...]) -> str:
@@ -46,6 +51,14 @@ def suspended(of: Source) -> str:
     )
 
 
+def outside_windows(of: Source) -> str:
+    """Since when tenants have been in rollover mode outside of windows that are not over, of one or more replicas."""
+    mode_since = of("kimono_tenant_state_since_timestamp_seconds", 'flag="rollover_mode_enabled"')
+    over = of("kimono_rollover_status", status(ROLLOVER_OVER))
+    near = windows(of, of.limit("sync_suspended"), of.limit("rollover"), over)
+    return f"{mode_since} unless {REPLICA} {block(near)}"
+
+
 def rollover_stuck(of: Source) -> str:
     """Rollover mode outlives its window, or no window explains it."""
     grace, limit = of.limit("rollover"), of.limit("sync_suspended")
@@ -53,42 +66,40 @@ def rollover_stuck(of: Source) -> str:
     ended = block(
         counted(of, f"({end} < time() and {end} > {ago(WINDOW_ENDED)})", "rollovers"), "max by (job, tenant_id)"
     )
-    over, words = of("kimono_rollover_status", status(ROLLOVER_OVER)), status(ROLLOVER_OVER).replace("=~", "!~")
-    before = f"last_over_time({of('kimono_rollover_status', words)}[{number(grace)}s])"
+    over, not_over = status(ROLLOVER_OVER), status(ROLLOVER_OVER).replace("=~", "!~")
+    lately, before = (
+        f"last_over_time({of('kimono_rollover_status', words)}[{number(grace)}s])" for words in (over, not_over)
+    )
     # The hub gets as long for leaving rollover mode after a rollover that completed early.
-    long_over = block(f"{over} unless {ROLLOVER} {before}")
+    long_over = block(f"{lately} unless {ROLLOVER} {before}")
     return fresh(
         of,
         lines(
             block(lines(f"{ended} < {ago(grace)}", f"or {TENANT}", in_mode(of, "rollover_mode_enabled", limit))),
             f"and {TENANT} {mode(of, 'rollover_mode_enabled')}",
-            f"unless {TENANT} {block(windows(of, limit, grace, long_over))}",
+            # The flag may have gone with the rollover: it is polled at another moment.
+            f"unless {TENANT} {block(windows(of, limit, grace, long_over, removed=grace))}",
         ),
         *("rollovers", "state"),
+    )
+
+
+def begun_late(of: Source) -> str:
+    """When the windows of rollovers opened that are late, by replica and rollover."""
+    start, end = of("kimono_rollover_start_timestamp_seconds"), of("kimono_rollover_end_timestamp_seconds")
+    return lines(
+        f"{start} < {ago(of.limit('rollover'))}",
+        f"and {ROLLOVER} {of('kimono_rollover_status', status(ROLLOVER_UPCOMING))}",
+        f"unless {ROLLOVER} {of('kimono_rollover_status_change_failures')} > 0",
+        f"unless {ROLLOVER} {of('kimono_rollover_failure_info')}",
+        f"unless {end} < {ago(WINDOW_MISSED)}",
     )
 
 
 def rollover_not_started(of: Source) -> str:
     """A rollover's window has opened, and nothing has happened."""
-    start, end = of("kimono_rollover_start_timestamp_seconds"), of("kimono_rollover_end_timestamp_seconds")
-    return fresh(
-        of,
-        lines(
-            block(
-                lines(
-                    f"{start} < {ago(of.limit('rollover'))}",
-                    f"and {ROLLOVER} {of('kimono_rollover_status', status(ROLLOVER_UPCOMING))}",
-                    f"unless {ROLLOVER} {of('kimono_rollover_status_change_failures')} > 0",
-                    f"unless {ROLLOVER} {of('kimono_rollover_failure_info')}",
-                    f"unless {end} < {ago(WINDOW_MISSED)}",
-                    not_behind(of, "rollovers"),
-                ),
-                "min by (job, tenant_id)",
-            ),
-            f"unless {TENANT} {mode(of, 'rollover_mode_enabled')}",
-        ),
-        *("rollovers", "state"),
-    )
+    late = block(counted(of, begun_late(of), "rollovers"), "min by (job, tenant_id)")
+    return fresh(of, lines(late, f"unless {TENANT} {mode(of, 'rollover_mode_enabled')}"), *("rollovers", "state"))
 
 
 def rollover_failing(of: Source) -> str:

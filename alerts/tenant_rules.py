@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from alerts import problems, rollovers
+from alerts import problems
 from alerts.burn_rules import burning, ratios
-from alerts.exporter_rules import unreachable_tenants
-from alerts.facts import (
-    TENANT,
-    Source,
-    aged,
-    behind,
-    failing_collectors,
-    last_paused,
-    lately_without_success,
-    modes,
-    unfinished,
-)
-from alerts.fleet_rules import PROBLEM, TENANTS, at_fault, faults, uncovered
-from alerts.names import NAMES, info, named
-from alerts.promql import bare, block, lines
+from alerts.exporter_rules import many_unreachable, tenants, unreachable_tenants
+from alerts.facts import TENANT, Source
+from alerts.fleet_rules import at_fault, faults, uncovered
+from alerts.names import named
+from alerts.promql import block, lines
+from alerts.recorded import PROBLEM, recordings
 from alerts.rule import Alert, Group, Recording
 
 _WHO = (
@@ -44,58 +35,14 @@ def group(of: Source) -> Group:
     return Group(
         "kimono-tenants",
         "What is wrong with which tenants? In one group, because rules read what those before them have just recorded.",
-        (*_facts(of), *_fleet(of), *_tenants(of)),
-    )
-
-
-def _facts(of: Source) -> tuple[Recording, ...]:
-    """What the alerts read. For most tenants, only their names are recorded."""
-    plain = Source(thresholds=of.thresholds)
-    return (
-        Recording(
-            "kimono:replica_behind:info",
-            bare(behind(plain)),
-            "Replicas whose collector is behind for a tenant: their facts do not count.",
-        ),
-        Recording(
-            "kimono:collector_failing:timestamp_seconds",
-            bare(failing_collectors(plain)),
-            "Since when no replica can poll a tenant, and which of its facts are old: they raise no alert.",
-        ),
-        Recording("kimono:collector_late:timestamp_seconds", lately_without_success(of)),
-        Recording("kimono:facts_old:info", bare(aged(of))),
-        Recording(
-            "kimono:tenant:info",
-            bare(info(plain)),
-            "One series for each tenant, with its names: those under which a problem was first reported; without "
-            "a name, or if replicas disagree, the id.",
-        ),
-        Recording(TENANTS, "count by (job, integration, cloud_name) (kimono:tenant:info)"),
-        Recording(
-            "kimono:tenant_mode:timestamp_seconds",
-            modes(of),
-            "Since when a tenant is in a mode, when it was paused, and since when runs are unfinished.",
-        ),
-        Recording("kimono:tenant_paused:timestamp_seconds", last_paused(of)),
-        Recording("kimono:tenant_run:timestamp_seconds", unfinished(of)),
-        *(
-            Recording(PROBLEM, named(of, build(of), f"{NAMES}, cloud_name"), why, {"problem": name})
-            for name, build, why in (
-                (
-                    "stalled",
-                    problems.stalled,
-                    "Which tenants have the problems that many may have at once, since when?",
-                ),
-                ("failing", problems.failing, ""),
-                ("overdue", problems.overdue, ""),
-            )
-        ),
+        (*recordings(of), *_fleet(of), *_tenants(of)),
     )
 
 
 def _fleet(of: Source) -> tuple[Recording | Alert, ...]:
     """The alerts about many tenants."""
     return (
+        *tenants(),
         *ratios(),
         *faults(of, burning(of, "critical")),
         *unreachable_tenants(of),
@@ -145,13 +92,14 @@ def _fleet(of: Source) -> tuple[Recording | Alert, ...]:
 def _tenants(of: Source) -> tuple[Alert, ...]:
     """The alerts about single tenants."""
 
-    def since(problem: Callable[[Source], str]) -> str:
-        return f"time() - {named(of, problem(of))}"
+    def since(problem: Callable[[Source], str], *more: str) -> str:
+        return f"time() - {named(lines(problem(of), *more))}"
 
     def single(problem: str, which: str = "") -> str:
         return f"time() - {block(lines(uncovered(problem), which), 'max without (problem, cloud_name)')}"
 
     critical = problems.critical_failing(of, f'{PROBLEM}{{problem="failing"}}')
+    unless_many = f"unless on (job) ({many_unreachable(of)})"
 
     def alert(name: str, severity: str, expr: str, summary: str, description: str, *, comment: str = "") -> Alert:
         return Alert(name, severity, expr, summary, description, _TENANT_BOARD, comment)
@@ -160,7 +108,7 @@ def _tenants(of: Source) -> tuple[Alert, ...]:
         alert(
             "KimonoTenantUnreachable",
             "warning",
-            since(problems.unreachable),
+            since(problems.unreachable, unless_many),
             "A Kimono tenant can't be polled",
             f"{_WHO} has not been polled successfully for {_FOR}, at least in part. Its data are out of date, and "
             f"other "
@@ -170,7 +118,7 @@ def _tenants(of: Source) -> tuple[Alert, ...]:
         alert(
             "KimonoTenantCredentialsRejected",
             "warning",
-            since(problems.credentials_rejected),
+            since(problems.credentials_rejected, unless_many),
             "A Kimono tenant's credentials are rejected",
             f"The credentials of {_WHO} have been rejected for {_FOR}, and the tenant list has no newer ones. "
             f"Problems of "
@@ -211,14 +159,14 @@ def _tenants(of: Source) -> tuple[Alert, ...]:
         alert(
             "KimonoSyncStale",
             "warning",
-            since(problems.stale),
+            since(problems.PROBLEMS["stale"]),
             "Nothing has run for days",
             f"Nothing has run for {_WHO} for {_FOR}. Changes in its schools have not arrived since.",
         ),
         alert(
             "KimonoSyncSuspended",
             "warning",
-            since(rollovers.suspended),
+            since(problems.PROBLEMS["suspended"]),
             "Syncs are suspended, and no rollover explains it",
             f"Syncs of {_WHO} have been suspended for {_FOR}, and no rollover is near. Changes in its schools do "
             f"not arrive "
@@ -227,7 +175,7 @@ def _tenants(of: Source) -> tuple[Alert, ...]:
         alert(
             "KimonoMassChangePending",
             "warning",
-            since(problems.mass_change),
+            since(problems.PROBLEMS["mass_change"]),
             "A mass change waits for approval",
             f"A large change of {_WHO} has waited for approval for {_FOR}. Its schools get no newer data until a "
             f"person "
@@ -244,14 +192,14 @@ def _tenants(of: Source) -> tuple[Alert, ...]:
         alert(
             "KimonoSetupModeLingering",
             "info",
-            since(problems.setup),
+            since(problems.PROBLEMS["setup"]),
             "Setup mode has been on for days",
             f"{_WHO} has been in setup mode for {_FOR}. No schedule runs, so its schools get no data.",
         ),
         alert(
             "KimonoRolloverStuck",
             "warning",
-            since(rollovers.rollover_stuck),
+            since(problems.PROBLEMS["rollover_stuck"]),
             "Rollover mode outlives its window",
             f"{_WHO} is still in rollover mode, {_FOR} after the end of the window, or after its begin if there is no "
             "window. No schedule runs, so changes in its schools do not arrive.",
@@ -259,7 +207,7 @@ def _tenants(of: Source) -> tuple[Alert, ...]:
         alert(
             "KimonoRolloverNotStarted",
             "warning",
-            since(rollovers.rollover_not_started),
+            since(problems.PROBLEMS["rollover_not_started"]),
             "A rollover has not started",
             f"The window of a rollover of {_WHO} opened {_FOR} ago, and nothing has happened. Its schools may "
             f"start the "
@@ -268,7 +216,7 @@ def _tenants(of: Source) -> tuple[Alert, ...]:
         alert(
             "KimonoRolloverFailing",
             "warning",
-            since(rollovers.rollover_failing),
+            since(problems.PROBLEMS["rollover_failing"]),
             "A rollover can't change its status",
             f"A rollover of {_WHO} has failed to change its status for {_FOR}. Its schools may start the year "
             f"with last "
@@ -277,7 +225,7 @@ def _tenants(of: Source) -> tuple[Alert, ...]:
         alert(
             "KimonoApplicationAuthFailing",
             "warning",
-            since(problems.application_auth),
+            since(problems.PROBLEMS["application_auth"]),
             "The application rejects the hub",
             f"The application of {_WHO} has rejected the hub's credentials for {_FOR}. Its schools see no newer "
             f"data in it.",

@@ -12,7 +12,7 @@ from dashboards.queries import REPLICA, label, or_summary, with_names
 from dashboards.tables import Column
 from exporter.thresholds import threshold
 
-_SOURCE = Source(REPLICA, one_replica=True)
+_SOURCE = Source(REPLICA)
 NO_DATA = "Unknown: no exporter is scraped"
 _CRITICAL_LATER = {"failing": "ingestions_failing_critical", "mass_change": "mass_change_pending_critical"}
 _ALL = tuple(problems.PROBLEMS)
@@ -24,9 +24,7 @@ def problem(name: str) -> str:
 
 
 def _problem(name: str) -> str:
-    # A table shows ten of each, so that it need not suppress single tenants while many are unreachable.
-    many = f" unless on (job) ({in_one_line(problems.many_unreachable(_SOURCE))})"
-    return in_one_line(problems.PROBLEMS[name](_SOURCE)).replace(many, "")
+    return in_one_line(problems.PROBLEMS[name](_SOURCE))
 
 
 def _critical(name: str) -> str:

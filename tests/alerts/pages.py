@@ -65,7 +65,10 @@ REFUSED = alert("KimonoTenantCredentialsRejected", "warning")
 # Series.
 OTHER_NAME = NAME.replace("Maple LMS", "Maple Canvas")
 NO_NAME = NAME.replace("Maple LMS", "")
-REPORTED = 'kimono_tenant_reported_info{tenant_name="Maple LMS",account_name="Maple Ridge",integration="canopy-lms"}'
+REPORTED = (
+    'kimono_tenant_reported_info{tenant_name="Maple LMS",account_name="Maple Ridge",integration="canopy-lms",'
+    'cloud_name="us-1"}'
+)
 STARTED = 'kimono_ingestion_oldest_unfinished_started_timestamp_seconds{ingestion_type="collection",state="executing"}'
 SEEN = STARTED.replace("started", "seen")
 FAILING_SINCE = 'kimono_ingestion_failing_since_timestamp_seconds{ingestion_type="collection"}'

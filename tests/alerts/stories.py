@@ -144,7 +144,7 @@ def exporter(tenants: int = 10) -> dict[str, Value]:
         'kimono_exporter_build_info{version="1"}': always(1),
         "kimono_up": always(1),
         "kimono_tenants": always(tenants),
-        'kimono_exporter_poll_lag_seconds{collector="state"}': always(0),
+        **{f'kimono_exporter_poll_lag_seconds{{collector="{name}"}}': always(0) for name in COLLECTORS},
         'kimono_exporter_api_requests_total{endpoint="/tenant/state",code="200"}': lambda minute: minute * 100,
     }
 

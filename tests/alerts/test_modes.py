@@ -31,12 +31,16 @@ from tests.alerts.stories import (
     Value,
     always,
     check,
+    exporter,
     failing_since,
     flag_since,
     healthy,
+    over_time,
     polled,
+    replica,
     since,
     steps,
+    without,
 )
 
 check_suspended = partial(check, about=("KimonoSyncSuspended",))
@@ -161,6 +165,16 @@ def test_rollover_mode_that_no_window_explains_is_stuck_after_a_day() -> None:
     check_rollovers(page, {BEGUN + DAY: [], BEGUN + DAY + TICK: [STUCK]})
 
 
+def test_rollover_mode_is_explained_for_an_hour_after_its_rollover_was_removed() -> None:
+    """The flag may have gone with it: it is polled at another moment."""
+    removed = 2 * DAY
+    told = {name: steps((-9 * DAY, value(0)), (removed, None)) for name, value in window(0, 9 * DAY, "ongoing").items()}
+    expected = {removed: [], removed + 6: [], removed + 54: [], removed + HOUR + TICK: [STUCK]}
+    check_rollovers(mode("rollover_mode_enabled") | told, expected, history=HOUR + TICK)
+    gone = mode("rollover_mode_enabled", removed + 4)
+    check_rollovers(gone | told, {removed + minute: [] for minute in (2, 4, 6, 20)}, step=2, history=HOUR)
+
+
 @pytest.mark.parametrize("status", ["completed", "cancelled", "failed", "Error", "Aborted"])
 def test_rollover_mode_that_outlives_a_rollover_that_is_over_early_is_stuck(status: str) -> None:
     """The hub has an hour, as at the end of the window."""
@@ -170,6 +184,27 @@ def test_rollover_mode_that_outlives_a_rollover_that_is_over_early_is_stuck(stat
     page |= {begun: steps((-9 * DAY, 1), (over, None)), ended: steps((over, 1))}
     expected = {over + TICK: [], over + 54: [], over + HOUR + TICK: [STUCK]}
     check_rollovers(page, expected, history=HOUR + TICK)
+
+
+@pytest.mark.parametrize("replicas", [("a", "a"), ("a", "b"), ("ab", "b")], ids=["removed", "replaced", "one died"])
+def test_stuck_after_a_rollover_that_is_over_does_not_go_and_come_again(replicas: tuple[str, str]) -> None:
+    """What is gone from the page was over: it explains nothing, even if it is still listed elsewhere."""
+    page = mode("rollover_mode_enabled") | window(-2 * DAY, 9 * DAY, "completed")
+    at = BEGUN + 30 * HOUR
+    before, after = replicas
+    series: dict[str, Value] = {}
+    for instance in sorted({*before, *after}):
+        told = exporter() | page
+        if instance not in after:
+            told = without(told, [range(at, 100 * DAY)])
+        if instance not in before:
+            told = without(told, [range(at)])
+        if before == after:
+            told |= {
+                name: steps((-9 * DAY, value(0)), (at, None)) for name, value in told.items() if "rollover_id" in name
+            }
+        series |= replica(told, instance)
+    over_time(series, {at - 12: [STUCK], at + 36: [STUCK], at + 78: [STUCK]}, TICK, ("KimonoRolloverStuck",))
 
 
 def test_rollover_mode_that_ends_soon_after_its_window_is_not_stuck() -> None:

@@ -16,6 +16,7 @@ from tests.alerts.stories import (
     check,
     exporter,
     never,
+    queried,
     replica,
     scraped,
     steps,
@@ -77,6 +78,17 @@ def test_a_name_under_which_trouble_was_reported_comes_before_the_present_one() 
     told(OVERDUE, {OTHER_NAME: always(1), REPORTED: always(1)})
     told(OVERDUE, {OTHER_NAME: always(1), REPORTED: always(1)}, {NAME: always(1)})
     told(OVERDUE, {OTHER_NAME: always(1), REPORTED: always(1)}, {OTHER_NAME: always(1)})
+
+
+def test_replicas_that_reported_trouble_under_different_names_leave_it_to_the_present_one() -> None:
+    other = REPORTED.replace("Maple LMS", "Maple Old")
+    told(OVERDUE_RENAMED, {OTHER_NAME: always(1), REPORTED: always(1)}, {OTHER_NAME: always(1), other: always(1)})
+
+
+def test_a_tenant_that_was_renamed_in_trouble_is_still_in_its_cloud() -> None:
+    series = replica({**exporter(), **missed(), NAME: never, OTHER_NAME: always(1), REPORTED: always(1)}, "one")
+    asked = 'count(kimono:tenant_problem:timestamp_seconds{problem="overdue",cloud_name="us-1"})'
+    queried(series, AT, {asked: [("{}", 1)]}, ABOUT)
 
 
 def test_trouble_that_was_reported_under_the_id_is_so_until_it_is_over() -> None:

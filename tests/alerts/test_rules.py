@@ -33,6 +33,7 @@ SHARD = "kimono:exporter_shard:info"
 OF_REPLICAS = (
     r"(by|on) \(job, instance(, \w+)*\)",
     r"by \(job, state, instance\)",
+    r"without \(instance\)",
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pytest
@@ -31,6 +31,7 @@ from tests.alerts.stories import (
     exporter,
     healthy,
     never,
+    queried,
     replica,
     scraped,
 )
@@ -144,6 +145,15 @@ def test_half_of_a_hub_is_the_hub(problem: str) -> None:
     """Every second tenant of each integration and cloud."""
     series = fleet(tenants(48), problem, lambda one: one.number // 12 % 2 == 0)
     check(problem, series, {FROM[problem] + TICK: [whole(problem)]})
+
+
+@PROBLEMS
+def test_tenants_that_happen_to_have_the_same_problem_within_some_hours_are_not_the_hub(problem: str) -> None:
+    """Six hours apart, few others ran, and fewer than five are in the middle half."""
+    affected = tenants(6, hours=(0, 2, 3, 4, 5, 6))
+    others = [replace(one, number=one.number + 6) for one in tenants(20, hours=(12, 13, 3))]
+    series = fleet([*affected, *others], problem, lambda one: one.number < 6)
+    check(problem, series, {FROM[problem] + TICK: [single(problem, one) for one in affected]})
 
 
 @PROBLEMS
@@ -278,3 +288,18 @@ def test_a_cloud_with_another_share_than_the_others_is_found_among_other_trouble
     series = fleet(several, "overdue", lambda one: one.cloud == "eu-1" or one in others)
     expected = [whole("overdue", cloud_name="eu-1"), *(single("overdue", one) for one in others)]
     check("overdue", series, {FROM["overdue"] + TICK: expected})
+
+
+@PROBLEMS
+def test_two_exporters_of_the_same_name_and_replicas_that_disagree_do_not_break_the_rules(problem: str) -> None:
+    """They differ in a label that the scrape configuration adds. One knows an integration by its old name."""
+    series: dict[str, Value] = {}
+    for cluster in ("east", "west"):
+        for name, value in fleet(tenants(), problem, lambda _: True).items():
+            old = name.replace("quill", "quill-old") if cluster == "east" and 'cloud_name="us-1"' in name else name
+            series[f'{old[:-1]},cluster="{cluster}"}}'] = value
+    expected = {FROM[problem] + TICK: [("{}", 1.0)]}
+    for minute, found in expected.items():
+        asked = f'count(ALERTS{{alertname="{FLEET[problem]}",alertstate="firing",integration="",cloud_name=""}})'
+        watched = "sum(kimono:tenants:count)"
+        queried(series, minute, {asked: found, watched: [("{}", 24.0)]}, (FLEET[problem], SINGLE[problem][0]))

@@ -48,10 +48,13 @@ from tests.alerts.stories import (
     always,
     check,
     due,
+    exporter,
     healthy,
     never,
     now,
     polled,
+    replica,
+    scraped,
     since,
     steps,
     without,
@@ -287,9 +290,12 @@ def test_a_tenant_without_schedules_is_not_stale() -> None:
 
 
 def test_a_tenant_of_whose_schedules_nothing_is_known_is_stale() -> None:
+    """Their collector is off."""
     none = dict.fromkeys((SCHEDULE, ENABLED, LAST_DUE, NEXT_DUE, LAST_EXECUTED), never)
-    unknown = 'kimono_collector_last_success_timestamp_seconds{collector="schedules"}'
-    check_stale(silent() | none | {unknown: never}, {STALE_FROM + TICK: [STALE]})
+    off = ("kimono_collector_last_success_timestamp_seconds", "kimono_exporter_poll_lag_seconds")
+    none |= {f'{name}{{collector="schedules"}}': never for name in off}
+    series = replica({**exporter(), **silent(), **none})
+    scraped(series, {STALE_FROM + TICK: [STALE]}, about=("KimonoSyncStale",))
 
 
 def weekly(first: int = DUE) -> dict[str, Value]:
