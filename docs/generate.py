@@ -78,7 +78,8 @@ systemd makes when the service starts, so restart the service.
 
 **Reload.** On `SIGHUP`, the exporter also reads the YAML file again, with the secrets in it. A new
 `web.listen_address` or `state.file`, new environment variables and new flags need a restart. If the new settings can't
-be used, the exporter logs why and keeps the old ones.
+be used, the exporter logs why and keeps the old ones. If `api.url` has changed, the exporter forgets all tenants, with
+their credentials and tokens. The new address gets the account's credentials, or those in `api.tenants_file`.
 
 **Transport.** `api.url` must be `https`. `http` is accepted only for the same machine (`localhost`,
 `127.0.0.0/8`, `::1`), unless `api.allow_insecure` is on.

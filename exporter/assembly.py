@@ -50,14 +50,16 @@ class Exporter:
         self.apply(settings)
 
     def apply(self, settings: Settings) -> None:
-        """Take settings, at the start or while running. What is known of the tenants and the listen address stay."""
+        """Take settings, at the start or while running. The listen address stays, and what is known of the tenants,
+        unless they are of another API.
+        """
         api, discovery = settings.api, settings.discovery
-        # Tokens and histories are of one API only.
+        # Tenants, their credentials, tokens and histories are of one API only.
         before = self._source if api.url == self.transport.base_url else None
         if api.url != self.transport.base_url:
-            self.poller.discovery.drop_histories()
-        self.transport.base_url, self.transport.timeout = api.url, api.timeout
-        self.transport.max_bytes = api.max_response_bytes
+            self.poller.discovery.forget()
+            self.transport = self.client.transport = self.transport.to(api.url)
+        self.transport.timeout, self.transport.max_bytes = api.timeout, api.max_response_bytes
         self.client.rate_limiter.full_rate = api.rate_limit
         self.client.limit(api.concurrency)
         wanted = Filter(discovery.accounts, discovery.integrations, discovery.include, discovery.exclude)

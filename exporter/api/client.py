@@ -66,7 +66,7 @@ class Observer(Protocol):
 
 @dataclass
 class Client:
-    """Sends requests over a transport. `concurrency` is the highest number of requests in flight."""
+    """Sends requests over a transport, which may be replaced. `concurrency` is the highest number in flight."""
 
     transport: Transport
     rate_limiter: RateLimiter
@@ -91,19 +91,23 @@ class Client:
             self.concurrency, self.in_flight = concurrency, asyncio.Semaphore(concurrency)
 
     def api(self, credentials: Credentials | None) -> Api:
-        """The API as these credentials see it. Each call gives a new `Api`, which fetches a token of its own."""
-        if isinstance(credentials, ClientCredentials):
-            return Api(self, TokenIdentity(credentials, self._get_token, self.clock))
-        return Api(self, FixedIdentity(credentials))
+        """The API as these credentials see it. Each call gives a new `Api`, which fetches a token of its own.
 
-    async def _get_token(self, credentials: ClientCredentials) -> wire.Token:
+        It keeps the transport of now: its credentials and tokens are sent nowhere else.
+        """
+        transport = self.transport
+        if isinstance(credentials, ClientCredentials):
+            return Api(self, transport, TokenIdentity(credentials, partial(self._get_token, transport), self.clock))
+        return Api(self, transport, FixedIdentity(credentials))
+
+    async def _get_token(self, transport: Transport, credentials: ClientCredentials) -> wire.Token:
         form = {
             "grant_type": "client_credentials",
             "client_id": credentials.client_id,
             "client_secret": credentials.client_secret,
         }
         try:
-            reply = await self.send(wire.TOKEN_PATH, partial(self.transport.post_token, form), wire.check_token)
+            reply = await self.send(wire.TOKEN_PATH, partial(transport.post_token, form), wire.check_token)
             token = wire.parse_token(reply.body)
         except errors.ApiError as error:
             self.observer.token(error.reason)
@@ -156,6 +160,7 @@ class Api:
     """
 
     client: Client
+    transport: Transport
     identity: Identity
 
     async def get_one(self, endpoint: str, parse: Parse[T], ident: str | None = None) -> T:
@@ -209,7 +214,7 @@ class Api:
         while True:
             authorization = await self.identity.authorization()
             try:
-                return await self.client.send(endpoint, partial(self.client.transport.get, path, query, authorization))
+                return await self.client.send(endpoint, partial(self.transport.get, path, query, authorization))
             except errors.AuthError:
                 if renewals == _RENEWALS or not self.identity.rejected(authorization):
                     raise

@@ -38,7 +38,7 @@ class Transport(Protocol):
 
 
 class HttpTransport:
-    """Sends requests over HTTP(S). The base URL and the limits may change while it runs."""
+    """Sends requests over HTTP(S), to one base URL. The limits may change while it runs."""
 
     def __init__(self, session: aiohttp.ClientSession, base_url: str, timeout: float, max_bytes: int) -> None:
         """`timeout` is in seconds, for a whole request; `max_bytes` limits the decompressed body of a reply."""
@@ -46,6 +46,10 @@ class HttpTransport:
         self.base_url = base_url
         self.timeout = timeout
         self.max_bytes = max_bytes
+
+    def to(self, base_url: str) -> HttpTransport:
+        """A transport to another base URL, over the same connection pool."""
+        return HttpTransport(self._session, base_url, self.timeout, self.max_bytes)
 
     async def get(self, path: str, query: Mapping[str, str], authorization: str) -> Reply:
         """GET `path` with these query parameters."""

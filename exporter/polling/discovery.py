@@ -51,7 +51,7 @@ class Discovery:
         self._scheduler = scheduler
         self._clock = clock
         self._on_growth = on_growth
-        self._source: TenantSource
+        self._source: TenantSource | None = None
         self._again = asyncio.Event()
         self._expose()
 
@@ -74,11 +74,14 @@ class Discovery:
             restored = {ident: history.after_clock_change(moved) for ident, history in restored.items()}
         return [*((state.id, state.history) for state in self.tenants.values()), *restored.items()]
 
-    def drop_histories(self) -> None:
-        """Begin anew with each tenant: the next polls are of another API."""
+    def forget(self) -> None:
+        """Forget all tenants: from now on, another API is polled. A discovery that is running finds none any more."""
         self.restored.clear()
-        for state in self.tenants.values():
-            state.history = History()
+        while self.tenants:
+            self._scheduler.remove(self.tenants.popitem()[1])
+        self._store.retain(())
+        self._source = None
+        self._expose()
 
     async def run(self) -> AsyncIterator[None]:
         """Discover until cancelled; yields after each discovery."""
@@ -94,17 +97,26 @@ class Discovery:
 
     async def discover(self) -> None:
         """Find the tenants now; a failed or partial discovery removes none."""
+        source = self._source
+        if source is None:
+            return
+        found, reason, detail = None, "", ""
         try:
-            found = await self._source.get_tenants()
+            found = await source.get_tenants()
         except ApiError as error:
-            self._end(error.reason, str(error))
+            reason, detail = error.reason, str(error)
         except Exception as error:  # noqa: BLE001 - an internal error must not stop the polls of known tenants
-            self._end("bug", internal_error(error))
-        else:
-            await self._update(found)
-            self._end(found.reason, "; ".join(found.failures))
+            reason, detail = "bug", internal_error(error)
+        if found is not None and await self._update(found, source):
+            reason, detail = found.reason, "; ".join(found.failures)
+        # What a source says that has been replaced may be about another API.
+        if source is self._source:
+            self._end(reason, detail)
 
-    async def _update(self, found: Discovered) -> None:
+    async def _update(self, found: Discovered, source: TenantSource) -> bool:
+        """Watch these tenants; returns False if their source has been replaced, and so they may be of another API."""
+        if source is not self._source:
+            return False
         known = [(tenant, self.tenants[tenant.id]) for tenant in found.tenants if tenant.id in self.tenants]
         renewed = [state for tenant, state in known if state.tenant.credentials != tenant.credentials]
         now = self._clock.monotonic()
@@ -115,6 +127,8 @@ class Discovery:
             if len(self.tenants) > before:
                 self._on_growth()
             await asyncio.sleep(0)
+            if source is not self._source:
+                return False
         if not found.failures:
             for ident in self.tenants.keys() - {tenant.id for tenant in found.tenants}:
                 self._scheduler.remove(self.tenants.pop(ident))
@@ -122,6 +136,7 @@ class Discovery:
             self.restored.clear()
         # New credentials may fix a failing collector.
         self._scheduler.hurry(renewed)
+        return True
 
     def _add_or_update(self, tenant: Tenant, found: Discovered, now: float) -> None:
         state = self.tenants.get(tenant.id)

@@ -55,17 +55,24 @@ class Page:
 class SimulatedTransport:
     """The client's transport, straight to a simulator: without sockets, days pass in seconds."""
 
-    base_url = "http://simulated.invalid"
     timeout = 30.0
     max_bytes = 2**24
 
-    def __init__(self, simulator: Simulator, clock: Clock) -> None:
+    def __init__(self, simulator: Simulator, clock: Clock, base_url: str = "http://127.0.0.1:1") -> None:
+        self.base_url = base_url
+        self.others: list[SimulatedTransport] = []
         self.simulator = simulator
         self.clock = clock
         self.sent: list[tuple[float, str]] = []
         self.in_flight = 0
         self.most_in_flight = 0
         self.latency = 0.0
+
+    def to(self, base_url: str) -> SimulatedTransport:
+        """To another address, at which the same simulator answers."""
+        other = SimulatedTransport(self.simulator, self.clock, base_url)
+        self.others.append(other)
+        return other
 
     async def get(self, path: str, query: Mapping[str, str], authorization: str) -> Reply:
         return await self._answer(Request("GET", path, dict(query), {"authorization": authorization}, b""))

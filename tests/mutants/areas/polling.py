@@ -14,7 +14,32 @@ OF_DISCOVERY = ("tests/polling/test_discovery.py",)
 OF_POLLER = ("tests/polling/test_poller.py",)
 OF_SCHEDULER = ("tests/polling/test_scheduler.py",)
 
+OTHER_API = ("tests/contract/test_other_api.py",)
+
 MUTANTS = (
+    Mutant(
+        "the tenants of the old API are polled at the new address",
+        "exporter/assembly.py",
+        "            self.poller.discovery.forget()\n",
+        "",
+        OTHER_API,
+    ),
+    Mutant(
+        "a discovery under way finds tenants of the old API",
+        DISCOVERY,
+        """        if source is not self._source:
+            return False
+        known""",
+        "        known",
+        OTHER_API,
+    ),
+    Mutant(
+        "requests under way go on at the new address",
+        "exporter/api/client.py",
+        "partial(self.transport.get, path",
+        "partial(self.client.transport.get, path",
+        OTHER_API,
+    ),
     Mutant(
         "samples of a failing tenant never expire",
         RECORDER,
