@@ -19,7 +19,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 from exporter.api import errors, wire
 from exporter.api.auth import FixedIdentity, Identity, TokenIdentity
 from exporter.api.credentials import ClientCredentials, Credentials
-from exporter.api.fields import Fields
+from exporter.api.fields import Fields, plain
 from exporter.api.rate_limiter import RateLimiter
 from exporter.api.transport import Transport
 from exporter.clock import Clock
@@ -230,7 +230,7 @@ def _keyed(items: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     equal: Counter[str] = Counter()
     for item in items:
         ident = item.get("id")
-        key = repr(ident)
+        key = repr(plain(ident) or ident)
         if ident in (None, ""):
             content = json.dumps(item, sort_keys=True)
             equal[content] += 1

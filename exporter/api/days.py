@@ -55,19 +55,26 @@ _HIGHEST_MASK, _LONGEST = 127, 200
 
 def parse_days(value: object) -> frozenset[int] | None:
     """The days that `value` means, Monday being 0; None if that is unclear. Null and empty mean every day."""
-    if isinstance(value, str | list | dict) and len(value) > _LONGEST:
+    if isinstance(value, list | dict) and len(value) > _LONGEST:
         return None
-    if isinstance(value, str | int | None):
-        return _parse_text("" if value is None else str(value))
+    if isinstance(value, str | int | float | None):
+        return _parse_text("" if value is None else _text(value))
     if isinstance(value, list):
-        items = [str(item) if isinstance(item, str | int) else "" for item in value if item is not None]
+        items = [_text(item) if isinstance(item, str | int | float) else "" for item in value if item is not None]
         return _union(items, _parse_text) if items else EVERY_DAY
     if isinstance(value, dict) and all(isinstance(on, bool) for on in value.values()):
         return _union([name for name, on in value.items() if on], _parse_text)
     return None
 
 
+def _text(value: str | float) -> str:
+    """A day as text; 5.0 is 5."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
 def _parse_text(text: str) -> frozenset[int] | None:
+    if len(text) > _LONGEST:
+        return None
     text = " ".join(text.split())
     if not text:
         return EVERY_DAY

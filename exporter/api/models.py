@@ -7,20 +7,19 @@ Interop API. The annotation of a member says how it is parsed, and what the API 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Self, get_type_hints
 
 from exporter.api.credentials import BasicCredentials, ClientCredentials, TenantCredentials
 from exporter.api.days import parse_days
-from exporter.api.fields import Fields
+from exporter.api.fields import Fields, composed, is_visible
 
 FINAL_STATES = ("success", "failed", "cancelled", "timeout")
 UNFINISHED_STATES = ("unspecified", "preparing", "scheduled", "executing")
 
 STATE_FLAGS = ("rollover_mode_enabled", "synchronization_suspended", "setup_mode_enabled", "mass_change_pending")
-_FLAG_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_LONGEST_FLAG_NAME = 128
 
 _LAST_HOUR = 23
 _LONGEST_DAYS = 200
@@ -94,7 +93,7 @@ class Tenant:
 
 
 def _credentials(auth: Fields) -> TenantCredentials | None:
-    client_id, secret = auth.text("client_id"), auth.text("client_secret")
+    client_id, secret = auth.secret("client_id"), auth.secret("client_secret")
     kind = (auth.word("type") or "oauth2").lower()
     if not client_id or not secret:
         return None
@@ -114,10 +113,21 @@ class State:
 
     @classmethod
     def parse(cls, fields: Fields) -> State:
-        """Every boolean of the reply, whatever its name."""
+        """Every boolean of the reply, whatever its name: the known ones first, then the others by name.
+
+        A name that no label should have (blank, too long, or with characters that can't be seen) is counted.
+        """
         known = {name: fields.flag(name) for name in STATE_FLAGS}
-        new = {name: value for name, value in fields.raw.items() if _FLAG_NAME.fullmatch(name)}
-        return cls({name: value for name, value in (new | known).items() if isinstance(value, bool)})
+        new = {composed(name): on for name, on in fields.raw.items() if isinstance(on, bool) and name not in known}
+        for name in new:
+            if not _is_flag_name(name):
+                fields.invalid("flag_name")
+        shown = {name: new[name] for name in sorted(new) if _is_flag_name(name) and name not in known}
+        return cls({name: on for name, on in known.items() if on is not None} | shown)
+
+
+def _is_flag_name(name: str) -> bool:
+    return len(name) <= _LONGEST_FLAG_NAME and name.isprintable() and is_visible(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +151,7 @@ class Schedule:
     """When a tenant collects: at `hour` in UTC, on `weekdays` (Monday is 0).
 
     `weekdays` is None if `days` or a time is invalid: then no due time is certain. `days` is the text as received, for
-    people.
+    people. `has_unknown_start` says that it told when it was last started, but not in a form that can be parsed.
     """
 
     id: str | None
@@ -152,6 +162,7 @@ class Schedule:
     weekdays: frozenset[int] | None
     last_executed_at: float | None
     created_at: float | None
+    has_unknown_start: bool = False
 
     @classmethod
     def parse(cls, fields: Fields) -> Schedule:
@@ -161,8 +172,9 @@ class Schedule:
         if weekdays is None:
             fields.invalid("days")
         last_executed_at, created_at = fields.time("last_executed_at"), metadata.time("created")
-        times = ((fields.raw.get("last_executed_at"), last_executed_at), (metadata.raw.get("created"), created_at))
-        if any(given is not None and time is None for given, time in times):
+        has_unknown_start = last_executed_at is None and fields.raw.get("last_executed_at") is not None
+        has_unknown_creation = created_at is None and metadata.raw.get("created") is not None
+        if has_unknown_start or has_unknown_creation:
             weekdays = None  # an invalid time is unknown, not "never": the schedule would seem to be missed
         return cls(
             id=fields.ident(),
@@ -173,6 +185,7 @@ class Schedule:
             weekdays=weekdays,
             last_executed_at=last_executed_at,
             created_at=created_at,
+            has_unknown_start=has_unknown_start,
         )
 
 

@@ -10,7 +10,7 @@ from exporter.api.client import Api
 from exporter.api.ingestions import get_ended
 from exporter.api.models import FINAL_STATES, Ingestion
 from exporter.collectors.collector import Collector, FleetChange, Poll
-from exporter.history import History, ingestions, schedules
+from exporter.history import History, ends, ingestions, schedules
 from exporter.history.ingestions import Ingestions
 from exporter.metrics import Sample, polled
 
@@ -94,6 +94,6 @@ class IngestionsCollector(Collector[Ingestions]):
 
 def _within_bounds(left: Mapping[str, Ingestion]) -> Mapping[str, Ingestion]:
     """All but the oldest of those that have left the list without an end, where these are too many."""
-    awaited = [ident for ident, ingestion in left.items() if not ingestions.has_ended(ingestion)]
+    awaited = [ident for ident, ingestion in left.items() if not ends.has_ended(ingestion)]
     given_up = frozenset(awaited[:-_MAX_AWAITED])
     return {ident: ingestion for ident, ingestion in left.items() if ident not in given_up}

@@ -12,7 +12,8 @@ from exporter.api.client import Api
 from exporter.api.models import Schedule
 from exporter.collectors.collector import Collector, Poll
 from exporter.history import History, schedules
-from exporter.history.schedules import hour_of, last_due, next_due
+from exporter.history.due_times import last_due, next_due
+from exporter.history.schedules import hour_of
 from exporter.history.shared import last_run
 from exporter.metrics import Sample, known, polled
 

@@ -14,8 +14,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from exporter.api.models import FINAL_STATES, UNFINISHED_STATES, Ingestion
-from exporter.history import unfinished
+from exporter.api.models import FINAL_STATES, Ingestion
+from exporter.history import ends, unfinished
 from exporter.history.moments import all_moved, moved
 from exporter.history.unfinished import MOST_KEPT, FullRun, Running, TypeAndState, by_type_and_state, key_of
 from exporter.metrics import Sample, polled
@@ -40,8 +40,6 @@ FAILING_SINCE = polled(
 FAMILIES = (*unfinished.FAMILIES, LAST_STARTED, FINISHED, FAILING_SINCE)
 
 _HOUR = 3600.0
-# A list may lag and show as running what has been counted already; not for longer than this.
-ENDED_KEPT = _HOUR
 # A start later than this is none: nothing that was seen has yet to start.
 CLOCKS_DIFFER = _HOUR
 # Types times states of one tenant; the reference has six times eight.
@@ -63,8 +61,9 @@ class IngestionsHistory:
 
     `unfinished` are the ingestions whose end is awaited, by id: those of the list, and those that left it without one.
     `seen` has the first sight of each unfinished one, by key. `ended` has the finished ones of the last list and of the
-    last hour, by id, with the time when they were last seen so: none of them counts again. If the list has too many,
-    it has the last started ones, and those that started until `ended_until` don't count again either. `good_starts` has
+    last hour, by id, with the time when they were last seen so: none of them counts again. `ended_starts` has their
+    starts, as far as known: a later start under the same id is another run. If the list has too many, `ended` has the
+    last started ones, and those that started until `ended_until` don't count again either. `good_starts` has
     the newest start of a good run, by type, and `last_run` of any; if it has no start, its first sight. `full_runs` are
     the latest runs that bring all data, by key. `running` are the oldest unfinished ones of the last list.
     """
@@ -72,6 +71,7 @@ class IngestionsHistory:
     unfinished: Mapping[str, Ingestion] = field(default_factory=dict)
     seen: Mapping[str, float] = field(default_factory=dict)
     ended: Mapping[str, float] = field(default_factory=dict)
+    ended_starts: Mapping[str, float] = field(default_factory=dict)
     ended_until: float | None = None
     last_started: Mapping[TypeAndState, float] = field(default_factory=dict)
     finished: Mapping[TypeAndState, int] = field(default_factory=dict)
@@ -99,14 +99,9 @@ class Ingestions:
         return (*self.listed, *self.left.values())
 
 
-def has_ended(ingestion: Ingestion) -> bool:
-    """Whether one that has left the list is over: any state but the known unfinished ones, as new ones may be final."""
-    return ingestion.state not in ("", *UNFINISHED_STATES)
-
-
 def counted_ends(facts: Ingestions, before: IngestionsHistory) -> list[Ingestion]:
     """The ingestions that ended between the last poll and this one."""
-    left = [ingestion for ingestion in facts.left.values() if has_ended(ingestion)]
+    left = [ingestion for ingestion in facts.left.values() if ends.has_ended(ingestion)]
     return left + [each for each in _new_in_list(facts, before) if _ended_lately(each, before)]
 
 
@@ -119,7 +114,7 @@ def _new_in_list(facts: Ingestions, before: IngestionsHistory) -> Iterator[Inges
 
 def _seen_ended(ingestion: Ingestion, before: IngestionsHistory) -> bool:
     """Whether an earlier poll saw the end of a finished one that has an id."""
-    if ingestion.id in before.ended:
+    if ends.is_known(ingestion, before.ended, before.ended_starts):
         return True
     until = None if ingestion.id in before.unfinished else before.ended_until
     return until is not None and (ingestion.started_at or 0.0) <= until
@@ -134,21 +129,24 @@ def _ended_lately(ingestion: Ingestion, before: IngestionsHistory) -> bool:
     if ingestion.id in before.unfinished:
         return True
     started, polled_at = ingestion.started_at, before.polled_at
-    return started is not None and polled_at is not None and started > polled_at - ENDED_KEPT
+    return started is not None and polled_at is not None and started > polled_at - ends.KEPT
 
 
 def advance(before: IngestionsHistory, facts: Ingestions, at: float) -> IngestionsHistory:
     """The history after a poll at Unix seconds `at`."""
-    ended, ended_until = _recently_ended(facts, before, at)
+    ended, ended_until = ends.recent(facts.listed, facts.left, before.ended, before.ended_until, at)
     seen = _first_sights(facts, before, at)
     running = unfinished.running(facts.listed, seen, at)
     failing, good_starts = _outcomes(facts, before, at)
-    left = {ident: ingestion for ident, ingestion in facts.left.items() if ident not in ended}
-    listed = {each.id: each for each in facts.listed if each.id and not each.finished and each.id not in ended}
+    starts = ends.starts(facts.listed, facts.left, before.ended_starts, ended)
+    left = {ident: each for ident, each in facts.left.items() if not ends.is_known(each, ended, starts)}
+    listed = {each.id: each for each in facts.listed if each.id and not each.finished}
+    listed = {ident: each for ident, each in listed.items() if not ends.is_known(each, ended, starts)}
     return IngestionsHistory(
         unfinished=dict([*(left | listed).items()][-MOST_KEPT:]),  # the oldest first
         seen=seen,
         ended=ended,
+        ended_starts=starts,
         ended_until=ended_until,
         last_started=_last_started(facts, before, at),
         finished=_finished(facts, before),
@@ -175,25 +173,9 @@ def after_clock_change(before: IngestionsHistory, seconds: float) -> IngestionsH
     )
 
 
-def _recently_ended(
-    facts: Ingestions, before: IngestionsHistory, now: float
-) -> tuple[Mapping[str, float], float | None]:
-    """`ended` and `ended_until` after a poll at Unix seconds `now`."""
-    kept = {ident: min(when, now) for ident, when in before.ended.items() if now - when < ENDED_KEPT}
-    if len(kept) > MOST_KEPT:  # the newest stay
-        kept = dict(sorted(kept.items(), key=lambda each: each[1])[-MOST_KEPT:])
-    starts = {each.id: each.started_at or 0.0 for each in facts.listed if each.id and each.finished}
-    until = None if before.ended_until is None else min(before.ended_until, now)
-    if len(starts) > MOST_KEPT:
-        by_start = sorted(starts.items(), key=lambda each: each[1])
-        until, starts = max(by_start[-MOST_KEPT - 1][1], until or 0.0), dict(by_start[-MOST_KEPT:])
-    left = {ident: now for ident, ingestion in facts.left.items() if has_ended(ingestion)}
-    return kept | dict.fromkeys(starts, now) | left, until
-
-
 def _first_sights(facts: Ingestions, before: IngestionsHistory, at: float) -> Mapping[str, float]:
     keys = [key_of(each) for each in facts.listed if not each.finished]
-    keys += [key_of(each) for each in facts.left.values() if not has_ended(each)]
+    keys += [key_of(each) for each in facts.left.values() if not ends.has_ended(each)]
     seen = {key: min(before.seen.get(key, at), at) for key in keys}
     if len(seen) <= MOST_KEPT:
         return seen
@@ -216,7 +198,8 @@ def _last_started(facts: Ingestions, before: IngestionsHistory, at: float) -> Ma
 
 def _finished(facts: Ingestions, before: IngestionsHistory) -> Mapping[TypeAndState, int]:
     counted = Counter((ingestion.type, ingestion.state) for ingestion in counted_ends(facts, before))
-    zeros = [(ingestion.type, state) for ingestion in facts.all for state in FINAL_STATES]
+    types = dict.fromkeys(ingestion.type for ingestion in facts.all)
+    zeros = [(kind, state) for kind in types for state in FINAL_STATES]
     finished = dict(before.finished)
     for key in (*zeros, *counted):
         if len(finished) < _MAX_PAIRS:
@@ -226,9 +209,9 @@ def _finished(facts: Ingestions, before: IngestionsHistory) -> Mapping[TypeAndSt
 
 def new_ends(facts: Ingestions, before: IngestionsHistory, at: float) -> list[Ingestion]:
     """The ends that no poll has seen before, by start, also of ingestions that ended long before the first poll."""
-    ends = [*(each for each in facts.left.values() if each.finished), *_new_in_list(facts, before)]
+    found = [*(each for each in facts.left.values() if each.finished), *_new_in_list(facts, before)]
     # Of two that started together, the good one counts as the newer one.
-    return sorted(ends, key=lambda each: (start_of(each, before, at), each.state not in _BAD))
+    return sorted(found, key=lambda each: (start_of(each, before, at), each.state not in _BAD))
 
 
 def _outcomes(

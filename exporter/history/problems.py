@@ -9,9 +9,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from exporter.history import rollover_problems, schedules
+from exporter.history.due_times import first_due, last_due, next_due
 from exporter.history.history import History
 from exporter.history.rollover_problems import on_for_longer_than
-from exporter.history.schedules import TOLERANCE, first_due, last_due, next_due
+from exporter.history.schedules import TOLERANCE
 from exporter.history.shared import last_run
 from exporter.history.unfinished import FULL_TYPES, oldest_seen
 from exporter.status import Failure, Problem, Severity

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated
@@ -62,8 +61,8 @@ def _is_one_of(status: str | None, words: Collection[str]) -> bool:
 
 
 def advance(before: RolloversHistory, rollovers: Mapping[str, Rollover], at: float) -> RolloversHistory:
-    """The history after a poll at Unix seconds `at` that saw these rollovers, by key; the first 1,000 count."""
-    rollovers = dict(itertools.islice(rollovers.items(), MOST_KEPT))
+    """The history after a poll at Unix seconds `at` that saw these rollovers; the first 1,000 by key count."""
+    rollovers = dict(sorted(rollovers.items())[:MOST_KEPT])
     by_key = {key: _advance(before.by_key.get(key), each, at) for key, each in rollovers.items()}
     removed = [
         each for key, each in before.listed.items() if key not in rollovers and not has_status(each, ROLLOVER_OVER)

@@ -6,7 +6,6 @@ and that no other schedule started. `last_executed_at` says that a schedule was 
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ from typing import Annotated
 from pydantic import Field
 
 from exporter.api.models import Schedule
+from exporter.history.due_times import first_due
 from exporter.history.ingestions import CLOCKS_DIFFER
 from exporter.history.moments import moved
 from exporter.history.unfinished import FULL_TYPES, MOST_KEPT
@@ -45,8 +45,6 @@ MISSED_SINCE = polled(
 FAMILIES = (CHANGED, DUE_SINCE)
 ACTIVE_FAMILIES = (ACTIVE_SINCE, MISSED_SINCE)
 
-DAY, _HOUR = 86_400, 3600
-_THURSDAY = 3  # the first of January 1970; Monday is 0
 # By how much the hub's clock and the times in its replies may differ, in seconds.
 TOLERANCE = 300.0
 # Types that bring a part of the data.
@@ -101,43 +99,10 @@ class SchedulesHistory:
     listed: Annotated[Mapping[str, Schedule], Field(exclude=True)] = field(default_factory=dict)
     polled_at: Annotated[float, Field(exclude=True)] = 0.0
 
-
-# Due times
-
-
-def _due_times(schedule: Schedule, days: Iterable[int]) -> Iterator[float]:
-    """The due times (Unix seconds) on these days, which count from the first of 1970; none if off or unclear.
-
-    Hours and days are in UTC, which has no clock changes.
-    """
-    if not schedule.enabled or schedule.hour is None or not schedule.weekdays:
-        return
-    for day in days:
-        if (day + _THURSDAY) % 7 in schedule.weekdays:
-            yield float(day * DAY + schedule.hour * _HOUR)
-
-
-def last_due(schedule: Schedule, now: float) -> float | None:
-    """The newest due time (Unix seconds) at or before `now`, not before the schedule was created; if any."""
-    today = math.floor(now / DAY)
-    due = next((moment for moment in _due_times(schedule, range(today, today - 8, -1)) if moment <= now), None)
-    too_early = due is not None and schedule.created_at is not None and due < schedule.created_at
-    return None if too_early else due
-
-
-def next_due(schedule: Schedule, now: float) -> float | None:
-    """The first due time (Unix seconds) after `now`, if any."""
-    today = math.floor(now / DAY)
-    return next((moment for moment in _due_times(schedule, range(today, today + 8)) if moment > now), None)
-
-
-def first_due(schedule: Schedule, since: float, after: float, now: float) -> float | None:
-    """The first due time (Unix seconds) at or after `since` that is later than `after` and not after `now`, if any."""
-    since = max(since, schedule.created_at or 0.0)
-    first_day = math.floor(max(since, after) / DAY)
-    moments = _due_times(schedule, range(first_day, first_day + 8))
-    due = next((moment for moment in moments if moment >= since and moment > after), None)
-    return None if due is None or due > now else due
+    @property
+    def has_unknown_start(self) -> bool:
+        """Whether a schedule of the last list has started at a time that could not be parsed."""
+        return any(each.has_unknown_start for each in self.listed.values())
 
 
 # Polls
@@ -156,11 +121,11 @@ def hour_of(schedule: Schedule) -> str:
 def advance(
     before: SchedulesHistory, listed: Mapping[str, Schedule], at: float, *, paused: bool | None
 ) -> SchedulesHistory:
-    """The history after a poll at Unix seconds `at` that saw these schedules, by key; the first 1,000 count.
+    """The history after a poll at Unix seconds `at` that saw these schedules; the first 1,000 by key count.
 
     `paused` says whether the tenant is paused now; None if that is unknown.
     """
-    listed = dict(itertools.islice(listed.items(), MOST_KEPT))
+    listed = dict(sorted(listed.items())[:MOST_KEPT])
     by_key = {key: _advance(before.by_key.get(key), schedule, at, paused=paused) for key, schedule in listed.items()}
     for run in _not_later(before.good_runs, at + CLOCKS_DIFFER):
         starters = _starters(by_key, run)
@@ -276,7 +241,7 @@ def samples(history: SchedulesHistory, last_run: float | None, tenant_id: str, n
         labels = {"tenant_id": tenant_id, "schedule_id": key, "schedule_type": schedule.type}
         changed = history.by_key[key].changed_at
         yield CHANGED(changed, **labels)
-        due = first_due(schedule, changed, after, now)
+        due = None if history.has_unknown_start else first_due(schedule, changed, after, now)
         if due is not None:
             yield DUE_SINCE(due, **labels)
 

@@ -12,6 +12,7 @@ from typing import Protocol
 from exporter.api.client import Api, Client
 from exporter.api.credentials import Credentials, NamedCredentials, TenantCredentials
 from exporter.api.errors import ApiError, BadResponseError
+from exporter.api.fields import composed
 from exporter.api.models import Tenant
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -26,6 +27,11 @@ class Filter:
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
 
+    def __post_init__(self) -> None:
+        """Bring names to the form that the models give them: an é may be written as one character or as two."""
+        for name in ("accounts", "integrations", "include", "exclude"):
+            object.__setattr__(self, name, tuple(map(composed, getattr(self, name))))
+
     def matches(self, tenant: Tenant) -> bool:
         """Accounts match by id, public id or name, integrations by id or name, globs by tenant id or name."""
         return (
@@ -36,7 +42,7 @@ class Filter:
         )
 
     def select(self, tenants: Iterable[Tenant | None]) -> list[Tenant]:
-        """The tenants that match, each once. None stands for one that is not known."""
+        """The tenants that match, each once. None stands for one that can't be identified."""
         unique = {tenant.id: tenant for tenant in tenants if tenant is not None}
         return [tenant for tenant in unique.values() if self.matches(tenant)]
 
@@ -92,9 +98,21 @@ class AccountSource:
         return self._api
 
     async def get_tenants(self) -> Discovered:
-        """The tenants that the account lists and the filter matches, each once. The server may ignore its filters."""
+        """The tenants that the account lists and the filter matches, each once. The server may ignore its filters.
+
+        Those whose id is missing or invalid can't be polled: then there are more tenants than were found.
+        """
         listed = await self.api().get_list("/tenants", Tenant.parse, self._wanted.query())
-        return Discovered(self._wanted.select(listed))
+        failures = _without_id(sum(tenant is None for tenant in listed))
+        reason = BadResponseError.reason if failures else ""
+        return Discovered(self._wanted.select(listed), failures=failures, reason=reason)
+
+
+def _without_id(number: int) -> list[str]:
+    if not number:
+        return []
+    which = "1 tenant in the list has" if number == 1 else f"{number} tenants in the list have"
+    return [f"{which} no valid id"]
 
 
 @dataclass

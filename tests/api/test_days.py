@@ -221,7 +221,7 @@ UNREADABLE: list[Any] = [
     [[1]],
     True,
     False,
-    1.0,
+    1.5,
     float("nan"),
     ["mon", "x"],
     ["mon", ""],
@@ -356,3 +356,16 @@ def test_a_reply_as_large_as_is_let_through_does_not_hold_up_the_loop(value: Any
     begun = time.process_time()
     assert parse_days(value) is None
     assert time.process_time() - begun < 0.1
+
+
+@pytest.mark.parametrize(
+    ("value", "days"),
+    [(5.0, {4}), ([1.0, 2.0], {0, 1}), (1.5, None), (float("nan"), None), (True, None), ([True], None)],
+)
+def test_whole_floating_point_numbers_are_days(value: object, days: set[int] | None) -> None:
+    assert parse_days(value) == days
+
+
+@pytest.mark.parametrize("value", ["mon " * 51, ["mon", "x," * 101], {"tue" * 100: True}])
+def test_what_is_too_long_to_be_days_is_unclear(value: object) -> None:
+    assert parse_days(value) is None

@@ -23,6 +23,7 @@ def fields(raw: dict[str, Any]) -> tuple[Fields, list[str]]:
 
 READERS: dict[str, tuple[Callable[[Fields, str], Any], type]] = {
     "text": (Fields.text, str),
+    "secret": (Fields.secret, str),
     "ident": (Fields.ident, str),
     "word": (Fields.word, str),
     "flag": (Fields.flag, bool),
@@ -49,6 +50,21 @@ def test_null_and_missing_are_none_and_nothing_to_report(reader: str) -> None:
         ("ident", "123e4567-e89b-12d3-a456-426614174000", "123e4567-e89b-12d3-a456-426614174000"),
         ("ident", 17, "17"),
         ("ident", 0, "0"),
+        ("ident", -1, "-1"),
+        ("ident", 653247040368672768, "653247040368672768"),
+        ("ident", 2**128 - 1, "340282366920938463463374607431768211455"),  # a UUID as a number
+        ("ident", 17.0, "17"),
+        ("ident", 1.5, "1.5"),
+        ("text", 4711, "4711"),
+        ("text", 2.1, "2.1"),
+        ("text", 3.0, "3"),
+        ("text", "e\u0301cole", "\xe9cole"),
+        ("secret", "x" * 1400, "x" * 1400),
+        ("secret", "x" * 65_536, "x" * 65_536),
+        ("secret", " e\u0301 ", " e\u0301 "),  # as it is
+        ("secret", 4711, "4711"),
+        ("word", 7, "7"),
+        ("word", 7.0, "7"),
         ("word", "alreadyInRolloverMode", "alreadyInRolloverMode"),
         ("word", "a_new_state", "a_new_state"),
         ("word", "", None),
@@ -56,6 +72,11 @@ def test_null_and_missing_are_none_and_nothing_to_report(reader: str) -> None:
         ("flag", False, False),
         ("count", 0, 0),
         ("count", 2**53, 2**53),
+        ("count", 7.0, 7),
+        ("count", -0.0, 0),
+        ("count", "7", 7),
+        ("count", " 07 ", 7),
+        ("count", "7.0", 7),
         ("time", "2025-08-15T12:58:46.280Z", TIME),
         ("time", " 2025-08-15T12:58:46.280Z ", TIME),
         ("time", "2025-08-15T12:58:46.2800000001Z", TIME),
@@ -74,8 +95,14 @@ def test_good_members_are_read(reader: str, value: Any, result: Any) -> None:
 @pytest.mark.parametrize(
     ("reader", "value"),
     [
-        ("text", 5),
+        ("text", True),
+        ("text", 1e300),
+        ("text", float("nan")),
+        ("text", 2**129),
         ("text", ["a"]),
+        ("secret", True),
+        ("secret", "x" * 65_537),
+        ("secret", "half \ud83d of a pair"),
         ("text", "x" * 1025),
         ("text", "half \ud83d of a pair"),
         ("ident", ""),
@@ -85,23 +112,31 @@ def test_good_members_are_read(reader: str, value: Any, result: Any) -> None:
         ("ident", "x" * 129),
         ("ident", "ï"),
         ("ident", True),
-        ("ident", -1),
+        ("ident", "--1"),
         ("ident", 10**4000),
-        ("ident", 1.5),
+        ("ident", 6.53247040368672768e17),  # not exact: two IDs could look the same
+        ("ident", float("inf")),
         ("ident", {}),
         ("word", "someone@district.example"),
         ("word", "x" * 65),
         ("word", "line\nbreak"),
         ("word", "success\n"),
-        ("word", 7),
+        ("word", 1e300),
         ("word", False),
         ("flag", 1),
         ("flag", 0),
         ("flag", "true"),
         ("flag", "false"),
         ("count", -1),
-        ("count", 1.0),
-        ("count", "3"),
+        ("count", 1.5),
+        ("count", float("nan")),
+        ("count", float("inf")),
+        ("count", -1.0),
+        ("count", "-3"),
+        ("count", "3.5"),
+        ("count", "07:00"),
+        ("count", "\u0667"),
+        ("count", ""),
         ("count", True),
         ("count", 2**53 + 1),
         ("count", 10**400),  # no floating-point number can hold it, so no metric can
@@ -116,6 +151,16 @@ def test_good_members_are_read(reader: str, value: Any, result: Any) -> None:
         ("time", "2025-08-15T12:58:46Z; drop"),
         ("time", "２０２５-08-15"),  # noqa: RUF001 - digits that are not ASCII
         ("time", "\ud800" * 20),
+        ("time", "9999-12-31T23:59:59-12:00"),
+        ("time", "9999-12-31T23:59:60Z"),
+        ("time", "2025-08-15T12:58:61Z"),
+        ("time", "2025-08-15T12:58:46+25:00"),
+        ("time", "2025-08-15T12:58:46 EST"),
+        ("time", "20250815112"),  # not a date, a one and twelve o'clock
+        ("time", "1755262726280"),
+        ("time", "0000-00-00T00:00:00Z"),
+        ("time", "2025-W54-1"),
+        ("time", " " * 1_000_000 + "2025-08-15"),
         ("time", 1_755_262_726),
         ("time", float("inf")),
         ("time", True),
@@ -126,6 +171,45 @@ def test_bad_members_are_none_and_reported_once_by_name(reader: str, value: Any)
     one, reported = fields({"x": value})
     assert READERS[reader][0](one, "x") is None
     assert reported == ["x"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2025-08-15T12:58:46z",
+        "2025-08-15t12:58:46Z",
+        "2025-08-15 12:58:46+00:00",
+        "2025-08-15 12:58:46 +0000",
+        "2025-08-15  12:58:46 UTC",
+        "2025-08-15T14:58:46+02",
+        "2025-08-15T07:58:46\N{MINUS SIGN}05:00",
+        "20250815T125846Z",
+        "2025-W33-5T12:58:46Z",
+        "2025W335T125846Z",
+        "2025-08-15T12:58:46.000000000Z",
+        "2025-08-15T12:58:46,0Z",
+        "2025-08-15T14:58:46+02:00[Europe/Berlin]",
+        "\t2025-08-15T12:58:46Z\n",
+    ],
+)
+def test_a_time_is_read_however_iso_8601_writes_it(text: str) -> None:
+    one, reported = fields({"x": text})
+    assert one.time("x") == 1_755_262_726.0
+    assert reported == []
+
+
+@pytest.mark.parametrize("text", ["2016-12-31T23:59:60Z", "20161231T235960Z", "2017-01-01T01:59:60+02:00"])
+def test_a_leap_second_is_the_first_of_the_next_minute(text: str) -> None:
+    assert fields({"x": text})[0].time("x") == 1_483_228_800.0
+
+
+@pytest.mark.parametrize(
+    "blank",
+    ["", "  ", "\t\n", "\xa0", "\u200b", "\ufeff", "\u2060\u200d", "\u3000", "\u3164", "\u2800", "\ufe0f", "\x00"],
+)
+def test_blank_text_is_empty(blank: str) -> None:
+    one, reported = fields({"x": blank, "y": blank + "a"})
+    assert (one.text("x"), one.text("y"), reported) == ("", blank + "a", [])
 
 
 def test_a_count_has_a_highest_value() -> None:

@@ -119,6 +119,11 @@ def test_a_tenant_without_an_id_is_none_and_reported(ident: Any) -> None:
         ({"client_secret": None}, None, []),
         ({"client_id": ""}, None, []),
         ({"client_secret": "\ud800"}, None, ["auth.client_secret"]),
+        ({"client_id": 4711}, ClientCredentials("4711", "secret"), []),
+        ({"client_secret": "x" * 1400}, ClientCredentials("id", "x" * 1400), []),
+        ({"client_secret": " e\u0301 "}, ClientCredentials("id", " e\u0301 "), []),
+        ({"client_secret": 653247040368672768}, ClientCredentials("id", "653247040368672768"), []),
+        ({"client_secret": "x" * 65_537}, None, ["auth.client_secret"]),
         ({"updated_at": 5}, ClientCredentials("id", "secret"), ["auth.updated_at"]),
     ],
 )
@@ -129,9 +134,26 @@ def test_credentials_of_every_kind_are_read(auth: dict[str, Any], credentials: A
 
 def test_every_boolean_of_the_state_is_a_flag_and_nothing_else_is() -> None:
     raw = {"rollover_mode_enabled": True, "setup_mode_enabled": None, "mass_change_pending": "yes", "new_flag": False}
-    found, reported = read("State", {**raw, "id": UUID, "not a name": True, "count": 1})
+    found, reported = read("State", {**raw, "id": UUID, "count": 1})
     assert found.flags == {"rollover_mode_enabled": True, "new_flag": False}
     assert reported == ["mass_change_pending"]
+
+
+@pytest.mark.parametrize(
+    "name", ["read-only", "2fa_required", "not a name", "größe", "学区", "a.b/c", 'quo"ted\\', "x" * 128, "é 👍"]
+)
+def test_a_flag_of_any_name_that_can_be_seen_is_shown(name: str) -> None:
+    assert read("State", {name: True}) == (models.State({name: True}), [])
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "\x1b[2J", "\u200b", "a\u200bb", "\ud800", "x" * 129])
+def test_a_flag_of_any_other_name_is_counted(name: str) -> None:
+    assert read("State", {name: True, "a": False}) == (models.State({"a": False}), ["flag_name"])
+
+
+def test_flags_have_an_order_of_their_own_and_two_spellings_of_a_name_are_one() -> None:
+    found, _ = read("State", {"z": True, "e\u0301": True, "b": False, "\xe9": False, "mass_change_pending": True})
+    assert list(found.flags.items()) == [("mass_change_pending", True), ("b", False), ("z", True), ("\xe9", False)]
 
 
 def test_an_ingestion_with_an_unknown_state_is_unfinished() -> None:
@@ -186,7 +208,10 @@ def test_days_are_a_label_only_if_they_can_be_one(days: Any, text: str) -> None:
     assert read("Schedule", {"days": days})[0].days == text
 
 
-@pytest.mark.parametrize(("hour", "expected"), [(0, 0), (23, 23), (24, None), (-1, None), ("5", None), (True, None)])
+@pytest.mark.parametrize(
+    ("hour", "expected"),
+    [(0, 0), (23, 23), (7.0, 7), ("5", 5), (24, None), (-1, None), (7.5, None), ("7 am", None), (True, None)],
+)
 def test_an_hour_is_from_0_to_23(hour: Any, expected: int | None) -> None:
     assert read("Schedule", {"hour": hour})[0].hour == expected
 

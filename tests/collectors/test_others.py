@@ -39,6 +39,11 @@ def test_every_boolean_of_the_state_is_a_flag_and_nothing_else_is() -> None:
     }
 
 
+def test_flags_of_odd_names_are_shown() -> None:
+    names = {"read-only": True, "2fa_required": False, "größe": True, "is it on?": False}
+    assert state(**names) == {(name,): float(on) for name, on in names.items()}
+
+
 def test_a_null_or_missing_flag_has_no_sample() -> None:
     assert state(mass_change_pending=None) == {}
 
@@ -104,6 +109,26 @@ def test_rollovers_without_ids_go_by_name_or_type_and_start_in_any_order() -> No
     forth, back = rollovers(named, typed, bare), rollovers(bare, typed, named)
     assert {key[0] for key in forth.series(INFO)} == {"Summer@2026-09-01T00:00:00+00:00", "new_year@", "@"}
     assert forth.series(INFO) == back.series(INFO)
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ("9999-12-31T23:59:59-12:00", None),
+        ("9999-12-31T23:59:59Z", 253_402_300_799.0),
+        ("9999-12-31T23:59:60Z", None),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("1970-01-01T00:00:00+00:01", None),
+        ("1970-01-01T00:00:00-00:01", 60.0),
+        ("2016-12-31T23:59:60Z", 1_483_228_800.0),
+    ],
+)
+@pytest.mark.parametrize("ident", ["r", None])
+def test_a_time_at_the_edge_is_read_or_has_no_sample(text: str, start: float | None, ident: str | None) -> None:
+    polls = rollovers({"id": ident, "name": "x", "start_date": text, "end_date": text})
+    expected = [] if start is None else [start]
+    assert list(polls.series(START).values()) == list(polls.series(END).values()) == expected
+    assert len(polls.series(INFO)) == 1
 
 
 def test_a_rollover_listed_twice_has_one_status() -> None:

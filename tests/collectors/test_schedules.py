@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from exporter.api.models import Schedule
 from exporter.collectors.schedules import ENABLED, INFO, LAST_DUE, LAST_EXECUTED, NEXT_DUE, SchedulesCollector
-from exporter.history.schedules import last_due, next_due
+from exporter.history.due_times import last_due, next_due
+from exporter.history.shared import last_run
 from tests.collectors.polls import Polls
 
 DAILY = Schedule(
@@ -142,6 +143,36 @@ def test_what_a_schedule_does_not_say_has_no_sample() -> None:
     assert polls.series(INFO) == {("none that can be read", "", "s", ""): 1}
     for family in (ENABLED, LAST_EXECUTED, LAST_DUE, NEXT_DUE):
         assert polls.series(family) == {}
+
+
+@pytest.mark.parametrize("text", ["2026-09-01T07:00:01z", "2026-09-01 07:00:01 UTC", "2026-W36-2T09:00:01+02"])
+def test_a_start_is_read_in_every_form_of_iso_8601(text: str) -> None:
+    polls = polled(fields(last_executed_at=text))
+    assert polls.series(LAST_EXECUTED) == {("s", "collection"): utc("2026-09-01T07:00:01")}
+    assert polls.series(LAST_DUE) == {("s", "collection"): utc("2026-09-01T07:00")}
+
+
+@pytest.mark.parametrize(
+    "told", ["", "never", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00", 1788246001, True, {}]
+)
+def test_a_start_that_can_not_be_parsed_is_unknown_and_not_never(told: Any) -> None:
+    polls = polled(fields(last_executed_at=told))
+    for family in (LAST_EXECUTED, LAST_DUE, NEXT_DUE):
+        assert polls.series(family) == {}
+    assert last_run(polls.history) is None
+
+
+@pytest.mark.parametrize("hour", [7, 7.0, "7", "07"])
+def test_an_hour_is_read_as_a_number_of_any_kind(hour: Any) -> None:
+    polls = polled(fields(hour=hour))
+    assert set(polls.series(INFO)) == {("", "7", "s", "collection")}
+    assert polls.series(LAST_DUE) == {("s", "collection"): utc("2026-09-01T07:00")}
+
+
+@pytest.mark.parametrize("hour", [24, -1, 7.5, "07:00", "7 am", True, [7], 10**400])
+def test_an_hour_that_can_not_be_parsed_is_unknown(hour: Any) -> None:
+    polls = polled(fields(hour=hour))
+    assert polls.series(LAST_DUE) == polls.series(NEXT_DUE) == {}
 
 
 @pytest.mark.parametrize("member", ["last_executed_at", "metadata"])

@@ -426,3 +426,58 @@ def test_a_server_that_keeps_inventing_ids_types_and_states_leaves_a_bounded_his
     assert len(history.unfinished) <= 50
     assert len(history.seen) <= 50
     assert len(history.ended) <= 1100
+
+
+# An id that is used again
+
+
+def test_a_run_under_the_id_of_an_earlier_one_is_another_run() -> None:
+    tenant = Tenant()
+    tenant.runs(START)
+    tenant.runs(START + MINUTE, run("x", "success", START))
+    tenant.runs(START + 2 * MINUTE, run("x", "executing", START + 90))
+    assert tenant.series(OLDEST_SEEN) == {EXECUTING: START + 2 * MINUTE}
+    tenant.runs(START + 3 * MINUTE, run("x", "failed", START + 90))
+    assert ends(tenant) == {"success": 1, "failed": 1}
+    assert tenant.series(FAILING_SINCE) == {"collection": START + 3 * MINUTE}
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_runs_under_one_id_that_only_lists_unfinished_ones_each_end_once(*, restarts: bool) -> None:
+    tenant = Tenant()
+    for at, state in ((START, "success"), (START + 10 * MINUTE, "timeout"), (START + 20 * MINUTE, "success")):
+        tenant.runs(at, run("x", began=at))
+        if restarts:
+            tenant.restart()
+        tenant.runs(at + MINUTE, left=[run("x", state, at)])
+        tenant.runs(at + 2 * MINUTE)
+    assert ends(tenant) == {"success": 2, "timeout": 1}
+
+
+def test_a_run_under_a_known_id_that_leaves_the_list_unfinished_is_awaited() -> None:
+    tenant = Tenant()
+    tenant.runs(START, run("x", began=START))
+    tenant.runs(START + MINUTE, left=[run("x", "success", START)])
+    tenant.runs(START + 2 * MINUTE, run("x", began=START + 90))
+    tenant.runs(START + 3 * MINUTE, left=[run("x", "executing", START + 90)])
+    tenant.runs(START + 4 * MINUTE, left=[run("x", "failed", START + 90)])
+    assert ends(tenant) == {"success": 1, "failed": 1}
+
+
+@pytest.mark.parametrize("began", [None, START - HOUR, START])
+def test_a_list_that_lags_shows_no_other_run_without_a_later_start(began: float | None) -> None:
+    tenant = Tenant()
+    tenant.runs(START, run("x", began=START))
+    tenant.runs(START + MINUTE, run("x", "success", START))
+    tenant.runs(START + 2 * MINUTE, run("x", "executing", began))
+    tenant.runs(START + 3 * MINUTE, run("x", "failed", began))
+    assert ends(tenant) == {"success": 1}
+
+
+def test_a_history_saved_without_starts_goes_by_the_id_alone() -> None:
+    tenant = Tenant()
+    tenant.runs(START, run("x", began=START))
+    tenant.runs(START + MINUTE, run("x", "success", START))
+    tenant.history = replace(tenant.history, ingestions=replace(tenant.history.ingestions, ended_starts={}))
+    tenant.runs(START + 2 * MINUTE, run("x", "failed", START + 90))
+    assert ends(tenant) == {"success": 1}

@@ -22,6 +22,7 @@ TOLD = {
     "executed",
     "covered_at",
     "last_executed",
+    "ended_starts",
     "ended_until",
 }
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from exporter.api.models import STATE_FLAGS, Rollover, Schedule
 from exporter.history import History, application, flags, rollovers, schedules
+from exporter.history.due_times import DAY
 from exporter.history.ingestions import Failing, IngestionsHistory
 from exporter.history.problems import KINDS, Found, Health, counts_as_unreachable, find
-from exporter.history.schedules import DAY
 from exporter.history.unfinished import FullRun, Running
 from exporter.status import PROBLEMS, Failure, Problem
 from exporter.thresholds import ROLLOVER_BEGUN, ROLLOVER_OVER, threshold

@@ -240,3 +240,17 @@ def test_an_outage_in_which_nothing_changed_changes_no_time(world: Any, lasts: f
     for family in (MISSED_SINCE, DUE_SINCE, ingestions.FAILING_SINCE, ingestions.FINISHED, LAST_RUN):
         # More may be missed by then.
         assert before.get(family, {}).items() <= after.get(family, {}).items()
+
+
+def test_the_last_run_is_unknown_while_a_schedule_has_started_at_a_time_that_can_not_be_parsed() -> None:
+    tenant = Tenant()
+    tenant.flags(START)
+    tenant.runs(START, run("a", "success", START - HOUR))
+    tenant.schedules(START, daily(executed=START - 2 * HOUR), daily(ident="t"))
+    assert tenant.series(LAST_RUN) == {(): START - HOUR}
+    later = START + 9 * DAY
+    tenant.runs(later)
+    tenant.schedules(later, daily(has_unknown_start=True, weekdays=None), daily(ident="t"))
+    assert tenant.series(LAST_RUN) == tenant.series(DUE_SINCE) == {}
+    tenant.schedules(later + MINUTE, daily(executed=later), daily(ident="t"))
+    assert tenant.series(LAST_RUN) == {(): later}

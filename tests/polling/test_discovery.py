@@ -10,6 +10,7 @@ import pytest
 
 from exporter.api.client import Api
 from exporter.api.credentials import BasicCredentials, ClientCredentials, NamedCredentials, TenantCredentials
+from exporter.api.fields import Fields
 from exporter.api.models import Tenant
 from exporter.clock import Clock
 from exporter.collectors.ingestions import IngestionsCollector
@@ -123,6 +124,44 @@ def test_a_partial_discovery_adds_tenants_and_removes_none() -> None:
 )
 def test_globs_match_the_id_or_the_name_and_exclude_wins(wanted: Filter, matches: bool) -> None:  # noqa: FBT001 - a table
     assert wanted.matches(Tenant("id-1", "Maple LMS")) == matches
+
+
+@pytest.mark.parametrize("glob", ["École *", "E\u0301cole *", "*cole nº 1"])
+@pytest.mark.parametrize("name", ["École nº 1", "E\u0301cole nº 1"])
+def test_a_name_matches_however_its_accents_are_written(glob: str, name: str) -> None:
+    tenant = Tenant.parse(Fields({"id": "a", "name": name, "account": {"name": name}}, lambda _: None))
+    assert tenant is not None
+    assert not Filter(exclude=[glob]).matches(tenant)
+    assert Filter(include=[glob]).matches(tenant)
+
+
+@pytest.mark.parametrize("wanted", ["É", "E\u0301"])
+@pytest.mark.parametrize("given", ["É", "E\u0301"])
+def test_accounts_and_integrations_match_however_their_accents_are_written(wanted: str, given: str) -> None:
+    for part, of in (("name", "account"), ("public_id", "account"), ("name", "integration")):
+        tenant = Tenant.parse(Fields({"id": "a", of: {part: given}}, lambda _: None))
+        assert tenant is not None
+        assert Filter(**{f"{of}s": [wanted]}).matches(tenant)
+        assert not Filter(**{f"{of}s": ["E"]}).matches(tenant)
+
+
+@pytest.mark.parametrize(
+    ("idents", "found", "failures"),
+    [
+        (["a", 653247040368672768, 7.0, "7"], ["a", "653247040368672768", "7"], []),
+        (["a", {}], ["a"], ["1 tenant in the list has no valid id"]),
+        (["a", "a/b", True, None], ["a"], ["3 tenants in the list have no valid id"]),
+        (["", "x" * 129, 1e300], [], ["3 tenants in the list have no valid id"]),
+    ],
+)
+def test_tenants_without_a_valid_id_make_the_list_partial_and_a_number_is_one(
+    idents: list[Any], found: list[str], failures: list[str]
+) -> None:
+    answers = {"/tenants": {"data": [None, *({"id": ident} for ident in idents)]}}
+    source = AccountSource(Replies(table(answers)).client(), lambda: OLD, Filter())
+    discovered = run_virtual(source.get_tenants())
+    assert [tenant.id for tenant in discovered.tenants] == found
+    assert (list(discovered.failures), discovered.reason) == (failures, "bad_response" if failures else "")
 
 
 def test_each_collector_polls_all_new_tenants_before_the_next_collector() -> None:

@@ -116,8 +116,8 @@ MUTANTS = (
     Mutant(
         "a schedule with an invalid time is due",
         "exporter/api/models.py",
-        "if any(given is not None and time is None for",
-        "if any(False for",
+        "if has_unknown_start or has_unknown_creation:",
+        "if False:",
         ("tests/collectors/test_schedules.py",),
     ),
     Mutant(
@@ -184,10 +184,31 @@ MUTANTS = (
         (BOUNDS + "test_the_oldest_of_many_unfinished_ones_is_known_whatever_its_place",),
     ),
     Mutant(
+        "an id alone identifies an end",
+        "exporter/history/ends.py",
+        "return known is None or ingestion.started_at is None or ingestion.started_at <= known",
+        "return True",
+        OF_INGESTIONS,
+    ),
+    Mutant(
+        "a list that lags behind shows another run",
+        "exporter/history/ends.py",
+        "known is None or ingestion.started_at is None or ingestion.started_at <= known",
+        "ingestion.started_at == known",
+        OF_INGESTIONS,
+    ),
+    Mutant(
+        "a tenant whose schedule started at an unknown time has not run since the time before",
+        "exporter/history/shared.py",
+        "if history.schedules.has_unknown_start:",
+        "if False:",
+        ("tests/history/test_shared.py",),
+    ),
+    Mutant(
         "any number of schedules is kept",
         SCHEDULES,
-        "islice(listed.items(), MOST_KEPT)",
-        "islice(listed.items(), None)",
+        "sorted(listed.items())[:MOST_KEPT]",
+        "sorted(listed.items())",
         (BOUNDS + "test_long_lists_leave_a_history_of_bounded_size",),
     ),
     Mutant(

@@ -175,6 +175,20 @@ MUTANTS = (
         ("tests/polling/test_tenant.py",),
     ),
     Mutant(
+        "a tenant without an id is left out without a sign",
+        "exporter/polling/sources.py",
+        "_without_id(sum(tenant is None for tenant in listed))",
+        "_without_id(0)",
+        OF_DISCOVERY,
+    ),
+    Mutant(
+        "two spellings of a name are two names",
+        "exporter/polling/sources.py",
+        "tuple(map(composed, getattr(self, name)))",
+        "tuple(getattr(self, name))",
+        OF_DISCOVERY,
+    ),
+    Mutant(
         "an excluded tenant is polled",
         "exporter/polling/sources.py",
         "            and not _any_glob(self.exclude, tenant)\n",
