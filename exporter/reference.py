@@ -19,6 +19,7 @@ Made from the code by `make docs`; `kimono-exporter metrics` prints the same.
 - A fact that the API does not give has no sample. It is never 0 or the current time.
 - A tenant's samples are those of its last successful poll. If polls fail, they expire three poll intervals after it.
 - Samples of a tenant that is merely waiting for its next poll are kept.
+- A tenant has at most 1,000 samples of each metric. `kimono_exporter_samples_dropped_total` counts the others.
 
 ## Labels and joins
 

@@ -78,6 +78,12 @@ TRUNCATED = Family(
     "Lists that failed because the server never ended them.",
     ("endpoint",),
 )
+DROPPED = Family(
+    "kimono_exporter_samples_dropped_total",
+    "counter",
+    "Samples dropped because a tenant has more than 1,000 of one family, by family.",
+    ("family",),
+)
 LOOP_LAG = Family(
     "kimono_exporter_event_loop_lag_seconds", "gauge", "The longest delay of the event loop within the last minute."
 )
@@ -91,7 +97,7 @@ STATE_SAVED = Family(
 )
 FAMILIES = (
     *(BUILD, REQUESTS, DURATIONS, RETRIES, TOKENS, WAITED, RATE_LIMIT, ALLOWED),
-    *(POLLS, LAG, INVALID, TRUNCATED, LOOP_LAG, STATE_SAVED),
+    *(POLLS, LAG, INVALID, TRUNCATED, DROPPED, LOOP_LAG, STATE_SAVED),
 )
 
 
@@ -159,9 +165,13 @@ class Telemetry:
         """A list did not end."""
         self._counters[TRUNCATED].labels(endpoint=endpoint).inc()
 
-    def invalid(self, endpoint: str, field: str) -> None:
-        """A field of a reply is not valid."""
-        self._counters[INVALID].labels(endpoint=endpoint, field=field).inc()
+    def invalid(self, endpoint: str, field: str, times: int) -> None:
+        """A field of so many objects is not valid."""
+        self._counters[INVALID].labels(endpoint=endpoint, field=field).inc(times)
+
+    def dropped(self, family: str, samples: int) -> None:
+        """So many samples of a family were dropped."""
+        self._counters[DROPPED].labels(family=family).inc(samples)
 
     def polled(self, collector: str, outcome: str) -> None:
         """A poll ended: `success` or a reason."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from exporter.metrics import Family, Sample, number
 
-# Series of one family that are exposed at 0: a server may keep inventing new label values.
-_MAX_SERIES = 200
+# Series of one family that are exposed at 0, and of all: servers may keep inventing new label values.
+_MAX_ZEROS, _MAX_SERIES = 200, 1000
 
 
 @dataclass(slots=True)
@@ -24,7 +24,9 @@ class _Total:
 class Totals:
     """The series without a tenant, by family and label values."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_drop: Callable[[str, int], None] = lambda _name, _samples: None) -> None:
+        """`on_drop` is told the family's name and the number of samples that were dropped."""
+        self._on_drop = on_drop
         self._totals: dict[Family, dict[tuple[str, ...], _Total]] = {}
 
     def apply(self, families: Collection[Family], new: Sequence[Sample], observed: Sequence[Sample]) -> bool:
@@ -39,8 +41,11 @@ class Totals:
         for sample in new:
             changed |= self._add_series(sample)
         for sample in observed:
-            self._add_series(sample, bounded=False)
-            total = self._totals[sample.family][sample.values]
+            self._add_series(sample, _MAX_SERIES)
+            total = self._totals[sample.family].get(sample.values)
+            if total is None:
+                self._on_drop(sample.family.name, 1)
+                continue
             total.counts[bisect_left(sample.family.buckets, sample.value)] += 1
             total.sum += sample.value
             changed = True
@@ -59,10 +64,10 @@ class Totals:
         for family in families:
             self._totals.pop(family, None)
 
-    def _add_series(self, sample: Sample, *, bounded: bool = True) -> bool:
-        """Add the series if it is new and, if bounded, the family has not too many; returns whether it was added."""
+    def _add_series(self, sample: Sample, most: int = _MAX_ZEROS) -> bool:
+        """Add the series if it is new and the family has fewer than `most`; returns whether it was added."""
         series = self._totals.setdefault(sample.family, {})
-        if sample.values in series or (bounded and len(series) >= _MAX_SERIES):
+        if sample.values in series or len(series) >= most:
             return False
         series[sample.values] = _Total([0] * (len(sample.family.buckets) + 1))
         return True

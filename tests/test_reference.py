@@ -62,6 +62,7 @@ counter kimono_exporter_polls_total collector outcome
 gauge kimono_exporter_poll_lag_seconds collector
 counter kimono_exporter_invalid_fields_total endpoint field
 counter kimono_exporter_lists_truncated_total endpoint
+counter kimono_exporter_samples_dropped_total family
 gauge kimono_exporter_event_loop_lag_seconds
 gauge kimono_exporter_state_saved_timestamp_seconds
 """

@@ -24,7 +24,8 @@ def after_everything() -> Telemetry:
     telemetry.waited(0.25)
     telemetry.waited(0.5)
     telemetry.truncated("/tenants")
-    telemetry.invalid("/tenant/schedules", "metadata.created")
+    telemetry.dropped("kimono_tenant_state", 5)
+    telemetry.invalid("/tenant/schedules", "metadata.created", 2)
     telemetry.polled("state", "success")
     telemetry.polled("state", "auth")
     telemetry.state_saved(1_788_220_800.0)
@@ -59,7 +60,8 @@ def test_each_event_is_counted_under_its_labels() -> None:
         ("kimono_exporter_rate_limit_requests_per_second",): 20,
         ("kimono_exporter_rate_limit_allowed_requests_per_second",): 2.5,
         ("kimono_exporter_lists_truncated_total", "/tenants"): 1,
-        ("kimono_exporter_invalid_fields_total", "/tenant/schedules", "metadata.created"): 1,
+        ("kimono_exporter_samples_dropped_total", "kimono_tenant_state"): 5,
+        ("kimono_exporter_invalid_fields_total", "/tenant/schedules", "metadata.created"): 2,
         ("kimono_exporter_polls_total", "state", "success"): 1,
         ("kimono_exporter_polls_total", "state", "auth"): 1,
         ("kimono_exporter_poll_lag_seconds", "state"): 1.5,

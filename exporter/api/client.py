@@ -7,8 +7,6 @@ pass by themselves are retried. A call returns a value or raises an `ApiError`; 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,10 +17,12 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 from exporter.api import errors, wire
 from exporter.api.auth import FixedIdentity, Identity, TokenIdentity
 from exporter.api.credentials import ClientCredentials, Credentials
-from exporter.api.fields import Fields, plain
+from exporter.api.fields import Fields
 from exporter.api.rate_limiter import RateLimiter
+from exporter.api.reader import Reader
 from exporter.api.transport import Transport
 from exporter.clock import Clock
+from exporter.threads import in_daemon_thread
 
 T = TypeVar("T")
 
@@ -60,8 +60,8 @@ class Observer(Protocol):
     def truncated(self, endpoint: str) -> None:
         """A list did not end. The client stopped getting it."""
 
-    def invalid(self, endpoint: str, field: str) -> None:
-        """A member of a reply could not be parsed."""
+    def invalid(self, endpoint: str, field: str, times: int) -> None:
+        """A member of a reply, or of so many of its objects, could not be parsed."""
 
 
 @dataclass
@@ -76,6 +76,7 @@ class Client:
 
     def __post_init__(self) -> None:
         self.in_flight = asyncio.Semaphore(self.concurrency)
+        self._parsing = asyncio.Lock()
         self._try = AsyncRetrying(
             sleep=self.clock.sleep,
             stop=stop_after_attempt(_ATTEMPTS),
@@ -108,7 +109,7 @@ class Client:
         }
         try:
             reply = await self.send(wire.TOKEN_PATH, partial(transport.post_token, form), wire.check_token)
-            token = wire.parse_token(reply.body)
+            token = await self.parsed(wire.parse_token, reply.body)
         except errors.ApiError as error:
             self.observer.token(error.reason)
             raise
@@ -148,6 +149,16 @@ class Client:
             self.observer.request(endpoint, code, self.clock.monotonic() - begun)
         return reply
 
+    async def parsed(self, parse: Callable[[bytes], T], body: bytes) -> T:
+        """What `parse` returns for the body of a reply.
+
+        A large one is parsed in a thread, so that the event loop goes on, and one at a time, because of the memory.
+        """
+        if wire.is_small(body):
+            return parse(body)
+        async with self._parsing:
+            return await in_daemon_thread(parse, body)
+
     def _count_retry(self, state: RetryCallState) -> None:
         self.observer.retry(_failure(state).reason)
 
@@ -165,8 +176,10 @@ class Api:
 
     async def get_one(self, endpoint: str, parse: Parse[T], ident: str | None = None) -> T:
         """Get a single object."""
-        reply = await self._get(endpoint, {}, ident)
-        return parse(self._fields(endpoint, wire.parse_object(reply.body)))
+        reply, reader = await self._get(endpoint, {}, ident), Reader(parse)
+        found = await self.client.parsed(reader.object, reply.body)
+        self._count_invalid(endpoint, reader)
+        return found
 
     async def get_list(
         self, endpoint: str, parse: Parse[T], query: Mapping[str, str] | None = None, ident: str | None = None
@@ -177,16 +190,18 @@ class Api:
         that brings nothing new. A server that promises more and repeats itself, or whose list never ends, has
         not given a whole list: that raises `BadResponseError`.
 
-        Each page is parsed as it arrives: parsing thousands of objects at once would block the event loop.
+        Each page is parsed as it arrives, and its objects at once become what `parse` makes of them.
         """
         found: dict[str, T] = {}
         number, empty = 0, 0
         for _ in range(MAX_PAGES):
-            page = await self._get_page(endpoint, query or {}, number, ident)
-            items = _keyed(page.items)
+            reader = Reader(parse)
+            page = await self._get_page(endpoint, query or {}, number, ident, reader)
+            items: dict[str, T] = dict(page.items)
             new = not items.keys() <= found.keys()
             if new:
-                found.update({key: parse(self._fields(endpoint, item)) for key, item in items.items()})
+                found.update(items)
+                self._count_invalid(endpoint, reader)
             empty = 0 if page.items else empty + 1
             if page.more is False or (page.more is None and not new):
                 return list(found.values())
@@ -197,7 +212,9 @@ class Api:
         text = "the list does not end: the server announces more pages, but they bring nothing new"
         raise errors.BadResponseError(text)
 
-    async def _get_page(self, endpoint: str, query: Mapping[str, str], number: int, ident: str | None) -> wire.Page:
+    async def _get_page(
+        self, endpoint: str, query: Mapping[str, str], number: int, ident: str | None, reader: Reader[T]
+    ) -> wire.Page:
         try:
             reply = await self._get(endpoint, {**query, "page": str(number)}, ident)
         except (errors.ForbiddenError, errors.NotFoundError):
@@ -205,7 +222,7 @@ class Api:
                 raise
             # The first page shows that the list exists and is allowed, so this says nothing about the list.
             raise errors.BadResponseError("the server refused a later page of the list") from None
-        return wire.parse_page(reply.body)
+        return await self.client.parsed(reader.page, reply.body)
 
     async def _get(self, endpoint: str, query: Mapping[str, str], ident: str | None) -> wire.Reply:
         """Send a GET. After a 401, renew the token and try again, three times at most."""
@@ -220,23 +237,9 @@ class Api:
                     raise
             renewals += 1
 
-    def _fields(self, endpoint: str, raw: Mapping[str, Any]) -> Fields:
-        return Fields(raw, lambda name: self.client.observer.invalid(endpoint, name))
-
-
-def _keyed(items: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Objects by their id. One without an id goes by its content, and by how many equal ones precede it on the page."""
-    keyed: dict[str, dict[str, Any]] = {}
-    equal: Counter[str] = Counter()
-    for item in items:
-        ident = item.get("id")
-        key = repr(plain(ident) or ident)
-        if ident in (None, ""):
-            content = json.dumps(item, sort_keys=True)
-            equal[content] += 1
-            key = f"{content} {equal[content]}"
-        keyed[key] = item
-    return keyed
+    def _count_invalid(self, endpoint: str, reader: Reader[Any]) -> None:
+        for name, times in reader.invalid.items():
+            self.client.observer.invalid(endpoint, name, times)
 
 
 def _is_retryable(error: BaseException) -> bool:

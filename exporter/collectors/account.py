@@ -50,6 +50,10 @@ class AccountCollector(Collector[Account]):
         actors = await api.get_list("/actors", Actor.parse)
         return Account(actors, len(await api.get_list("/clouds", lambda cloud: cloud)), versions)
 
+    def size(self, facts: Account, /) -> int:
+        """How many actors and versions there are."""
+        return len(facts.actors) + len(facts.versions)
+
     def samples(self, poll: Poll[Account], /) -> Iterable[Sample]:
         """The counts, and one sample for each version."""
         for actor_type, count in Counter(actor.type for actor in poll.facts.actors).items():

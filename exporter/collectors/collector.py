@@ -7,15 +7,20 @@ samples (pure, no I/O). A collector never catches, logs, sleeps or reads a clock
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar, Generic, TypeVar
 
 from exporter.api.client import Api
 from exporter.history import History
+from exporter.history.unfinished import MOST_KEPT
 from exporter.metrics import Family, Sample
 
 Facts = TypeVar("Facts")
+
+# Of one family and tenant. As many as the history keeps of what a list can have.
+MOST_SAMPLES = MOST_KEPT
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +49,15 @@ class FleetChange:
 
 @dataclass(frozen=True, slots=True)
 class PollResult:
-    """The tenant's samples, its history after the poll, and the change to the fleet's series."""
+    """The tenant's samples, its history after the poll, and the change to the fleet's series.
+
+    `dropped` is how many samples of a family were too many, by the family's name.
+    """
 
     samples: Sequence[Sample]
     history: History = History()
     fleet: FleetChange = FleetChange()
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
 
 class Collector(ABC, Generic[Facts]):
@@ -76,9 +85,16 @@ class Collector(ABC, Generic[Facts]):
         """Return the tenant's history after a poll at Unix seconds `at`. Without an own part, nothing changes."""
         return history
 
+    def size(self, facts: Facts, /) -> int:  # noqa: ARG002 - for those whose facts may be many
+        """How many objects the facts have. Many take long to be turned into samples."""
+        return 1
+
     @abstractmethod
     def samples(self, poll: Poll[Facts], /) -> Iterable[Sample]:
-        """Turn the facts, and what is known of the time before, into samples."""
+        """Turn the facts, and what is known of the time before, into samples.
+
+        A tenant keeps the first `MOST_SAMPLES` of a family, so their order must not depend on that of the reply.
+        """
 
     def fleet_change(self, before: History, poll: Poll[Facts], /) -> FleetChange:  # noqa: ARG002 - for those that do
         """Return the change to the series without a tenant; `before` is the history before the poll."""
@@ -87,4 +103,16 @@ class Collector(ABC, Generic[Facts]):
     def result(self, tenant_id: str, history: History, facts: Facts, at: float) -> PollResult:
         """Return what a poll gives that ended at Unix seconds `at` with these facts; `history` is that before it."""
         poll = Poll(tenant_id, facts, at, self.advance(history, facts, at))
-        return PollResult(list(self.samples(poll)), poll.history, self.fleet_change(history, poll))
+        samples, dropped = _bounded(self.samples(poll))
+        return PollResult(samples, poll.history, self.fleet_change(history, poll), dropped)
+
+
+def _bounded(samples: Iterable[Sample]) -> tuple[list[Sample], Mapping[str, int]]:
+    """The first 1,000 samples of each family, and how many more there are: one tenant must not fill the page."""
+    counts: Counter[str] = Counter()
+    kept = []
+    for sample in samples:
+        counts[sample.family.name] += 1
+        if counts[sample.family.name] <= MOST_SAMPLES:
+            kept.append(sample)
+    return kept, {name: count - MOST_SAMPLES for name, count in counts.items() if count > MOST_SAMPLES}

@@ -69,11 +69,15 @@ class IngestionsCollector(Collector[Ingestions]):
             schedules=schedules.after_runs(history.schedules, good),
         )
 
+    def size(self, facts: Ingestions, /) -> int:
+        """How many ingestions there are."""
+        return len(facts.listed) + len(facts.left)
+
     def samples(self, poll: Poll[Ingestions], /) -> Iterator[Sample]:
         """The list as it is, and the history."""
         listed, tenant_id = poll.facts.listed, poll.tenant_id
         counts = Counter((ingestion.type, ingestion.state) for ingestion in listed)
-        for (ingestion_type, state), count in counts.items():
+        for (ingestion_type, state), count in sorted(counts.items()):
             yield INGESTIONS(count, tenant_id=tenant_id, ingestion_type=ingestion_type, state=state)
         yield from ingestions.samples(poll.history.ingestions, tenant_id)
         yield PENDING(sum(ingestion.has_pending_task is True for ingestion in listed), tenant_id=tenant_id)
@@ -85,7 +89,8 @@ class IngestionsCollector(Collector[Ingestions]):
         observed = [
             DURATION(max(0.0, poll.at - ended.started_at), ingestion_type=ended.type, state=ended.state)
             for ended in ingestions.counted_ends(poll.facts, before.ingestions)
-            if ended.started_at is not None
+            # A tenant that keeps inventing types counts some of them only: those of its history.
+            if ended.started_at is not None and (ended.type, ended.state) in poll.history.ingestions.finished
         ]
         if poll.facts.lost:
             observed.append(LOST(poll.facts.lost))

@@ -41,6 +41,10 @@ class RolloversCollector(Collector[list[Rollover]]):
         """Note since when rollovers are failing."""
         return replace(history, rollovers=rollovers.advance(history.rollovers, _by_key(facts), at))
 
+    def size(self, facts: list[Rollover], /) -> int:
+        """How many rollovers there are."""
+        return len(facts)
+
     def samples(self, poll: Poll[list[Rollover]], /) -> Iterator[Sample]:
         """The samples of each rollover."""
         for key, rollover in _by_key(poll.facts).items():
@@ -57,8 +61,8 @@ class RolloversCollector(Collector[list[Rollover]]):
 
 
 def _by_key(listed: list[Rollover]) -> Mapping[str, Rollover]:
-    """The rollovers by key; one listed twice counts once."""
-    return {_key(rollover): rollover for rollover in listed}
+    """The rollovers in the order of their keys; one listed twice counts once."""
+    return dict(sorted({_key(rollover): rollover for rollover in listed}.items()))
 
 
 def _key(rollover: Rollover) -> str:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from exporter.api.client import Api
@@ -50,13 +50,17 @@ class SchedulesCollector(Collector[list[Schedule]]):
         return await api.get_list("/tenant/schedules", Schedule.parse)
 
     def advance(self, history: History, facts: list[Schedule], at: float, /) -> History:
-        """Note since when schedules are active. One listed twice counts once."""
-        listed = {schedules.key_of(schedule): schedule for schedule in facts}
+        """Note since when schedules are active."""
+        listed = _by_key(facts)
         return replace(history, schedules=schedules.advance(history.schedules, listed, at, paused=history.state.paused))
+
+    def size(self, facts: list[Schedule], /) -> int:
+        """How many schedules there are."""
+        return len(facts)
 
     def samples(self, poll: Poll[list[Schedule]], /) -> Iterator[Sample]:
         """The samples of each schedule."""
-        for key, schedule in poll.history.schedules.listed.items():
+        for key, schedule in _by_key(poll.facts).items():
             labels = {"tenant_id": poll.tenant_id, "schedule_id": key, "schedule_type": schedule.type}
             yield INFO(1, **labels, hour=hour_of(schedule), days=schedule.days)
             yield from known(
@@ -67,3 +71,8 @@ class SchedulesCollector(Collector[list[Schedule]]):
                 **labels,
             )
         yield from schedules.samples(poll.history.schedules, last_run(poll.history), poll.tenant_id, poll.at)
+
+
+def _by_key(listed: list[Schedule]) -> Mapping[str, Schedule]:
+    """The schedules in the order of their keys; one listed twice counts once."""
+    return dict(sorted({schedules.key_of(schedule): schedule for schedule in listed}.items()))

@@ -39,6 +39,10 @@ class ScopingCollector(Collector[Scoping]):
         schools = await api.get_list("/tenant/scoping/schools", Scope.parse)
         return Scoping(schools, await api.get_list("/tenant/scoping/courses", Scope.parse))
 
+    def size(self, facts: Scoping, /) -> int:
+        """How many schools and courses there are."""
+        return len(facts.schools) + len(facts.courses)
+
     def samples(self, poll: Poll[Scoping], /) -> Iterable[Sample]:
         """Two counts of each; an object that does not say whether it is selected counts in neither."""
         yield from _counts(SCHOOLS, poll.tenant_id, poll.facts.schools)

@@ -36,6 +36,10 @@ class StateCollector(Collector[State]):
         active = schedules.after_flags(history.schedules, at, paused=state.paused)
         return replace(history, state=state, schedules=active)
 
+    def size(self, facts: State, /) -> int:
+        """How many flags there are."""
+        return len(facts.flags)
+
     def samples(self, poll: Poll[State], /) -> Iterator[Sample]:
         """One sample for each flag, and since when it has been on."""
         for flag, on in poll.facts.flags.items():

@@ -180,7 +180,7 @@ def _first_sights(facts: Ingestions, before: IngestionsHistory, at: float) -> Ma
     if len(seen) <= MOST_KEPT:
         return seen
     # The oldest stay: they show that something hangs.
-    return dict(sorted(seen.items(), key=lambda each: each[1])[:MOST_KEPT])
+    return dict(sorted(seen.items(), key=lambda each: each[::-1])[:MOST_KEPT])
 
 
 def _last_started(facts: Ingestions, before: IngestionsHistory, at: float) -> Mapping[TypeAndState, float]:
@@ -193,12 +193,12 @@ def _last_started(facts: Ingestions, before: IngestionsHistory, at: float) -> Ma
     if len(last_started) <= _MAX_PAIRS:
         return last_started
     # A server keeps inventing new ones: the newest stay.
-    return dict(sorted(last_started.items(), key=lambda each: each[1])[-_MAX_PAIRS:])
+    return dict(sorted(last_started.items(), key=lambda each: each[::-1])[-_MAX_PAIRS:])
 
 
 def _finished(facts: Ingestions, before: IngestionsHistory) -> Mapping[TypeAndState, int]:
     counted = Counter((ingestion.type, ingestion.state) for ingestion in counted_ends(facts, before))
-    types = dict.fromkeys(ingestion.type for ingestion in facts.all)
+    types = sorted({ingestion.type for ingestion in facts.all})
     zeros = [(kind, state) for kind in types for state in FINAL_STATES]
     finished = dict(before.finished)
     for key in (*zeros, *counted):

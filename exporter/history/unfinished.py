@@ -105,7 +105,8 @@ def oldest(runs: Sequence[Running]) -> tuple[Running, ...]:
             first[by_sight] = run
         if run.started_at is not None and run.started_at < (first.get(by_start, _NEVER).started_at or 0.0):
             first[by_start] = run
-    return tuple(dict.fromkeys(first.values()))[:MOST_KEPT]
+    unique = dict.fromkeys(first.values())
+    return tuple(sorted(unique, key=lambda run: (run.seen, run.key))[:MOST_KEPT] if len(unique) > MOST_KEPT else unique)
 
 
 def full_runs(before: Mapping[str, FullRun], runs: Sequence[Running], at: float) -> Mapping[str, FullRun]:

@@ -31,7 +31,7 @@ class Recorder:
         self._store = store
         self._telemetry = telemetry
         self._clock = clock
-        self._totals = Totals()
+        self._totals = Totals(telemetry.dropped)
         # How many polls have changed a tenant's history.
         self.changes = 0
 
@@ -42,6 +42,8 @@ class Recorder:
             self._store.put(state.id, collector.families, result.samples)
             if self._totals.apply(collector.fleet_families, result.fleet.new, result.fleet.observed):
                 self.expose_totals(collector)
+            for family, samples in result.dropped.items():
+                self._telemetry.dropped(family, samples)
             self._change(state, result.history.recovered(name))
             state.succeeded_at[name] = self._clock.now()
             state.expires_at[name] = self._clock.monotonic() + _INTERVALS_KEPT * poll.schedule.interval

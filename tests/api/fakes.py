@@ -130,8 +130,8 @@ class Recorder:
     def truncated(self, endpoint: str) -> None:
         self.lists_truncated.append(endpoint)
 
-    def invalid(self, endpoint: str, field: str) -> None:
-        self.invalid_fields.append((endpoint, field))
+    def invalid(self, endpoint: str, field: str, times: int) -> None:
+        self.invalid_fields += [(endpoint, field)] * times
 
 
 def client(transport: Any, rate: float = float("inf"), **more: Any) -> Client:

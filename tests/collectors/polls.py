@@ -32,6 +32,8 @@ class Polls:
         self.change = FleetChange()
         # Whether the last poll changed the series without a tenant.
         self.changed = False
+        # How many samples of each family the last poll left out.
+        self.dropped: Mapping[str, int] = {}
         self._samples: list[Sample] = []
 
     def poll(self, answers: Mapping[str, Any], now: float = START) -> None:
@@ -44,11 +46,17 @@ class Polls:
             self.asked = list(dict.fromkeys(replies.asked))
         result = self.collector.result(TENANT, self.history, facts, now)
         self.history, self._samples, self.change = result.history, list(result.samples), result.fleet
+        self.dropped = result.dropped
         self.changed = self.totals.apply(self.collector.fleet_families, result.fleet.new, result.fleet.observed)
 
     def series(self, family: Family) -> Series:
         """The tenant's series of a family as they are now. Two samples of one series fail the test."""
         return _by_labels(family, self._samples)
+
+    def labels(self, family: Family, name: str) -> list[str]:
+        """The values of one label of a family."""
+        place = family.labels.index(name)
+        return [sample.values[place] for sample in self._samples if sample.family is family]
 
     def fleet(self, family: Family) -> Series:
         """The same, of a family without a tenant."""

@@ -7,8 +7,13 @@ from tests.mutants.mutant import Mutant
 CLIENT = "exporter/api/client.py"
 LIMITER = "exporter/api/rate_limiter.py"
 WIRE = "exporter/api/wire.py"
+FIELDS = "exporter/api/fields.py"
+PIECES = "exporter/api/pieces.py"
+OF_FIELDS = ("tests/api/test_fields.py",)
+OF_LARGE_REPLIES = ("tests/api/test_large_replies.py",)
 OF_LIMITER = ("tests/api/test_rate_limiter.py",)
 OF_PAGING = ("tests/api/test_paging.py",)
+OF_PIECES = ("tests/api/test_pieces.py",)
 OF_RETRIES = ("tests/api/test_retries.py",)
 OF_TOKENS = ("tests/api/test_auth.py",)
 OF_WIRE = ("tests/api/test_wire.py",)
@@ -52,8 +57,8 @@ MUTANTS = (
     Mutant(
         "an object on two pages appears twice",
         CLIENT,
-        "items = _keyed(page.items)",
-        'items = {f"{number} {key}": item for key, item in _keyed(page.items).items()}',
+        "items: dict[str, T] = dict(page.items)",
+        'items = {f"{number} {key}": item for key, item in page.items}',
         (OF_PAGING[0] + "::test_pages_that_overlap_give_each_object_once",),
     ),
     Mutant(
@@ -136,15 +141,15 @@ MUTANTS = (
     Mutant(
         "a Retry-After with a date is ignored",
         WIRE,
-        "    return seconds if seconds > 0 else None\n\n\ndef parse_json",
-        "    return None\n\n\ndef parse_json",
+        "    return seconds if seconds > 0 else None\n",
+        "    return None\n",
         OF_WIRE,
     ),
     Mutant(
         "a null in a list breaks the whole list",
         WIRE,
-        "[item for item in data or [] if item is not None]",
-        "list(data or [])",
+        "            elif element is not None:\n",
+        "            else:\n",
         OF_WIRE,
     ),
     Mutant(
@@ -174,6 +179,97 @@ MUTANTS = (
         "if size > self.max_bytes:",
         "if False:",
         ("tests/api/test_on_the_wire.py::test_the_largest_reply_is_exactly_as_large_as_allowed",),
+    ),
+    Mutant(
+        "a reply is built before its values are counted",
+        PIECES,
+        "if count_values(body) > MAX_VALUES:",
+        "if False:",
+        OF_PIECES,
+    ),
+    Mutant(
+        "an object of any size is built at once",
+        PIECES,
+        "if len(self._text) - self._at >= MAX_PIECE or values > MAX_PIECE_VALUES:",
+        "if False:",
+        OF_PIECES,
+    ),
+    Mutant(
+        "all of a body is decoded at once",
+        PIECES,
+        "self._decoded_to += max(_STEP, min(ahead, MAX_PIECE - ahead))",
+        "self._decoded_to = len(self._body)",
+        OF_PIECES,
+    ),
+    Mutant(
+        "a number ends with what is decoded",
+        PIECES,
+        'if self._is_whole or (end < len(self._text) and self._text[end] not in ".eE"):',
+        "if True:",
+        OF_PIECES,
+    ),
+    Mutant(
+        "the event loop stands still for a large reply",
+        CLIENT,
+        "if wire.is_small(body):",
+        "if True:",
+        OF_LARGE_REPLIES,
+    ),
+    Mutant(
+        "twelve large replies are parsed at once",
+        CLIENT,
+        "async with self._parsing:",
+        "if True:",
+        OF_LARGE_REPLIES,
+    ),
+    Mutant(
+        "a page holds any number of objects",
+        WIRE,
+        "if isinstance(element, dict) and len(found) < MAX_PAGE_ITEMS:",
+        "if isinstance(element, dict):",
+        OF_PIECES,
+    ),
+    Mutant(
+        "a lower-case z is no time zone",
+        FIELDS,
+        "re.ASCII | re.IGNORECASE,",
+        "re.ASCII,",
+        OF_FIELDS,
+    ),
+    Mutant(
+        "a float is no whole number",
+        FIELDS,
+        "return int(value) if value.is_integer() and abs(value) <= _LARGEST_NUMBER else None",
+        "return None",
+        OF_FIELDS,
+    ),
+    Mutant(
+        "a number is no id",
+        FIELDS,
+        "return str(value) if number else None",
+        "return None",
+        OF_FIELDS,
+    ),
+    Mutant(
+        "a blank name is a name",
+        FIELDS,
+        'return text and (composed(text) if is_visible(text) else "")',
+        "return text and composed(text)",
+        OF_FIELDS,
+    ),
+    Mutant(
+        "a secret has the length of a name",
+        FIELDS,
+        "_LONGEST_SECRET = 65_536",
+        "_LONGEST_SECRET = 1024",
+        OF_FIELDS,
+    ),
+    Mutant(
+        "a flag of an odd name is left out without a sign",
+        "exporter/api/models.py",
+        'fields.invalid("flag_name")',
+        "pass",
+        ("tests/api/test_models.py",),
     ),
     Mutant(
         "a lone S in the days of a schedule is read, though it has two meanings",

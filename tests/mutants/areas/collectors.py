@@ -105,7 +105,7 @@ MUTANTS = (
     Mutant(
         "a counter appears with its first end instead of at zero",
         INGESTIONS,
-        "zeros = [(ingestion.type, state) for ingestion in facts.all for state in FINAL_STATES]",
+        "zeros = [(kind, state) for kind in types for state in FINAL_STATES]",
         "zeros: list[tuple[str, str]] = []",
         OF_INGESTIONS,
     ),

@@ -179,7 +179,7 @@ MUTANTS = (
     Mutant(
         "the newest of many unfinished ones stay",
         INGESTIONS,
-        "key=lambda each: each[1])[:MOST_KEPT])",
+        "key=lambda each: each[::-1])[:MOST_KEPT])",
         "key=lambda each: -each[1])[:MOST_KEPT])",
         (BOUNDS + "test_the_oldest_of_many_unfinished_ones_is_known_whatever_its_place",),
     ),

@@ -93,8 +93,15 @@ MUTANTS = (
     Mutant(
         "a server that invents types fills the page with zeros",
         TOTALS,
-        "or (bounded and len(series) >= _MAX_SERIES)",
-        "",
+        "or len(series) >= most:",
+        "or (most != _MAX_ZEROS and len(series) >= most):",
         INGESTIONS,
+    ),
+    Mutant(
+        "servers that invent types fill the page with histograms",
+        TOTALS,
+        "self._add_series(sample, _MAX_SERIES)",
+        "self._add_series(sample, 10**9)",
+        ("tests/collectors/test_bounds.py",),
     ),
 )
