@@ -6,10 +6,12 @@ import asyncio
 import json
 import threading
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 
 import pytest
 
+from exporter.api import client as client_module
 from exporter.api import wire
 from exporter.api.credentials import BearerToken
 from exporter.api.errors import BadResponseError
@@ -55,23 +57,31 @@ def test_a_small_reply_needs_no_thread() -> None:
     assert run_virtual(scenario()) == threading.main_thread().name
 
 
-def test_large_replies_are_parsed_one_at_a_time_and_a_bad_one_delays_no_other() -> None:
+def test_large_replies_are_parsed_one_at_a_time_and_a_bad_one_delays_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    running: list[int] = []
+    most: list[int] = []
+
+    async def in_thread(parse: Callable[[bytes], int], body: bytes) -> int:
+        running.append(1)
+        most.append(len(running))
+        await asyncio.sleep(0)
+        running.pop()
+        return parse(body)
+
+    def parse(number: int, _: bytes) -> int:
+        if number % 2:
+            raise BadResponseError("not JSON")
+        return number
+
     async def scenario() -> list[object]:
-        one, lock = client(FakeTransport(lambda _: data([]))), threading.Lock()
-
-        def parse(number: int) -> int:
-            assert lock.acquire(blocking=False), "two at a time"
-            sum(range(200_000))
-            lock.release()
-            if number % 2:
-                raise BadResponseError("not JSON")
-            return number
-
-        parsing = [one.parsed(partial(lambda number, _: parse(number), number), LARGE) for number in range(12)]
+        one = client(FakeTransport(lambda _: data([])))
+        parsing = [one.parsed(partial(parse, number), LARGE) for number in range(12)]
         return list(await asyncio.gather(*parsing, return_exceptions=True))
 
+    monkeypatch.setattr(client_module, "in_daemon_thread", in_thread)
     results = run_virtual(scenario())
     assert [each for each in results if not isinstance(each, BadResponseError)] == [0, 2, 4, 6, 8, 10]
+    assert most == [1] * 12
 
 
 def test_a_large_list_is_the_list_and_its_invalid_members_are_counted() -> None:
