@@ -109,7 +109,7 @@ class Client:
         }
         try:
             reply = await self.send(wire.TOKEN_PATH, partial(transport.post_token, form), wire.check_token)
-            token = await self.parsed(wire.parse_token, reply.body)
+            token = wire.parse_token(reply.body)
         except errors.ApiError as error:
             self.observer.token(error.reason)
             raise

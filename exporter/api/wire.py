@@ -218,7 +218,9 @@ def check_token(reply: Reply, now: float) -> Reply:
 
 
 def parse_token(body: bytes) -> Token:
-    """The token in a successful reply of the token endpoint (RFC 6749, 5.1)."""
+    """The token in a successful reply of the token endpoint (RFC 6749, 5.1), which must be small."""
+    if not is_small(body):
+        raise errors.BadResponseError("the token endpoint's reply is too large")
     fields = parse_json(body)
     value = fields.get("access_token") if isinstance(fields, dict) else None
     if not isinstance(value, str) or not value:

@@ -17,8 +17,7 @@ from exporter.api.credentials import BearerToken
 from exporter.api.errors import BadResponseError
 from exporter.api.fields import Fields
 from exporter.api.models import Ingestion
-from tests.api.fakes import FakeTransport, Recorder, client, data, get_state, reply
-from tests.support.replies import CREDENTIALS
+from tests.api.fakes import FakeTransport, Recorder, client, data, reply
 from tests.support.virtual_time import run_virtual
 
 READY = BearerToken("ready")
@@ -118,19 +117,12 @@ def test_a_number_and_its_text_are_one_id() -> None:
     assert run_virtual(scenario()) == ["7", "8"]
 
 
-def test_a_large_token_reply_is_parsed_in_a_thread_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    threads = []
+@pytest.mark.parametrize("more", [[None] * 10_000, "x" * 300_000])
+def test_a_large_token_reply_is_a_bad_response(more: object) -> None:
+    body = json.dumps({"access_token": "t", "more": more}).encode()
+    with pytest.raises(BadResponseError, match="too large"):
+        wire.parse_token(body)
 
-    def parse_token(body: bytes) -> wire.Token:
-        threads.append(threading.current_thread())
-        return wire.Token(json.loads(body)["access_token"], 300.0)
 
-    async def scenario() -> None:
-        body = json.dumps({"access_token": "t", "more": [None] * 10_000}).encode()
-        one = client(FakeTransport(lambda _: data({}), lambda _: reply(body)))
-        await get_state(one.api(CREDENTIALS))
-
-    monkeypatch.setattr(wire, "parse_token", parse_token)
-    run_virtual(scenario())
-    assert threads != [threading.main_thread()]
-    assert len(threads) == 1
+def test_a_long_token_is_a_token() -> None:
+    assert wire.parse_token(json.dumps({"access_token": "t" * 60_000}).encode()).value == "t" * 60_000
