@@ -145,6 +145,8 @@ def composed(text: str) -> str:
 
 def is_visible(text: str) -> bool:
     """Whether any character of it shows something."""
+    if text[:1].isascii() and text[:1].isalnum():  # nearly always, and much faster
+        return True
     return any(character not in _BLANKS and unicodedata.category(character) not in _INVISIBLE for character in text)
 
 
@@ -158,6 +160,21 @@ def _whole(value: object) -> int | None:
 
 
 def _unix(value: str) -> float | None:
+    seconds = _documented(value) or _any_form(value)
+    return seconds if seconds is not None and 0 < seconds < _END_OF_TIME else None
+
+
+def _documented(value: str) -> float | None:
+    """A time as the reference writes it, which nearly all are: parsed several times as fast as the others."""
+    if len(value) != len("2025-08-15T12:58:46.280Z") or value[10] != "T" or value[-1] != "Z" or not value.isascii():
+        return None
+    try:
+        return datetime.fromisoformat(value).timestamp()
+    except ValueError:
+        return None
+
+
+def _any_form(value: str) -> float | None:
     parts = _TIME.fullmatch(value.strip().replace(_MINUS, "-")) if len(value) <= _LONGEST_TIME else None
     if parts is None:
         return None
@@ -167,7 +184,6 @@ def _unix(value: str) -> float | None:
         time = time[: parts.end("second") - parts.start("time") - 2] + "59"
     try:
         moment = datetime.fromisoformat(f"{date}T{time}{'+00:00' if zone in _UTC else zone}") + timedelta(seconds=leap)
-        seconds = moment.astimezone(UTC).timestamp()
+        return moment.astimezone(UTC).timestamp()
     except (ValueError, OverflowError):
         return None
-    return seconds if 0 < seconds < _END_OF_TIME else None
