@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alerts.facts import COLLECTOR_FAILING, Source
+from alerts.facts import COLLECTOR_FAILING, SCOPES, Source
 from alerts.problems import unreachable_since
 from alerts.promql import block, lines, number, seconds
 from alerts.rule import Alert, Group, Recording
@@ -137,18 +137,14 @@ def _throttled(of: Source) -> Alert:
 
 def tenants() -> tuple[Recording, Recording]:
     """How many tenants are watched: of a job, and of each of its integrations and clouds."""
-    each = "group by (job, tenant_id{}) (kimono_tenant_info)"
     return (
         Recording(
-            TENANTS,
-            f"count by (job) ({each.format('')})",
+            TENANTS_OF,
+            f"count by (job, {SCOPES}) (group by (job, tenant_id, {SCOPES}) (kimono_tenant_info))",
             "How many tenants are watched: each once, whatever the number of replicas and shards. A tenant to which "
             "replicas give different integrations counts for each of these.",
         ),
-        Recording(
-            TENANTS_OF,
-            f"count by (job, integration, cloud_name) ({each.format(', integration, cloud_name')})",
-        ),
+        Recording(TENANTS, f"sum by (job) ({TENANTS_OF})"),
     )
 
 

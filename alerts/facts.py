@@ -15,6 +15,9 @@ SUCCESS = "kimono_collector_last_success_timestamp_seconds"
 FAILING = "kimono_tenant_failure_since_timestamp_seconds"
 UNFINISHED = "kimono_ingestion_oldest_unfinished_seen_timestamp_seconds"
 STATE = 'collector="state"'
+# Labels of `kimono_tenant_info`: those of what may be at fault when many tenants have a problem, and the others.
+SCOPES = "integration, cloud_name"
+IDENTITY = "tenant_name, account_id, account_name, cloud_id, integration_version"
 # What `alerts.recorded` records of tenants in trouble.
 POLLED = "kimono:collector_success:timestamp_seconds"
 BEHIND = "kimono:replica_behind:info"

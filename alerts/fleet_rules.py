@@ -8,8 +8,7 @@
 from __future__ import annotations
 
 from alerts.exporter_rules import TENANTS, TENANTS_OF
-from alerts.facts import TENANT, Source
-from alerts.names import only
+from alerts.facts import IDENTITY, SCOPES, Source
 from alerts.promql import block, lines, number, seconds
 from alerts.recorded import PROBLEM
 from alerts.rule import Recording
@@ -24,7 +23,7 @@ _COUNT = "kimono:fleet_tenants:count"
 _FAULT = "kimono:fleet_fault:ratio"
 _PARTS = "kimono:fleet_part:ratio"
 _RUN_PROBLEMS = ("stalled", "failing")
-_RUNS = f'problem=~"{"|".join(_RUN_PROBLEMS)}"'
+_RUNS, _DUE = f'problem=~"{"|".join(_RUN_PROBLEMS)}"', 'problem="overdue"'
 _SCOPE = "job, problem, scope, part"
 # Bad ends come later than the starts of good runs, with which they are compared.
 _EARLIER = {"overdue": 5 * MINUTE, "stalled": 15 * MINUTE, "failing": HOUR}
@@ -114,16 +113,17 @@ def _compared() -> Recording:
     active = "kimono_schedule_active_since_timestamp_seconds"
     good = 'kimono_ingestion_last_started_timestamp_seconds{state="success"}'
 
-    def since(series: str, problem: str, more: str = "") -> str:
-        begin = f'min by (job) ({_BEGIN}{{problem="{problem}"}})'
-        return f'label_replace({series} >= on (job) group_left () {begin}{more}, "problem", "{problem}", "", "")'
+    def since(series: str, problems: str) -> str:
+        return f"{series} >= on (job) group_left () min by (job) ({_BEGIN}{{{problems}}})"
 
-    each = block(lines(since(due, "overdue", f" >= {active}"), *(f"or {since(good, one)}" for one in _RUN_PROBLEMS)))
-    # Whatever replicas say: two series for a tenant would make the rule fail.
-    scopes = only(f"group by (job, tenant_id, integration, cloud_name) (kimono_tenant_info and on (job) {_BEGIN})")
+    each = lines(f"{since(due, _DUE)} >= {active}", f"or {since(good, _RUNS)}")
+    # A tenant to which replicas give different integrations counts for each of these.
+    # The labels of a scrape, whatever they are, tell replicas apart.
+    join = f"* ignoring (schedule_id, schedule_type, ingestion_type, state, {IDENTITY}, {SCOPES})"
+    scopes = f"{join} group_left ({SCOPES}) (kimono_tenant_info and on (job) {_BEGIN})"
     return Recording(
         _COMPARED,
-        f"max without (instance) {each} * {TENANT} group_left (integration, cloud_name) ({scopes})",
+        f"max without (instance) ({block(each)} {scopes})",
         "All tenants for comparison: when each schedule was due, and when runs started that succeeded, since it began.",
     )
 
@@ -132,13 +132,15 @@ def _counts() -> tuple[Recording, Recording]:
     by = f"{_SCOPE}, integration, cloud_name"
     length = f"<= on ({_SCOPE}) group_left () {_LENGTH}"
 
-    def later(scope: str, label: str = "") -> str:
-        begin = f'{_BEGIN}{{scope="{scope}"}}'
+    def later(problem: str, scope: str, label: str) -> str:
+        begin = f'{_BEGIN}{{problem="{problem}",scope="{scope}"}}'
         begin = f'label_replace({begin}, "{label}", "$1", "part", "(.+)")' if label else begin
-        keys = f"job, problem, {label}" if label else "job, problem"
-        return f"({_COMPARED} - on ({keys}) group_left (scope, part) {begin} >= 0)"
+        which = "ingestion_type" if problem in _RUN_PROBLEMS else "schedule_id"
+        keys = f"job, {label}" if label else "job"
+        return f'{_COMPARED}{{{which}!=""}} - on ({keys}) group_left (problem, scope, part) {begin} >= 0'
 
-    each = lines(later("hub"), f"or {later('cloud', 'cloud_name')}", f"or {later('integration', 'integration')}")
+    scopes = (("hub", ""), ("cloud", "cloud_name"), ("integration", "integration"))
+    each = "\nor ".join(later(problem, *scope) for problem in _EARLIER for scope in scopes)
     compared = lines(
         f"group by ({by}, tenant_id) (",
         f"  {block(each)} % {number(DAY)} {length}",

@@ -125,28 +125,27 @@ def idle(of: Source) -> str:
 
 def idle_of_all(of: Source) -> str:
     """The same without the recorded series of that name."""
-    last, limit = of("kimono_tenant_last_run_timestamp_seconds"), of.limit("sync_stale")
-    old = counted(of, f"{last} < {ago(limit)}", "ingestions")
-    if not of.recorded:
-        return f"max by (job, tenant_id) ({old})"
-    newer = counted(of, f"{last} >= {ago(limit)}", "ingestions")
-    return lines(block(old, "max by (job, tenant_id)"), f"unless {TENANT} {block(newer)}")
+    last = counted(of, of("kimono_tenant_last_run_timestamp_seconds"), "ingestions")
+    return f"{block(last, 'max by (job, tenant_id)')} < {ago(of.limit('sync_stale'))}"
 
 
 def stale(of: Source) -> str:
     """Nothing has run for days, though something was due, or nothing is known of when it is due."""
     limit, last = of.limit("sync_stale"), idle(of)
     long_pause = f"{of('kimono_tenant_last_long_pause_timestamp_seconds')} > {ago(limit)}"
-    due = of("kimono_schedule_last_due_timestamp_seconds")
-    # Spares Prometheus the schedules of all other tenants.
-    of_idle = f" and {TENANT} {last}" if of.recorded else ""
-    changed = f"{of('kimono_schedule_changed_timestamp_seconds')}{of_idle}"
     was_due = lines(
-        f"{due} > {TENANT} group_left () ({last} + {seconds(CLOCKS)})",
-        f"unless {due} < ({changed})",
+        f"{of('kimono_schedule_last_due_timestamp_seconds')} > {TENANT} group_left () ({last} + {seconds(CLOCKS)})",
+        f"unless {of('kimono_schedule_changed_timestamp_seconds')}",
         f"unless {of('kimono_schedule_due_since_timestamp_seconds')} > {ago(of.limit('sync_overdue'))}",
     )
+    # Spares Prometheus the schedules of all other tenants.
+    of_idle = f" and {TENANT} {last}" if of.recorded else ""
     readable = counted(of, f"{of('kimono_schedule_next_due_timestamp_seconds')}{of_idle}", SCHEDULES)
+    # A pause before the first poll may be the reason. A replica that has just started knows of no other poll.
+    first_polled = block(
+        counted(of, of("kimono_tenant_unscheduled_first_polled_timestamp_seconds"), SCHEDULES),
+        "min by (job, tenant_id)",
+    )
     unscheduled = f"{polled_by(of, SCHEDULES)} unless {TENANT} {of('kimono_schedule_enabled')}"
     return fresh(
         of,
@@ -156,6 +155,7 @@ def stale(of: Source) -> str:
             f"unless {TENANT} {block(counted(of, long_pause, 'state'))}",
             # With a readable schedule: only if something was due.
             f"unless {TENANT} {block(f'{readable} unless {TENANT} {block(counted(of, was_due, SCHEDULES))}')}",
+            f"unless {TENANT} ({first_polled} > {ago(limit)})",
             # No schedule at all: nothing is missing.
             f"unless {TENANT} {block(unscheduled)}",
         ),

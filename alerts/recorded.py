@@ -80,16 +80,16 @@ def _in_trouble(of: Source) -> Iterator[str]:
     unfinished = ago(min(of.limit("ingestion_stalled"), of.limit("bulk_ingestion_stalled")))
     yield f"kimono_ingestion_oldest_unfinished_started_timestamp_seconds < {unfinished}"
     yield f"{UNFINISHED} < {unfinished}"
-    yield "kimono_ingestion_failing_since_timestamp_seconds"
-    yield "kimono_schedule_missed_since_timestamp_seconds"
+    yield f"kimono_ingestion_failing_since_timestamp_seconds < {ago(of.limit('ingestions_failing'))}"
+    yield f"kimono_schedule_missed_since_timestamp_seconds < {ago(of.limit('sync_overdue'))}"
     yield f"kimono_tenant_last_run_timestamp_seconds < {ago(of.limit('sync_stale'))}"
     flags = of("kimono_tenant_state_since_timestamp_seconds", 'flag!="rollover_mode_enabled"')
     yield f"{flags} < {ago(min(of.limit(name) for name in _FLAG_LIMITS))}"
     yield in_one_line(rollovers.outside_windows(of))
     yield in_one_line(rollovers.begun_late(of))
-    yield "kimono_rollover_failing_since_timestamp_seconds"
+    yield f"kimono_rollover_failing_since_timestamp_seconds < {ago(of.limit('rollover_failing'))}"
     yield problems.application_rejects(of)
-    yield FAILING
+    yield f"{FAILING} < {ago(of.limit('tenants_unreachable_after'))}"
 
 
 def _failing(of: Source) -> str:

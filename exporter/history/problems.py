@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from exporter.history import rollover_problems, schedules
-from exporter.history.due_times import first_due, last_due, next_due
+from exporter.history.due_times import first_due
 from exporter.history.history import History
 from exporter.history.rollover_problems import on_for_longer_than
 from exporter.history.schedules import TOLERANCE
@@ -181,19 +181,18 @@ def _stale(history: History, now: float) -> float | None:
     listed = history.schedules.listed
     if history.schedules.polled_at and all(schedule.enabled is None for schedule in listed.values()):
         return None  # no schedule: nothing is missing
-    planned = any(next_due(schedule, now) is not None for schedule in listed.values())
-    return None if planned and not _was_due(history, run + TOLERANCE, now) else run
+    if schedules.is_planned(history.schedules, now):
+        return run if _was_due(history, run + TOLERANCE, now) else None
+    # A pause before the first poll may be the reason.
+    first_polled = history.schedules.first_polled
+    return None if first_polled is not None and first_polled > now - limit else run
 
 
 def _was_due(history: History, after: float, now: float) -> bool:
     """Whether a schedule, as written now, has been due since `after`, and its grace has passed."""
-    for key, schedule in history.schedules.listed.items():
-        changed = history.schedules.by_key[key].changed_at
-        newest, first = last_due(schedule, now), first_due(schedule, changed, after, now)
-        is_missed = newest is not None and newest > after and newest >= changed
-        if is_missed and (first is None or first <= now - threshold("sync_overdue")):
-            return True
-    return False
+    by_key = history.schedules.by_key
+    dues = (first_due(each, by_key[key].changed_at, after, now) for key, each in history.schedules.listed.items())
+    return any(due is not None and due < now - threshold("sync_overdue") for due in dues)
 
 
 def _paused(history: History, within: float, now: float) -> bool:

@@ -14,7 +14,7 @@ from typing import Annotated
 from pydantic import Field
 
 from exporter.api.models import Schedule
-from exporter.history.due_times import first_due
+from exporter.history.due_times import first_due, last_due, next_due
 from exporter.history.ingestions import CLOCKS_DIFFER
 from exporter.history.moments import moved
 from exporter.history.unfinished import FULL_TYPES, MOST_KEPT
@@ -23,7 +23,8 @@ from exporter.metrics import Sample, polled
 _LABELS = ("tenant_id", "schedule_id", "schedule_type")
 CHANGED = polled(
     "kimono_schedule_changed_timestamp_seconds",
-    "Since when a schedule has been seen as it is written now (type, hour, days, enabled), in Unix seconds.",
+    "Since when a schedule has been seen as it is written now (type, hour, days, enabled), in Unix seconds; only until "
+    "it has been due.",
     *_LABELS,
 )
 DUE_SINCE = polled(
@@ -42,7 +43,12 @@ MISSED_SINCE = polled(
     "First due time of an active schedule that no run has followed, in Unix seconds; only while it is missed.",
     *_LABELS,
 )
-FAMILIES = (CHANGED, DUE_SINCE)
+UNSCHEDULED = polled(
+    "kimono_tenant_unscheduled_first_polled_timestamp_seconds",
+    "First poll of the schedules of a tenant, in Unix seconds; only while none says when it is due.",
+    "tenant_id",
+)
+FAMILIES = (CHANGED, DUE_SINCE, UNSCHEDULED)
 ACTIVE_FAMILIES = (ACTIVE_SINCE, MISSED_SINCE)
 
 # By how much the hub's clock and the times in its replies may differ, in seconds.
@@ -90,12 +96,14 @@ class SchedulesHistory:
     """The tenant's schedules by key. `listed` is the last list, of `polled_at`; the state file does not have them.
 
     `last_executed` (Unix seconds) is the newest start that any schedule has told, also one that is gone. `good_runs`
-    ended since the last poll of the schedules: it will tell which of them were started by a schedule.
+    ended since the last poll of the schedules: it will tell which of them were started by a schedule. `first_polled` is
+    also in Unix seconds.
     """
 
     by_key: Mapping[str, ScheduleHistory] = field(default_factory=dict)
     last_executed: float | None = None
     good_runs: tuple[GoodRun, ...] = ()
+    first_polled: float | None = None
     listed: Annotated[Mapping[str, Schedule], Field(exclude=True)] = field(default_factory=dict)
     polled_at: Annotated[float, Field(exclude=True)] = 0.0
 
@@ -134,7 +142,8 @@ def advance(
     if before.last_executed is not None:
         starts.append(min(before.last_executed, at + TOLERANCE))
     newest = max((start for start in starts if start is not None), default=None)
-    return SchedulesHistory(by_key, newest, (), listed, at)
+    first = at if before.first_polled is None else min(before.first_polled, at)
+    return SchedulesHistory(by_key, newest, (), first, listed, at)
 
 
 def _advance(before: ScheduleHistory | None, schedule: Schedule, at: float, *, paused: bool | None) -> ScheduleHistory:
@@ -213,7 +222,8 @@ def after_clock_change(before: SchedulesHistory, seconds: float) -> SchedulesHis
         )
         for key, each in before.by_key.items()
     }
-    return replace(before, by_key=by_key, polled_at=moved(before.polled_at, seconds))
+    first = moved(before.first_polled, seconds)
+    return replace(before, by_key=by_key, first_polled=first, polled_at=moved(before.polled_at, seconds))
 
 
 def after_runs(before: SchedulesHistory, good_runs: tuple[GoodRun, ...]) -> SchedulesHistory:
@@ -239,11 +249,19 @@ def samples(history: SchedulesHistory, last_run: float | None, tenant_id: str, n
     after = -math.inf if last_run is None else last_run + TOLERANCE
     for key, schedule in history.listed.items():
         labels = {"tenant_id": tenant_id, "schedule_id": key, "schedule_type": schedule.type}
-        changed = history.by_key[key].changed_at
-        yield CHANGED(changed, **labels)
+        changed, newest = history.by_key[key].changed_at, last_due(schedule, now)
+        if newest is None or newest < changed:
+            yield CHANGED(changed, **labels)
         due = None if history.has_unknown_start else first_due(schedule, changed, after, now)
         if due is not None:
             yield DUE_SINCE(due, **labels)
+    if history.first_polled is not None and not is_planned(history, now):
+        yield UNSCHEDULED(history.first_polled, tenant_id=tenant_id)
+
+
+def is_planned(history: SchedulesHistory, now: float) -> bool:
+    """Whether a schedule says when it is due."""
+    return any(next_due(schedule, now) is not None for schedule in history.listed.values())
 
 
 def missed(history: SchedulesHistory, now: float) -> Mapping[str, float]:

@@ -168,6 +168,7 @@ def test_raised_thresholds_do_not_keep_the_rules_from_the_tenants_of_others(
 ) -> None:
     month = 30 * 86_400
     thresholds = {**Source().thresholds, **dict.fromkeys(raised, month)}
-    in_trouble = recordings(Source(recorded=True, thresholds=thresholds))[0].expr
+    found = recordings(Source(recorded=True, thresholds=thresholds))
+    (in_trouble,) = (each.expr for each in found if each.record == "kimono:tenant_in_trouble:info")
     (limit,) = re.findall(re.escape(metric) + r" < time\(\) - (\S+) \* (\d+)", in_trouble)
     assert float(limit[0]) * float(limit[1]) < month

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exporter.history.schedules import ACTIVE_SINCE, CHANGED, DUE_SINCE, MISSED_SINCE, GoodRun
+from exporter.history.schedules import ACTIVE_SINCE, CHANGED, DUE_SINCE, MISSED_SINCE, UNSCHEDULED, GoodRun
 from exporter.history.shared import LAST_RUN
 from tests.history.tenant import DAY, HOUR, MINUTE, OFF, START, SUSPENDED, Tenant, daily, run, utc
 
@@ -73,10 +73,9 @@ def test_an_edit_begins_activity_anew(edit: dict[str, Any]) -> None:
     tenant = active()
     edited = replace(daily(), **edit)
     tenant.schedules(START + HOUR, edited)
-    assert list(tenant.series(CHANGED).values()) == [START + HOUR]
     assert list(tenant.series(ACTIVE_SINCE).values()) == ([START + HOUR] if edited.enabled else [])
     tenant.schedules(START + 2 * HOUR, daily())
-    assert tenant.series(ACTIVE_SINCE) == tenant.series(CHANGED) == {KEY: START + 2 * HOUR}
+    assert tenant.series(ACTIVE_SINCE) == {KEY: START + 2 * HOUR}
 
 
 @pytest.mark.parametrize("unknown", [{"enabled": None}, {"hour": None}], ids=lambda edit: next(iter(edit)))
@@ -86,18 +85,47 @@ def test_what_a_reply_does_not_say_is_no_edit(unknown: dict[str, Any]) -> None:
     assert missed(tenant) is None
     assert tenant.series(ACTIVE_SINCE) == ({} if "enabled" in unknown else {KEY: START})
     tenant.schedules(DUE + 2 * HOUR, daily())
-    assert tenant.series(ACTIVE_SINCE) == tenant.series(CHANGED) == {KEY: START}
+    assert tenant.series(ACTIVE_SINCE) == {KEY: START}
     assert missed(tenant) == DUE
     tenant.schedules(DUE + 3 * HOUR, daily(8))
-    assert tenant.series(CHANGED) == {KEY: DUE + 3 * HOUR}
+    assert tenant.series(ACTIVE_SINCE) == {KEY: DUE + 3 * HOUR}
+
+
+@pytest.mark.parametrize(
+    "edit", [{"type": "bulk_load"}, {"hour": 8}, {"days": "mon"}, {"enabled": False}], ids=lambda edit: next(iter(edit))
+)
+def test_an_edit_is_told_until_the_schedule_has_been_due(edit: dict[str, Any]) -> None:
+    tenant = active()
+    tenant.schedules(DUE, daily())
+    assert tenant.series(CHANGED) == {}
+    tenant.schedules(DUE + 3 * HOUR, replace(daily(), **edit))
+    assert list(tenant.series(CHANGED).values()) == [DUE + 3 * HOUR]
+    tenant.schedules(DUE + 4 * HOUR, daily())
+    tenant.schedules(DUE + DAY - MINUTE, daily())
+    assert tenant.series(CHANGED) == {KEY: DUE + 4 * HOUR}
+    tenant.schedules(DUE + DAY, daily())
+    assert tenant.series(CHANGED) == {}
+
+
+def test_the_first_poll_is_told_while_no_schedule_says_when_it_is_due() -> None:
+    tenant = active()
+    assert tenant.series(UNSCHEDULED) == {}
+    for unclear in ((), (replace(daily(), weekdays=None),), (replace(daily(), enabled=False),)):
+        tenant.schedules(START + HOUR, *unclear)
+        assert list(tenant.series(UNSCHEDULED).values()) == [START]
+    tenant.restart()
+    tenant.schedules(START + 2 * HOUR)
+    assert list(tenant.series(UNSCHEDULED).values()) == [START]
+    tenant.schedules(START + 3 * HOUR, daily(), replace(daily(ident="t"), enabled=False))
+    assert tenant.series(UNSCHEDULED) == {}
 
 
 def test_a_schedule_that_leaves_the_list_is_gone_and_new_when_it_comes_back() -> None:
     tenant = active(daily(), daily(ident="t"))
     tenant.schedules(START + HOUR, daily(ident="t"))
-    assert tenant.series(CHANGED) == tenant.series(ACTIVE_SINCE) == {("t", "collection"): START}
+    assert tenant.series(ACTIVE_SINCE) == {("t", "collection"): START}
     tenant.schedules(START + 2 * HOUR, daily(), daily(ident="t"))
-    assert tenant.series(CHANGED) == {KEY: START + 2 * HOUR, ("t", "collection"): START}
+    assert tenant.series(ACTIVE_SINCE) == {KEY: START + 2 * HOUR, ("t", "collection"): START}
 
 
 def test_schedules_without_ids_keep_their_times_in_any_order_of_the_list() -> None:
@@ -284,7 +312,7 @@ def test_a_clock_that_was_ahead_makes_nothing_missed_and_leaves_no_time_in_the_f
     tenant.schedules(START + 300 * DAY + MINUTE, daily(8))
     tenant.flags(START + HOUR)
     tenant.schedules(START + HOUR, daily(8))
-    assert tenant.series(ACTIVE_SINCE) == tenant.series(CHANGED) == {KEY: START + HOUR}
+    assert tenant.series(ACTIVE_SINCE) == {KEY: START + HOUR}
     assert tenant.series(MISSED_SINCE) == {}
 
 

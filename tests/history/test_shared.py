@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from exporter.history import SHARED, History, application, flags, ingestions, rollovers, schedules
-from exporter.history.schedules import ACTIVE_SINCE, CHANGED, DUE_SINCE, MISSED_SINCE
+from exporter.history.schedules import ACTIVE_SINCE, DUE_SINCE, MISSED_SINCE
 from exporter.history.shared import LAST_RUN
 from exporter.history.unfinished import OLDEST_SEEN
 from tests.history.tenant import DAY, HOUR, MINUTE, OFF, START, SUSPENDED, Tenant, daily, rollover, run
@@ -234,7 +234,7 @@ def test_an_outage_in_which_nothing_changed_changes_no_time(world: Any, lasts: f
         tenant.restart()
     _polled(tenant, world, at + MINUTE + lasts)
     after = tenant.everything()
-    for family in (flags.ON_SINCE, CHANGED, ACTIVE_SINCE, OLDEST_SEEN, LAST_RUN, *rollovers.FAMILIES):
+    for family in (flags.ON_SINCE, ACTIVE_SINCE, OLDEST_SEEN, LAST_RUN, *rollovers.FAMILIES):
         # Those in an unknown state are unfinished for some hours only.
         assert after.get(family, {}).items() <= before.get(family, {}).items()
     for family in (MISSED_SINCE, DUE_SINCE, ingestions.FAILING_SINCE, ingestions.FINISHED, LAST_RUN):
