@@ -8,12 +8,18 @@ until shortly before it expires.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 
 from exporter.api import wire
 from exporter.api.credentials import BasicCredentials, BearerToken, ClientCredentials
 from exporter.api.errors import AuthError
 from exporter.clock import Clock
+
+# The vendor's client kits get a new token at most three times. So does a call, and a client: then, if the API still
+# refuses its tokens, only one more in so many seconds.
+RENEWALS = 3
+RENEWAL_SECONDS = 30.0
 
 GetToken = Callable[[ClientCredentials], Awaitable[wire.Token]]
 
@@ -47,6 +53,8 @@ class TokenIdentity:
         self._clock = clock
         self._header: str | None = None
         self._renew_at = 0.0
+        # Until when the renewals so far count, in monotonic seconds.
+        self._renewed_until = -math.inf
         self._refreshing = asyncio.Lock()
 
     async def authorization(self) -> str:
@@ -60,9 +68,16 @@ class TokenIdentity:
             return self._header
 
     def rejected(self, authorization: str) -> bool:
-        """Drop the token after a 401, unless another call has already renewed it. Return True: ask for another."""
+        """Drop the token after a 401, unless another call has already renewed it. Return whether to try another one.
+
+        If the API refuses all tokens, the last one stays: it may be good for other calls.
+        """
         if authorization == self._header:
-            self._header = None
+            now = self._clock.monotonic()
+            until = max(self._renewed_until, now) + RENEWAL_SECONDS
+            if until > now + RENEWALS * RENEWAL_SECONDS:
+                return False
+            self._header, self._renewed_until = None, until
         return True
 
 

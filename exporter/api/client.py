@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -15,11 +16,12 @@ from typing import Any, Protocol, TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from exporter.api import errors, wire
-from exporter.api.auth import FixedIdentity, Identity, TokenIdentity
+from exporter.api.auth import RENEWALS, FixedIdentity, Identity, TokenIdentity
 from exporter.api.credentials import ClientCredentials, Credentials
 from exporter.api.fields import Fields
 from exporter.api.rate_limiter import RateLimiter
 from exporter.api.reader import Reader
+from exporter.api.throttling import Caller, Throttling
 from exporter.api.transport import Transport
 from exporter.clock import Clock
 from exporter.threads import in_daemon_thread
@@ -30,11 +32,12 @@ Send = Callable[[], Awaitable[wire.Reply]]
 Check = Callable[[wire.Reply, float], wire.Reply]
 Parse = Callable[[Fields], T]
 
-# The vendor's client kits get a new token at most three times.
-_RENEWALS = 3
 _ATTEMPTS = 3
 # If the server asks to wait longer than these seconds, the next poll tries again, not this one.
 _LONGEST_RETRY_AFTER = 60.0
+# Called with 1 when a request begins to wait before it is sent again, and with -1 when it ends: the poller then gives
+# the slot of this poll to another one.
+on_pause: ContextVar[Callable[[int], None]] = ContextVar("on_pause", default=lambda _: None)
 # A longer list is treated as one that never ends.
 MAX_PAGES = 1_000
 MAX_ITEMS = 200_000
@@ -77,8 +80,9 @@ class Client:
     def __post_init__(self) -> None:
         self.in_flight = asyncio.Semaphore(self.concurrency)
         self._parsing = asyncio.Lock()
+        self.throttling = Throttling(self.rate_limiter, self.clock)
         self._try = AsyncRetrying(
-            sleep=self.clock.sleep,
+            sleep=self._pause,
             stop=stop_after_attempt(_ATTEMPTS),
             retry=retry_if_exception(_is_retryable),
             wait=_backoff_seconds,
@@ -91,24 +95,26 @@ class Client:
         if concurrency != self.concurrency:
             self.concurrency, self.in_flight = concurrency, asyncio.Semaphore(concurrency)
 
-    def api(self, credentials: Credentials | None) -> Api:
+    def api(self, credentials: Credentials | None, *, of_account: bool = False) -> Api:
         """The API as these credentials see it. Each call gives a new `Api`, which fetches a token of its own.
 
-        It keeps the transport of now: its credentials and tokens are sent nowhere else.
+        It keeps the transport of now: its credentials and tokens are sent nowhere else. If the API throttles an `Api`
+        `of_account`, all requests slow down; otherwise only those of this `Api`.
         """
-        transport = self.transport
+        transport, caller = self.transport, Caller(of_account)
         if isinstance(credentials, ClientCredentials):
-            return Api(self, transport, TokenIdentity(credentials, partial(self._get_token, transport), self.clock))
-        return Api(self, transport, FixedIdentity(credentials))
+            get_token = partial(self._get_token, transport, caller)
+            return Api(self, transport, TokenIdentity(credentials, get_token, self.clock), caller)
+        return Api(self, transport, FixedIdentity(credentials), caller)
 
-    async def _get_token(self, transport: Transport, credentials: ClientCredentials) -> wire.Token:
+    async def _get_token(self, transport: Transport, caller: Caller, credentials: ClientCredentials) -> wire.Token:
         form = {
             "grant_type": "client_credentials",
             "client_id": credentials.client_id,
             "client_secret": credentials.client_secret,
         }
         try:
-            reply = await self.send(wire.TOKEN_PATH, partial(transport.post_token, form), wire.check_token)
+            reply = await self.send(wire.TOKEN_PATH, partial(transport.post_token, form), caller, wire.check_token)
             token = wire.parse_token(reply.body)
         except errors.ApiError as error:
             self.observer.token(error.reason)
@@ -116,22 +122,40 @@ class Client:
         self.observer.token("success")
         return token
 
-    async def send(self, endpoint: str, send: Send, check: Check = wire.check) -> wire.Reply:
+    async def send(self, endpoint: str, send: Send, caller: Caller, check: Check = wire.check) -> wire.Reply:
         """Send a request and return its reply if `check` accepts it; retry after a failure that may pass by itself."""
         # A copy, because one AsyncRetrying holds the state of one call.
-        return await self._try.copy()(self._attempt, endpoint, send, check)
+        return await self._try.copy()(self._attempt, endpoint, send, caller, check)
 
-    async def _attempt(self, endpoint: str, send: Send, check: Check) -> wire.Reply:
+    async def _attempt(self, endpoint: str, send: Send, caller: Caller, check: Check) -> wire.Reply:
+        await self._wait_out_hold(caller)
         async with self.in_flight:
             self.observer.waited(await self.rate_limiter.acquire())
             reply = await self._observed(endpoint, send)
+        self.throttling.answered(caller)
         try:
             return check(reply, self.clock.now())
         except errors.TransientError as error:
             # A 5xx without `Retry-After` says nothing about the rate.
             if isinstance(error, errors.ThrottledError) or error.retry_after is not None:
-                self.rate_limiter.throttled(error.retry_after)
+                self.throttling.throttled(caller, error)
             raise
+
+    async def _wait_out_hold(self, caller: Caller) -> None:
+        """Wait until the API allows this caller another request. Raises at once if that is not soon."""
+        hold = self.throttling.hold(caller)
+        if hold > _LONGEST_RETRY_AFTER:
+            raise caller.refusal(f"nothing was sent: the API has asked to wait for {hold:.0f} s more", hold)
+        if hold > 0:
+            await self._pause(hold)
+
+    async def _pause(self, seconds: float) -> None:
+        paused = on_pause.get()
+        paused(1)
+        try:
+            await self.clock.sleep(seconds)
+        finally:
+            paused(-1)
 
     async def _observed(self, endpoint: str, send: Send) -> wire.Reply:
         begun = self.clock.monotonic()
@@ -173,6 +197,7 @@ class Api:
     client: Client
     transport: Transport
     identity: Identity
+    caller: Caller
 
     async def get_one(self, endpoint: str, parse: Parse[T], ident: str | None = None) -> T:
         """Get a single object."""
@@ -225,15 +250,16 @@ class Api:
         return await self.client.parsed(reader.page, reply.body)
 
     async def _get(self, endpoint: str, query: Mapping[str, str], ident: str | None) -> wire.Reply:
-        """Send a GET. After a 401, renew the token and try again, three times at most."""
+        """Send a GET. After a 401, renew the token and try again, `RENEWALS` times at most."""
         path = wire.path(endpoint, ident)
         renewals = 0
         while True:
             authorization = await self.identity.authorization()
             try:
-                return await self.client.send(endpoint, partial(self.transport.get, path, query, authorization))
+                send = partial(self.transport.get, path, query, authorization)
+                return await self.client.send(endpoint, send, self.caller)
             except errors.AuthError:
-                if renewals == _RENEWALS or not self.identity.rejected(authorization):
+                if renewals == RENEWALS or not self.identity.rejected(authorization):
                     raise
             renewals += 1
 
@@ -251,7 +277,7 @@ _backoff = wait_random_exponential(multiplier=0.5, max=5)
 
 
 def _backoff_seconds(state: RetryCallState) -> float:
-    """Seconds until the next try. If the server said how long to wait, the rate limiter waits instead."""
+    """Seconds until the next try. If the server said how long to wait, that is waited for instead."""
     return _backoff(state) if _failure(state).retry_after is None else 0.0
 
 

@@ -23,13 +23,21 @@ class AuthError(ApiError):
     reason = "auth"
 
 
-class ForbiddenError(ApiError):
+class RefusedError(ApiError):
+    """The API refuses this object. It is absent only if `by_api`: a gateway's page says nothing about the object."""
+
+    def __init__(self, message: str, *, by_api: bool = True) -> None:
+        super().__init__(message)
+        self.by_api = by_api
+
+
+class ForbiddenError(RefusedError):
     """The credentials are valid, but have no access (403)."""
 
     reason = "forbidden"
 
 
-class NotFoundError(ApiError):
+class NotFoundError(RefusedError):
     """The API has no such object (404, 410)."""
 
     reason = "not_found"
@@ -44,7 +52,7 @@ class TransientError(ApiError):
 
 
 class ThrottledError(TransientError):
-    """Too many requests (429)."""
+    """Too many requests (429, or 403 with `Retry-After`)."""
 
     reason = "throttled"
 

@@ -18,8 +18,8 @@ async def get_ended(api: Api, known: Ingestion) -> Ingestion | None:
     """
     try:
         now = await api.get_one("/ingestions/{id}", Ingestion.parse, known.id)
-    except NotFoundError:
-        return None
+    except NotFoundError as error:
+        return None if error.by_api else known
     except (BadResponseError, ForbiddenError):
         return known
     return replace(now, id=known.id, type=now.type or known.type, started_at=now.started_at or known.started_at)

@@ -14,7 +14,7 @@ _CUT_TO = 1 / 64
 # The rate rises linearly, from zero to the full rate in this many seconds.
 _RECOVERY = 300.0
 # The longest wait on `Retry-After`, in seconds: a wrong clock of the server must not stop all polls for a day.
-_LONGEST_HOLD = 900.0
+LONGEST_HOLD = 900.0
 
 
 class RateLimiter:
@@ -68,7 +68,7 @@ class RateLimiter:
         """The server answered "too many requests": wait for `retry_after` seconds, or halve the rate if it is None."""
         now = self._clock.monotonic()
         if retry_after is not None:
-            self._held_until = max(self._held_until, now + min(retry_after, _LONGEST_HOLD))
+            self._held_until = max(self._held_until, now + min(retry_after, LONGEST_HOLD))
         elif now - self._cut_at >= _CUT_EVERY:
             self._cut_share = max(_CUT_TO, self._share / 2)
             self._cut_at = now

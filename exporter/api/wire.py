@@ -77,24 +77,27 @@ def check(reply: Reply, now: float) -> Reply:
     """
     if 200 <= reply.status < 300:  # noqa: PLR2004 - HTTP's own numbers
         return reply
-    raise _error(reply.status, retry_after(reply.headers, now))
+    raise _error(reply, retry_after(reply.headers, now))
 
 
-_REFUSALS: Mapping[int, tuple[type[errors.ApiError], str]] = {
-    401: (errors.AuthError, "it refused the credentials"),
+_REFUSALS: Mapping[int, tuple[type[errors.RefusedError], str]] = {
     403: (errors.ForbiddenError, "these credentials have no access"),
     404: (errors.NotFoundError, "not found"),
     410: (errors.NotFoundError, "no longer available"),
 }
 
 
-def _error(status: int, wait: float | None) -> errors.ApiError:
-    returned = f"the API returned HTTP {status}"
+def _error(reply: Reply, wait: float | None) -> errors.ApiError:
+    status, returned = reply.status, f"the API returned HTTP {reply.status}"
+    # Some gateways limit the rate with 403, which would otherwise mean that something is absent.
+    if status == 429 or (status == 403 and "retry-after" in reply.headers):  # noqa: PLR2004 - HTTP's own numbers
+        return errors.ThrottledError(f"{returned}: too many requests", wait)
+    if status == 401:  # noqa: PLR2004 - HTTP's own numbers
+        return errors.AuthError(f"{returned}: it refused the credentials")
     if status in _REFUSALS:
         error, text = _REFUSALS[status]
-        return error(f"{returned}: {text}")
-    if status == 429:  # noqa: PLR2004 - HTTP's own numbers
-        return errors.ThrottledError(f"{returned}: too many requests", wait)
+        by_api = not _is_html(reply)
+        return error(f"{returned}: {text}" if by_api else f"{returned} with HTML: a gateway's page", by_api=by_api)
     if status >= 500:  # noqa: PLR2004 - HTTP's own numbers
         return errors.ServerError(f"{returned}: server error", wait)
     if 300 <= status < 400:  # noqa: PLR2004 - HTTP's own numbers
@@ -103,14 +106,23 @@ def _error(status: int, wait: float | None) -> errors.ApiError:
     return errors.BadResponseError(f"{returned}: unexpected status")
 
 
+def _is_html(reply: Reply) -> bool:
+    return reply.body.lstrip()[:1] == b"<" or "html" in reply.headers.get("content-type", "").lower()
+
+
+# Seconds: longer waits are not told apart.
+_LONGEST_WAIT = 1e9
+
+
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds to wait, from a `Retry-After` in seconds or as a date (RFC 9110, 10.2.3).
 
     None if it is missing, invalid or in the past: then the server has not said how long.
     """
     text = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text, re.ASCII):
-        return float(text) or None
+    if re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII):
+        # A number of a hundred digits is a long time, not an invalid one.
+        return min(float(text[:100]), _LONGEST_WAIT) or None
     try:
         date = parsedate_to_datetime(text)
         seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
@@ -207,14 +219,52 @@ _DEFAULT_LIFETIME = 300.0
 _LONGEST_LIFETIME = 86_400.0
 
 
+# What the token endpoint says (RFC 6749, 4.1.2.1 and 5.2) other than that it refuses the client.
+_TRANSIENT: Mapping[str, type[errors.TransientError]] = {
+    "temporarily_unavailable": errors.ServerError,
+    "server_error": errors.ServerError,
+    "slow_down": errors.ThrottledError,  # RFC 8628, 3.5
+}
+
+
 def check_token(reply: Reply, now: float) -> Reply:
-    """Like `check`, for the token endpoint, which refuses with 400 as well (RFC 6749, 5.2)."""
-    if reply.status in (400, 401, 403):
-        raise errors.AuthError(f"the token endpoint returned HTTP {reply.status}: it refused the client ID and secret")
-    if reply.status == 404:  # noqa: PLR2004 - HTTP's own numbers
+    """Like `check`, for the token endpoint.
+
+    It refuses with 400 as well (RFC 6749, 5.2). Some refuse with 200: what counts is the error that the body names.
+    """
+    status, wait, code = reply.status, retry_after(reply.headers, now), _oauth_error(reply.body)
+    returned = f"the token endpoint returned HTTP {status}"
+    # A 5xx, 429 or 403 with `Retry-After` is not about the client, whatever the body says.
+    if status == 403 and "retry-after" in reply.headers:  # noqa: PLR2004 - HTTP's own numbers
+        return check(reply, now)
+    if status < 500 and status != 429 and code in _TRANSIENT:  # noqa: PLR2004 - HTTP's own numbers
+        raise _TRANSIENT[code](f"{returned}: {code}", wait)
+    if status in (400, 401, 403) or (200 <= status < 300 and code):  # noqa: PLR2004 - HTTP's own numbers
+        raise errors.AuthError(f"{returned}: it refused the client ID and secret")
+    if status in (404, 410):
         # Not `NotFoundError`: that would mean that the object of the call does not exist.
-        raise errors.BadResponseError("the token endpoint returned HTTP 404: there is no such endpoint")
+        raise errors.BadResponseError(f"{returned}: there is no such endpoint")
     return check(reply, now)
+
+
+def _oauth_error(body: bytes) -> str:
+    """The error code in a token endpoint's body; empty if it has none, or a token.
+
+    Only for comparisons: it may hold a secret. The API's own envelope, `{"error": {"status": 503}}`, counts as well.
+    """
+    try:
+        fields = parse_json(body)
+    except errors.BadResponseError:
+        return ""
+    error = fields.get("error") if isinstance(fields, dict) and not fields.get("access_token") else None
+    if not error:
+        return ""
+    if isinstance(error, dict):
+        status = error.get("status")
+        if isinstance(status, int) and status >= 500:  # noqa: PLR2004 - HTTP's own numbers
+            return "server_error"
+        return "slow_down" if status == 429 else str(error.get("code") or "refused")  # noqa: PLR2004 - likewise
+    return error if isinstance(error, str) else "refused"
 
 
 def parse_token(body: bytes) -> Token:

@@ -11,8 +11,8 @@ from typing import Any
 import structlog
 
 from exporter import __version__
-from exporter.api.client import Api, Client
-from exporter.api.errors import ApiError, ForbiddenError, NotFoundError
+from exporter.api.client import Api, Client, on_pause
+from exporter.api.errors import ApiError, RefusedError
 from exporter.api.models import Tenant
 from exporter.clock import Clock
 from exporter.collectors import Collector, PollResult
@@ -62,6 +62,8 @@ class Poller:
         self._started_at = clock.now()
         self._progress_at = clock.monotonic()
         self._behind = False
+        # How many of the running polls wait before they send a request again.
+        self._paused = 0
 
     def configure(
         self,
@@ -148,9 +150,12 @@ class Poller:
                 polls.create_task(self._poll(await self._next_poll()))
 
     async def _next_poll(self) -> ScheduledPoll:
-        """The next poll, as soon as it is due and one of `api.concurrency` slots is free."""
+        """The next poll, as soon as it is due and one of `api.concurrency` slots is free.
+
+        A poll that waits because its tenant is throttled or failing holds no slot: such tenants delay no other one.
+        """
         while True:
-            free = self.scheduler.running < self._client.concurrency
+            free = self.scheduler.running - self._paused < self._client.concurrency
             poll = self.scheduler.next_due() if free else None
             self._check_all_polled()
             if poll:
@@ -187,6 +192,7 @@ class Poller:
 
     async def _poll(self, poll: ScheduledPoll) -> None:
         """Run one poll. This is the one error boundary: a failure ends here, as a reason of the closed set."""
+        on_pause.set(self._count_paused)
         try:
             self._recorder.success(poll, await self._result(poll.state, poll.schedule.collector))
         except ApiError as error:
@@ -199,11 +205,15 @@ class Poller:
             self._watch.update(poll.state)
             self._wake.set()
 
+    def _count_paused(self, polls: int) -> None:
+        self._paused += polls
+        self._wake.set()
+
     async def _result(self, state: TenantState, collector: Collector[Any]) -> PollResult:
         try:
             facts = await self._facts(state, collector)
-        except (ForbiddenError, NotFoundError):
-            if collector.may_be_absent:
+        except RefusedError as error:
+            if collector.may_be_absent and error.by_api:
                 return PollResult([], state.history.without(collector.name))
             raise
         return await self._worked_out(state, collector, facts)

@@ -94,7 +94,7 @@ class AccountSource:
         """The account's calls: the same object, and so the same token, while the credentials are the same."""
         credentials = self._get_credentials()
         if self._api is None or credentials != self._credentials:
-            self._credentials, self._api = credentials, self._client.api(credentials)
+            self._credentials, self._api = credentials, self._client.api(credentials, of_account=True)
         return self._api
 
     async def get_tenants(self) -> Discovered:

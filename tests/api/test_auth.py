@@ -12,6 +12,7 @@ from exporter.api import wire
 from exporter.api.auth import TokenIdentity
 from exporter.api.credentials import BasicCredentials, BearerToken, ClientCredentials
 from exporter.api.errors import ApiError, AuthError, ServerError
+from exporter.api.models import State
 from exporter.api.wire import Reply
 from tests.api.fakes import SECRET, Call, FakeTransport, client, data, get_state, replies, reply, token
 from tests.support.virtual_time import run_virtual, virtual_clock
@@ -150,10 +151,75 @@ def test_a_401_for_ever_is_answered_with_three_new_tokens_and_no_more() -> None:
     run_virtual(scenario())
 
 
+def test_tokens_that_are_always_refused_cost_little() -> None:
+    """Polls of one tenant: two a minute, and three more at first."""
+
+    async def scenario() -> None:
+        transport = FakeTransport(replies(REFUSED))
+        api = client(transport).api(OAUTH)
+        for _ in range(5):
+            assert await reason(get_state(api)) == "auth"
+        assert (len(transport.calls), len(transport.token_calls)) == (8, 4)
+        for minute in range(1, 61):
+            await asyncio.sleep(60 * minute - asyncio.get_running_loop().time())
+            for _ in range(2):
+                assert await reason(get_state(api)) == "auth"
+        # A healthy tenant costs two requests a minute.
+        sent = len(transport.calls) + len(transport.token_calls) - 12
+        assert sent <= 3 * 2 * 60 + 2
+
+    run_virtual(scenario())
+
+
+def test_a_tenant_whose_tokens_are_good_again_is_polled_at_once() -> None:
+    async def scenario() -> None:
+        answers = [REFUSED]
+        transport = FakeTransport(lambda _: answers[0])
+        api = client(transport).api(OAUTH)
+        await reason(get_state(api))
+        answers[0] = STATE
+        await get_state(api)
+        assert len(transport.token_calls) == 4, "the last token is kept: it may be good for other calls"
+
+    run_virtual(scenario())
+
+
+def test_one_endpoint_that_refuses_all_tokens_leaves_the_others_alone() -> None:
+    async def scenario() -> None:
+        transport = FakeTransport(lambda call: REFUSED if call.path.endswith("/application") else STATE)
+        api = client(transport).api(OAUTH)
+        for _ in range(20):
+            assert await reason(api.get_one("/tenant/application", State.parse)) == "auth"
+            await get_state(api)
+            await asyncio.sleep(60)
+        # Three at first, then two a minute.
+        assert len(transport.token_calls) <= 4 + 2 * 20
+
+    run_virtual(scenario())
+
+
+def test_a_server_that_forgets_its_tokens_now_and_then_is_always_polled() -> None:
+    async def scenario() -> None:
+        forgotten: set[str] = set()
+        transport = FakeTransport(lambda call: REFUSED if call.authorization in forgotten else STATE)
+        api = client(transport).api(OAUTH)
+        for _ in range(50):
+            await get_state(api)
+            forgotten.add(transport.calls[-1].authorization)
+            await asyncio.sleep(30)
+
+    run_virtual(scenario())
+
+
 @pytest.mark.parametrize(
     ("answer", "expected", "requests"),
     [
         (reply({"error": "invalid_client", "error_description": SECRET}, 400), "auth", 1),
+        (reply({"error": "invalid_client", "error_description": SECRET}), "auth", 1),
+        (reply({"error": {"status": 401, "message": SECRET}}), "auth", 1),
+        (reply({"error": "temporarily_unavailable"}), "server", 3),
+        (reply({"error": "server_error"}, 400), "server", 3),
+        (reply({}, 403, retry_after="600"), "throttled", 1),
         (reply({"error": "invalid_client"}, 401), "auth", 1),
         (reply({}, 403), "auth", 1),
         (reply({}, 404), "bad_response", 1),
@@ -176,6 +242,7 @@ def test_a_token_endpoint_that_gives_none_fails_the_call(answer: Reply, expected
         assert await reason(get_state(api)) == expected
         assert len(transport.token_calls) == requests
         assert transport.calls == []
+        await asyncio.sleep(600)
         await get_state(api)  # and nothing is wedged
         assert one.observer.tokens[-1] == "success"
 

@@ -7,7 +7,7 @@ from email.utils import formatdate
 
 import pytest
 
-from exporter.api.client import Client
+from exporter.api.client import Api, Client
 from exporter.api.credentials import BasicCredentials, ClientCredentials
 from exporter.api.errors import ApiError, BadResponseError, NetworkError, RequestTimeoutError
 from exporter.api.models import State, Tenant
@@ -18,16 +18,17 @@ from tests.support.virtual_time import START, run_virtual
 GOOD = data({"mass_change_pending": True})
 BROKEN = NetworkError("the connection failed")
 ENDPOINT = "/tenant/state"
+BASIC = BasicCredentials("user", "password")
 
 
 async def get(one: Client) -> State:
-    return await get_state(one.api(BasicCredentials("user", "password")))
+    return await get_state(one.api(BASIC))
 
 
-async def reason(one: Client) -> str:
+async def reason(one: Client, api: Api | None = None) -> str:
     """How a call ends: `success` or why not."""
     try:
-        await get(one)
+        await get_state(api or one.api(BASIC))
     except ApiError as error:
         return error.reason
     return "success"
@@ -109,29 +110,49 @@ def test_there_is_a_pause_before_each_further_try(failure: Reply | ApiError) -> 
 
 
 @pytest.mark.parametrize("retry_after", ["20", formatdate(START + 20, usegmt=True)])
-@pytest.mark.parametrize("status", [429, 503])
-def test_retry_after_is_waited_for_by_this_call_and_by_all_others(status: int, retry_after: str) -> None:
+@pytest.mark.parametrize("status", [429, 503, 403])
+@pytest.mark.parametrize("of_account", [True, False])
+def test_retry_after_is_waited_for_by_the_one_who_was_told_so(
+    status: int,
+    retry_after: str,
+    of_account: bool,  # noqa: FBT001 - a table
+) -> None:
     async def scenario() -> None:
         transport = FakeTransport(replies(reply({}, status, retry_after=retry_after), GOOD))
         one = client(transport, rate=100)
-        await get(one)
-        assert transport.calls[1].at == pytest.approx(20)
-        assert sum(one.observer.waits) == pytest.approx(20)
-
-        transport = FakeTransport(replies(reply({}, status, retry_after="20"), GOOD))
-        one = client(transport, rate=100)
-        await asyncio.gather(get(one), get(one))
-        begun = transport.calls[0].at
-        assert sorted(round(call.at - begun, 2) for call in transport.calls) == [0, 20, 20.01]
+        told, other = one.api(BASIC, of_account=of_account), one.api(BASIC)
+        first = asyncio.create_task(get_state(told))
+        await asyncio.sleep(1)
+        await asyncio.gather(get_state(other), first)
+        moments = [round(call.at, 1) for call in transport.calls]
+        assert moments == ([0, 20, 20] if of_account else [0, 1, 20])
 
     run_virtual(scenario())
 
 
-def test_a_long_retry_after_holds_back_the_others_though_it_is_not_waited_for() -> None:
+@pytest.mark.parametrize(("status", "name"), [(429, "throttled"), (503, "server"), (403, "throttled")])
+def test_a_long_retry_after_of_a_tenant_holds_that_tenant_and_sends_nothing_for_it(status: int, name: str) -> None:
+    async def scenario() -> None:
+        transport = FakeTransport(replies(reply({}, status, retry_after="300"), GOOD))
+        one = client(transport)
+        api = one.api(BASIC)
+        assert await reason(one, api) == name
+        assert await reason(one, api) == name
+        assert await reason(one) == "success"
+        assert one.rate_limiter.hold == 0
+        assert len(transport.calls) == 2
+        await asyncio.sleep(241)
+        assert await reason(one, api) == "success"
+        assert transport.calls[-1].at == 300
+
+    run_virtual(scenario())
+
+
+def test_a_long_retry_after_of_the_account_holds_back_all() -> None:
     async def scenario() -> None:
         transport = FakeTransport(replies(reply({}, 429, retry_after="300"), GOOD))
         one = client(transport)
-        assert await reason(one) == "throttled"
+        assert await reason(one, one.api(BASIC, of_account=True)) == "throttled"
         assert one.rate_limiter.hold == 300
         assert await reason(one) == "success"
         assert transport.calls[1].at == 300
@@ -139,14 +160,53 @@ def test_a_long_retry_after_holds_back_the_others_though_it_is_not_waited_for() 
     run_virtual(scenario())
 
 
-def test_a_bare_429_cuts_the_rate_and_a_bare_503_does_not() -> None:
+@pytest.mark.parametrize("retry_after", ["-5", "0", "soon", "Tue, 01 Sep 2020 00:00:00 GMT"])
+def test_a_retry_after_that_says_nothing_is_a_bare_429(retry_after: str) -> None:
     async def scenario() -> None:
-        throttled = client(FakeTransport(replies(reply({}, 429), GOOD)), rate=10)
-        assert await reason(throttled) == "success"
-        assert throttled.rate_limiter.rate < 6
-        failing = client(FakeTransport(replies(reply({}, 503), GOOD)), rate=10)
-        assert await reason(failing) == "success"
-        assert failing.rate_limiter.rate == 10
+        one = client(FakeTransport(replies(reply({}, 429, retry_after=retry_after), GOOD)))
+        api = one.api(BASIC)
+        assert await reason(one, api) == "success"
+        assert one.throttling.hold(api.caller) == 0
+        assert asyncio.get_running_loop().time() < 5
+
+    run_virtual(scenario())
+
+
+def test_a_tenant_that_is_told_to_wait_for_years_waits_for_a_quarter_of_an_hour() -> None:
+    async def scenario() -> None:
+        one = client(FakeTransport(replies(reply({}, 429, retry_after="9" * 40), GOOD)))
+        api = one.api(BASIC)
+        assert await reason(one, api) == "throttled"
+        assert one.throttling.hold(api.caller) == 900
+
+    run_virtual(scenario())
+
+
+def test_a_bare_429_of_the_account_cuts_the_rate_and_nothing_else_does() -> None:
+    async def scenario() -> None:
+        for answer, of_account, cut in (
+            (reply({}, 429), True, True),
+            (reply({}, 429), False, False),
+            (reply({}, 503), True, False),
+        ):
+            one = client(FakeTransport(replies(answer, GOOD)), rate=10)
+            assert await reason(one, one.api(BASIC, of_account=of_account)) == "success"
+            assert (one.rate_limiter.rate < 6) is cut
+
+    run_virtual(scenario())
+
+
+def test_a_token_request_that_is_throttled_holds_the_tenant_whose_it_is() -> None:
+    async def scenario() -> None:
+        def tokens(call: Call) -> Reply:
+            return reply({}, 429, retry_after="600") if call.query["client_id"] == "told" else token()
+
+        transport = FakeTransport(replies(GOOD), tokens)
+        one = client(transport)
+        told = one.api(ClientCredentials("told", "secret"))
+        assert [await reason(one, told), await reason(one, told)] == ["throttled", "throttled"]
+        assert await reason(one, one.api(ClientCredentials("other", "secret"))) == "success"
+        assert len(transport.token_calls) == 2
 
     run_virtual(scenario())
 

@@ -21,6 +21,7 @@ from exporter.api.errors import (
     BadResponseError,
     ForbiddenError,
     NotFoundError,
+    RefusedError,
     ServerError,
     ThrottledError,
 )
@@ -109,7 +110,9 @@ def test_every_2xx_is_good(status: int) -> None:
         ("soon", None),
         ("1e9", None),
         ("٣", None),
-        ("9" * 400, None),
+        ("9" * 400, 1e9),
+        ("0" * 400, None),
+        ("99999999999", 1e9),
         ("Tue, 99 Sep 9999999 00:00:00 GMT", None),
         ("Tue, 01 Sep 2026 00:00:00 +99999999999999", None),
     ],
@@ -251,6 +254,77 @@ def test_a_reply_without_a_token_is_a_bad_response(body: str) -> None:
 def test_the_token_endpoint_refuses_with_more_than_401(status: int) -> None:
     with pytest.raises(AuthError, match=str(status)):
         wire.check_token(reply({"error": "invalid_client"}, status), NOW)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (200, {"error": "invalid_client"}, AuthError),
+        (200, {"error": "unauthorized_client", "error_description": SECRET}, AuthError),
+        (201, {"error": "invalid_grant", "access_token": None}, AuthError),
+        (200, {"error": "invalid_client", "access_token": ""}, AuthError),
+        (200, {"error": {"status": 401, "code": "unauthorized", "message": SECRET}}, AuthError),
+        (200, {"error": {}, "error_description": SECRET}, None),  # says nothing
+        (200, {"error": True}, AuthError),
+        (200, {"error": "temporarily_unavailable"}, ServerError),
+        (400, {"error": "temporarily_unavailable"}, ServerError),
+        (401, {"error": "server_error"}, ServerError),
+        (200, {"error": {"status": 503}}, ServerError),
+        (400, {"error": "slow_down"}, ThrottledError),
+        (200, {"error": {"status": 429}}, ThrottledError),
+        (400, {"error": SECRET}, AuthError),
+        (400, "invalid_client", AuthError),
+        (403, {}, AuthError),
+        (503, {"error": "invalid_client"}, ServerError),
+        (200, {"error": "", "access_token": "t"}, None),
+        (200, {"error": "slow_down", "access_token": "t"}, None),
+        (200, {"error": None, "access_token": "t"}, None),
+    ],
+)
+def test_the_error_that_a_token_reply_names_counts_whatever_its_status(
+    status: int, body: Any, error: type[ApiError] | None
+) -> None:
+    answer = reply(body, status)
+    if error is None:
+        assert wire.check_token(answer, NOW) is answer
+        return
+    with pytest.raises(error) as caught:
+        wire.check_token(answer, NOW)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("check", [wire.check, wire.check_token])
+@pytest.mark.parametrize(
+    ("header", "wait"),
+    [("30", 30.0), (formatdate(NOW + 90, usegmt=True), 90.0), ("soon", None), ("0", None), ("", None)],
+)
+def test_a_403_with_retry_after_is_a_rate_limit(check: Any, header: str, wait: float | None) -> None:
+    with pytest.raises(ThrottledError) as caught:
+        check(reply({"error": {}}, 403, retry_after=header), NOW)
+    assert caught.value.retry_after == wait
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+@pytest.mark.parametrize(
+    ("body", "content_type", "by_api"),
+    [
+        (b'{"error": {"code": "not_found"}}', "application/json", True),
+        (b"", "", True),
+        (b"\n <html>nginx</html>", "text/html", False),
+        (b"<!DOCTYPE html>", "", False),
+        (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "application/xml", False),
+        (b"default backend - 404", "text/HTML; charset=utf-8", False),
+    ],
+)
+def test_only_the_api_says_that_something_is_absent(
+    status: int,
+    body: bytes,
+    content_type: str,
+    by_api: bool,  # noqa: FBT001 - a table
+) -> None:
+    with pytest.raises(RefusedError) as caught:
+        wire.check(reply(body, status, content_type=content_type), NOW)
+    assert caught.value.by_api is by_api
 
 
 def test_a_missing_token_endpoint_does_not_say_that_the_thing_asked_for_is_missing() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,60 @@ def test_no_application_is_no_failure(kind: str) -> None:
             assert not page.all("kimono_tenant_failure_info")
             assert page.value("kimono_tenant_up", tenant_id=bad) == 1
             assert not {name for name in page.names(tenant_id=bad) if "application" in name or "scoping" in name}
+
+    run_virtual(scenario())
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (Fault("throttle", status=403, retry_after=30), "throttled"),
+        (Fault("throttle", status=403, retry_after="date"), "throttled"),
+        (Fault("throttle", status=403, retry_after=7200), "throttled"),
+        (Fault("html", status=403), "forbidden"),
+        (Fault("html", status=404), "not_found"),
+        (Fault("html", status=410), "not_found"),
+    ],
+    ids=lambda value: getattr(value, "kind", value),
+)
+def test_a_gateway_or_a_rate_limit_does_not_say_that_there_is_no_application(fault: Fault, reason: str) -> None:
+    async def scenario() -> None:
+        async with running_exporter(FAST, stories=[], tenants=2) as run:
+            await run.until_ready()
+            page = await run.pass_time(310)
+            bad, good = first_ids(run)
+            rows = page.all("kimono_application_deliver_tasks", tenant_id=bad)
+            assert rows
+            run.simulator.faults.add(replace(fault, tenant_id=bad, endpoint="/tenant/application"))
+            page = await run.pass_time(400)
+            assert page.all("kimono_application_deliver_tasks", tenant_id=bad) == rows
+            failing = page.all("kimono_tenant_failure_info", collector="application")
+            assert {dict(have)["reason"] for have in failing} == {reason}
+            assert page.value("kimono_tenant_up", tenant_id=good) == 1
+            page = await run.pass_time(900)
+            assert not page.all("kimono_application_deliver_tasks", tenant_id=bad), "three intervals without success"
+            run.simulator.faults.clear()
+            page = await run.pass_time(910)
+            assert page.all("kimono_application_deliver_tasks", tenant_id=bad) == rows
+
+    run_virtual(scenario())
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_a_gateways_page_does_not_say_that_an_ingestion_is_lost(status: int) -> None:
+    async def scenario() -> None:
+        async with running_exporter(FAST, stories=[], tenants=1) as run:
+            ident = run.simulator.tenants()[0].id
+            one = run.simulator.start_ingestion(ident, type="mirror", state="executing", started_at=run.clock.now())
+            await run.until_ready()
+            run.simulator.faults.add(Fault("html", endpoint="/ingestions/{id}", status=status))
+            run.simulator.finish_ingestion(ident, one)
+            page = await run.pass_time(130)
+            assert page.value("kimono_exporter_ingestions_lost_total") == 0
+            run.simulator.faults.clear()
+            page = await run.pass_time(70)
+            labels = {"tenant_id": ident, "ingestion_type": "mirror", "state": "success"}
+            assert page.value("kimono_ingestions_finished_total", **labels) == 1
 
     run_virtual(scenario())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -18,7 +19,7 @@ from exporter.collectors.state import StateCollector
 from exporter.history import History
 from exporter.settings import load
 from exporter.simulator import Fault
-from tests.support.simulated_exporter import SimulatedExporter, running_exporter
+from tests.support.simulated_exporter import Page, SimulatedExporter, running_exporter
 from tests.support.virtual_time import run_virtual
 
 STATE_ALONE = {
@@ -138,33 +139,117 @@ def test_a_slow_tenant_delays_no_other_tenant() -> None:
     run_virtual(scenario())
 
 
-def test_retry_after_holds_everything_back() -> None:
+def test_a_retry_after_of_the_account_holds_everything_back() -> None:
     async def scenario() -> None:
         async with running_exporter({"api.rate_limit": "50"}, tenants=10, stories=[]) as run:
             await run.until_ready()
-            run.simulator.faults.add(Fault("throttle", retry_after=45, times=1))
-            before = len(run.transport.sent)
-            while len(run.transport.sent) == before:
+            run.simulator.faults.add(Fault("throttle", retry_after=45, times=1, endpoint="/tenants"))
+            before = sum(path.endswith("/tenants") for _, path in run.transport.sent)
+            while sum(path.endswith("/tenants") for _, path in run.transport.sent) == before:
                 await run.clock.sleep(0.1)
-            struck = run.transport.sent[before][0]
+            struck = run.clock.now()
             await run.pass_time(60)
-            after = [moment for moment, _ in run.transport.sent[before + 1 :]]
+            after = [moment for moment, _ in run.transport.sent if moment > struck]
             # Requests that were sent before the reply came can't be stopped.
-            assert not [moment for moment in after if struck + 0.2 < moment < struck + 45]
+            assert not [moment for moment in after if struck + 0.2 < moment < struck + 44.9]
             assert busiest_second(after) <= 50
 
     run_virtual(scenario())
 
 
-def test_a_429_without_retry_after_lowers_the_rate_for_a_while() -> None:
+def test_a_429_without_retry_after_lowers_the_rate_for_a_while_if_all_get_it() -> None:
     async def scenario() -> None:
         async with running_exporter({"api.rate_limit": "10"}, tenants=10, stories=[]) as run:
             await run.until_ready()
-            run.simulator.faults.add(Fault("throttle", times=3))
-            await run.pass_time(20)
+            fault = run.simulator.faults.add(Fault("throttle"))
+            await run.pass_time(60)
             assert run.exporter.client.rate_limiter.rate < 7
+            fault.remove()
             await run.pass_time(400)
             assert run.exporter.client.rate_limiter.rate == 10
+
+    run_virtual(scenario())
+
+
+def ages(run: SimulatedExporter, page: Page) -> dict[str, float]:
+    """Seconds since the last poll of each tenant's flags, by its id."""
+    succeeded = page.all("kimono_collector_last_success_timestamp_seconds", collector="state")
+    return {dict(have)["tenant_id"]: run.clock.now() - when for have, when in succeeded.items()}
+
+
+THROTTLED = [
+    Fault("throttle"),
+    Fault("throttle", retry_after=900),
+    Fault("throttle", retry_after=50),
+    Fault("throttle", retry_after="date", seconds=400),
+    Fault("throttle", retry_after=-1),
+    Fault("throttle", retry_after=10**12),
+    Fault("throttle", retry_after=30, status=403),
+    Fault("throttle", retry_after=900, endpoint="/oauth/token"),
+    Fault("unavailable", retry_after=900),
+    Fault("unavailable", retry_after=20),
+]
+
+
+@pytest.mark.parametrize("fault", THROTTLED, ids=lambda fault: f"{fault.kind} {fault.retry_after} {fault.endpoint}")
+@pytest.mark.parametrize("share", [1, 4])
+def test_throttled_tenants_delay_no_other_tenant_and_recover(fault: Fault, share: int) -> None:
+    async def scenario() -> None:
+        # As few slots as there are throttled tenants: they must not hold them while they wait.
+        async with running_exporter({"api.concurrency": "4"}, tenants=12, stories=[]) as run:
+            await run.until_ready()
+            await run.pass_time(120)
+            throttled = {tenant.id for tenant in run.simulator.tenants()[:share]}
+            for ident in throttled:
+                run.simulator.faults.add(replace(fault, tenant_id=ident))
+            worst = 0.0
+            for _ in range(100):
+                page = await run.pass_time(10)
+                worst = max(worst, *(age for ident, age in ages(run, page).items() if ident not in throttled))
+            assert worst <= 65
+            reasons = page.labels("kimono_tenant_failure_info", "reason")
+            assert reasons <= {"throttled", "server"}
+            if fault.endpoint is None:
+                assert page.labels("kimono_tenant_failure_info", "tenant_id") == throttled
+            assert run.exporter.client.rate_limiter.rate == 20
+            run.simulator.faults.clear()
+            page = await run.pass_time(2000)
+            assert not page.all("kimono_tenant_failure_info")
+
+    run_virtual(scenario())
+
+
+def test_a_short_retry_after_of_a_tenant_is_waited_for_and_is_no_failure() -> None:
+    async def scenario() -> None:
+        async with running_exporter({"api.rate_limit": "100"}, tenants=3, stories=[]) as run:
+            await run.until_ready()
+            told = run.simulator.tenants()[0].id
+            run.simulator.faults.add(Fault("throttle", retry_after=45, times=1, tenant_id=told))
+            for _ in range(24):
+                page = await run.pass_time(5)
+                assert set(page.all("kimono_tenant_up").values()) == {1}
+            assert page.value("kimono_exporter_api_retries_total", reason="throttled") == 1
+
+    run_virtual(scenario())
+
+
+def test_a_tenant_whose_tokens_are_always_refused_costs_no_more_than_three_healthy_ones() -> None:
+    async def scenario() -> None:
+        async with running_exporter({"api.rate_limit": "1000"}, tenants=8, stories=[], record=True) as run:
+            await run.until_ready()
+            refused, healthy, *_ = (row.id for row in run.simulator.tenants() if row.credentials.type == "oauth2")
+            before = len(run.simulator.requests)
+            for endpoint in ("/tenant/state", "/ingestions", "/tenant/schedules", "/tenant/rollovers"):
+                run.simulator.faults.add(Fault("unauthorized", tenant_id=refused, endpoint=endpoint))
+            run.simulator.faults.add(Fault("unauthorized", tenant_id=refused, endpoint="/tenant/application"))
+            page = await run.pass_time(3600)
+            assert page.labels("kimono_tenant_failure_info", "tenant_id") == {refused}
+            assert page.labels("kimono_tenant_failure_info", "reason") == {"auth"}
+            by_tenant = Counter(one.tenant_id for one in list(run.simulator.requests)[before:])
+            assert by_tenant[refused] <= 3 * by_tenant[healthy]
+            run.simulator.faults.clear()
+            page = await run.pass_time(910)
+            assert not page.all("kimono_tenant_failure_info")
 
     run_virtual(scenario())
 

@@ -6,6 +6,7 @@ from tests.mutants.mutant import Mutant
 
 CLIENT = "exporter/api/client.py"
 LIMITER = "exporter/api/rate_limiter.py"
+THROTTLING = "exporter/api/throttling.py"
 WIRE = "exporter/api/wire.py"
 FIELDS = "exporter/api/fields.py"
 PIECES = "exporter/api/pieces.py"
@@ -15,6 +16,7 @@ OF_LIMITER = ("tests/api/test_rate_limiter.py",)
 OF_PAGING = ("tests/api/test_paging.py",)
 OF_PIECES = ("tests/api/test_pieces.py",)
 OF_RETRIES = ("tests/api/test_retries.py",)
+OF_THROTTLING = ("tests/api/test_throttling.py",)
 OF_TOKENS = ("tests/api/test_auth.py",)
 OF_WIRE = ("tests/api/test_wire.py",)
 
@@ -78,14 +80,14 @@ MUTANTS = (
     Mutant(
         "a 401 is not answered with a new token",
         CLIENT,
-        "if renewals == _RENEWALS or not self.identity.rejected(authorization):",
+        "if renewals == RENEWALS or not self.identity.rejected(authorization):",
         "if True:",
         OF_TOKENS,
     ),
     Mutant(
         "tokens are renewed for ever while the API answers 401",
         CLIENT,
-        "if renewals == _RENEWALS or not",
+        "if renewals == RENEWALS or not",
         "if renewals == 20 or not",
         OF_TOKENS,
     ),
@@ -111,6 +113,69 @@ MUTANTS = (
         OF_TOKENS,
     ),
     Mutant(
+        "tokens that are always refused are renewed at each poll",
+        "exporter/api/auth.py",
+        "if until > now + RENEWALS * RENEWAL_SECONDS:",
+        "if False:",
+        OF_TOKENS,
+    ),
+    Mutant(
+        "the Retry-After of one tenant holds back all tenants",
+        THROTTLING,
+        "        if caller.of_account:\n            self._rate_limiter",
+        "        if True:\n            self._rate_limiter",
+        OF_THROTTLING,
+    ),
+    Mutant(
+        "a third of the tenants with limits of their own slows all others",
+        THROTTLING,
+        "SEVERAL, WITHIN, SHARE = 3, 60.0, 0.5",
+        "SEVERAL, WITHIN, SHARE = 3, 60.0, 0.1",
+        OF_THROTTLING,
+    ),
+    Mutant(
+        "a large fleet takes half a minute to notice a common limit",
+        THROTTLING,
+        "(half or last >= OF_LAST)",
+        "half",
+        OF_THROTTLING,
+    ),
+    Mutant(
+        "a tenant that was told to wait is asked again at once",
+        CLIENT,
+        "        if hold > 0:\n            await self._pause(hold)\n",
+        "",
+        OF_RETRIES,
+    ),
+    Mutant(
+        "tenants that wait hold the slots of the others",
+        "exporter/polling/poller.py",
+        "self._paused += polls",
+        "self._paused += 0",
+        ("tests/contract/test_pacing.py::test_throttled_tenants_delay_no_other_tenant_and_recover",),
+    ),
+    Mutant(
+        "a rate limit with 403 means that something is absent",
+        WIRE,
+        'if status == 429 or (status == 403 and "retry-after" in reply.headers):',
+        "if status == 429:",
+        OF_WIRE,
+    ),
+    Mutant(
+        "a gateway's 404 means that something is absent",
+        WIRE,
+        "by_api = not _is_html(reply)",
+        "by_api = True",
+        OF_WIRE,
+    ),
+    Mutant(
+        "a token endpoint that refuses with 200 is a bad response",
+        WIRE,
+        "or (200 <= status < 300 and code):",
+        "or False:",
+        OF_WIRE,
+    ),
+    Mutant(
         "requests that come together are sent together",
         LIMITER,
         "self._next = send_at + 1 / self.rate",
@@ -127,8 +192,8 @@ MUTANTS = (
     Mutant(
         "a server can make the exporter wait for a day",
         LIMITER,
-        "_LONGEST_HOLD = 900.0",
-        "_LONGEST_HOLD = 86_400.0",
+        "LONGEST_HOLD = 900.0",
+        "LONGEST_HOLD = 86_400.0",
         (OF_LIMITER[0] + "::test_a_hold_is_no_longer_than_a_quarter_of_an_hour",),
     ),
     Mutant(
@@ -162,8 +227,8 @@ MUTANTS = (
     Mutant(
         "a refused token request is a bad response",
         WIRE,
-        "if reply.status in (400, 401, 403):",
-        "if reply.status in (401,):",
+        "if status in (400, 401, 403) or",
+        "if status in (401,) or",
         OF_WIRE,
     ),
     Mutant(

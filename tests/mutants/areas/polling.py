@@ -79,7 +79,7 @@ MUTANTS = (
     Mutant(
         "an absent application is a failure",
         POLLER,
-        "if collector.may_be_absent:",
+        "if collector.may_be_absent and error.by_api:",
         "if False:",
         (FAILURES + "test_no_application_is_no_failure",),
     ),
@@ -93,7 +93,7 @@ MUTANTS = (
     Mutant(
         "more tenants are polled at once than requests may be in flight",
         POLLER,
-        "free = self.scheduler.running < self._client.concurrency",
+        "free = self.scheduler.running - self._paused < self._client.concurrency",
         "free = True",
         OF_POLLER,
     ),

@@ -1,0 +1,81 @@
+"""Decides whom a "too many requests" concerns: one caller, or all.
+
+The API's limits are not documented. A tenant's credentials may have a limit of their own, so the `Retry-After` of one
+tenant holds back that tenant alone. If many tenants are throttled at the same time, the limit is a common one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+
+from exporter.api.errors import ThrottledError, TransientError
+from exporter.api.rate_limiter import LONGEST_HOLD, RateLimiter
+from exporter.clock import Clock
+
+# Throttled tenants mean a common limit if they are this many within so many seconds, and this share of all tenants
+# that the API has answered in that time. A third of the tenants can have limits of their own; half is no coincidence.
+SEVERAL, WITHIN, SHARE = 3, 60.0, 0.5
+# In a large fleet, half takes long to reach. So nearly all of the last tenants answered are enough.
+LAST, OF_LAST = 20, 16
+# The longest hold for all, in seconds, that tenants' replies cause. Each throttled tenant waits as long as it was told.
+LONGEST_COMMON_HOLD = 60.0
+
+
+@dataclass(eq=False)
+class Caller:
+    """Whose requests they are: those of the account, or of one tenant.
+
+    Until `held_until`, in monotonic seconds, the API has asked it to wait; `refusal` is the kind of that reply.
+    """
+
+    of_account: bool = False
+    held_until: float = 0.0
+    refusal: type[TransientError] = ThrottledError
+
+
+class Throttling:
+    """Holds back one caller or all of them, by what the API answers."""
+
+    def __init__(self, rate_limiter: RateLimiter, clock: Clock) -> None:
+        self._rate_limiter = rate_limiter
+        self._clock = clock
+        # When tenants were last answered, and last throttled, in monotonic seconds; the oldest first.
+        self._answered: dict[Caller, float] = {}
+        self._throttled: dict[Caller, float] = {}
+
+    def hold(self, caller: Caller) -> float:
+        """Seconds that remain of the wait that the API has asked this caller for; 0 if there is none."""
+        return max(0.0, caller.held_until - self._clock.monotonic())
+
+    def answered(self, caller: Caller) -> None:
+        """The API has answered this caller, in whatever way."""
+        if not caller.of_account:
+            self._note(self._answered, caller)
+
+    def throttled(self, caller: Caller, error: TransientError) -> None:
+        """The API has asked this caller to slow down, or to wait for `error.retry_after` seconds."""
+        wait = error.retry_after
+        if caller.of_account:
+            self._rate_limiter.throttled(wait)
+            return
+        if wait is not None:
+            caller.held_until = max(caller.held_until, self._clock.monotonic() + min(wait, LONGEST_HOLD))
+            caller.refusal = type(error)
+        self._note(self._throttled, caller)
+        if self._is_common():
+            self._rate_limiter.throttled(None if wait is None else min(wait, LONGEST_COMMON_HOLD))
+
+    def _is_common(self) -> bool:
+        last = sum(each in self._throttled for each in islice(reversed(self._answered), LAST))
+        half = len(self._throttled) >= SHARE * len(self._answered)
+        return len(self._throttled) >= SEVERAL and (half or last >= OF_LAST)
+
+    def _note(self, seen: dict[Caller, float], caller: Caller) -> None:
+        """Note that the caller has been seen now, and forget whom that was too long ago."""
+        now = self._clock.monotonic()
+        seen.pop(caller, None)
+        seen[caller] = now
+        for times in (self._answered, self._throttled):
+            while times and next(iter(times.values())) <= now - WITHIN:
+                del times[next(iter(times))]
