@@ -24,6 +24,7 @@ from urllib.parse import urlencode
 from commands import commands, respond
 
 from exporter import logs
+from exporter.api.transport import Options
 from exporter.api.wire import TOKEN_PATH, Reply
 from exporter.assembly import Exporter, open_exporter
 from exporter.clock import Clock
@@ -47,10 +48,15 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 class InProcess:
     """A transport to a simulator in this process."""
 
-    base_url, timeout, max_bytes = "", 0.0, 0  # what Exporter.apply sets
+    base_url = ""
 
     def __init__(self, simulator: Simulator) -> None:
+        self.options = Options(0.0, 0)  # what Exporter.apply sets
         self.simulator: Simulator | None = simulator
+
+    def apart(self) -> InProcess:
+        """There are no connections."""
+        return self
 
     async def get(self, path: str, query: Mapping[str, str], authorization: str) -> Reply:
         """GET `path` with these query parameters."""

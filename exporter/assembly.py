@@ -13,7 +13,7 @@ from exporter.api.client import Client
 from exporter.api.credentials import Credentials, NamedCredentials
 from exporter.api.errors import AuthError
 from exporter.api.rate_limiter import RateLimiter
-from exporter.api.transport import HttpTransport, open_transport
+from exporter.api.transport import HttpTransport, Options, open_transport
 from exporter.clock import Clock
 from exporter.collectors import COLLECTORS
 from exporter.families import FAMILIES
@@ -59,7 +59,8 @@ class Exporter:
         if api.url != self.transport.base_url:
             self.poller.discovery.forget()
             self.transport = self.client.transport = self.transport.to(api.url)
-        self.transport.timeout, self.transport.max_bytes = api.timeout, api.max_response_bytes
+        options = self.transport.options
+        options.timeout, options.max_bytes, options.egress = api.timeout, api.max_response_bytes, settings.egress
         self.client.rate_limiter.full_rate = api.rate_limit
         self.client.limit(api.concurrency)
         wanted = Filter(discovery.accounts, discovery.integrations, discovery.include, discovery.exclude)
@@ -100,7 +101,7 @@ class Exporter:
 async def open_exporter(settings: Settings, clock: Clock) -> AsyncIterator[Exporter]:
     """An exporter over HTTP that has not begun to poll."""
     api = settings.api
-    async with open_transport(api.url, api.timeout, api.max_response_bytes) as transport:
+    async with open_transport(api.url, Options(api.timeout, api.max_response_bytes, settings.egress)) as transport:
         yield Exporter(settings, transport, clock, on_growth=_exempt_from_collection)
 
 

@@ -17,6 +17,7 @@ from difflib import get_close_matches
 from pydantic import SecretStr
 
 from exporter import __version__, logs
+from exporter.api.egress import Egress
 from exporter.assembly import keeping_state, open_exporter
 from exporter.check import check
 from exporter.clock import Clock
@@ -203,7 +204,8 @@ async def _serve_demo(settings: Settings, simulator: Simulator) -> None:
     async with serve_simulator(simulator) as base_url:
         credentials = {**dict.fromkeys(CREDENTIALS), "key": SecretStr(simulator.api_key)}
         api = settings.api.model_copy(update={**credentials, "url": base_url})
-        settings = settings.model_copy(update={"api": api})
+        # No proxy: the simulator is on this machine.
+        settings = settings.model_copy(update={"api": api, "egress": Egress()})
 
         def announce(addresses: list[str]) -> None:
             home = addresses[0].replace("0.0.0.0", "127.0.0.1").replace("[::]", "127.0.0.1")  # noqa: S104 - only shown

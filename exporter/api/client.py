@@ -98,10 +98,11 @@ class Client:
     def api(self, credentials: Credentials | None, *, of_account: bool = False) -> Api:
         """The API as these credentials see it. Each call gives a new `Api`, which fetches a token of its own.
 
-        It keeps the transport of now: its credentials and tokens are sent nowhere else. If the API throttles an `Api`
+        It keeps the address of now: its credentials and tokens are sent nowhere else. It has connections of its own,
+        because a server may mix up the replies on one connection. If the API throttles an `Api`
         `of_account`, all requests slow down; otherwise only those of this `Api`.
         """
-        transport, caller = self.transport, Caller(of_account)
+        transport, caller = self.transport.apart(), Caller(of_account)
         if isinstance(credentials, ClientCredentials):
             get_token = partial(self._get_token, transport, caller)
             return Api(self, transport, TokenIdentity(credentials, get_token, self.clock), caller)

@@ -10,13 +10,17 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Protocol
 
 import aiohttp
 
 from exporter import __version__
+from exporter.api.connections import MAX_HEADER_BYTES, MAX_HEADERS, Connections, PooledRequest
+from exporter.api.egress import Egress
+from exporter.api.encodings import ACCEPTED, Decoder, to_utf8
 from exporter.api.errors import BadResponseError, NetworkError, RequestTimeoutError
-from exporter.api.resolver import DaemonResolver
 from exporter.api.wire import TOKEN_PATH, Reply
 
 USER_AGENT = f"kimono-exporter/{__version__}"
@@ -30,6 +34,9 @@ class Transport(Protocol):
 
     base_url: str
 
+    def apart(self) -> Transport:
+        """The same transport for another caller, who shares no connection with any other."""
+
     async def get(self, path: str, query: Mapping[str, str], authorization: str) -> Reply:
         """GET `path` with these query parameters."""
 
@@ -37,19 +44,38 @@ class Transport(Protocol):
         """POST the form to the token endpoint."""
 
 
-class HttpTransport:
-    """Sends requests over HTTP(S), to one base URL. The limits may change while it runs."""
+@dataclass
+class Options:
+    """How requests are sent. It is shared by all callers, and may change while they send.
 
-    def __init__(self, session: aiohttp.ClientSession, base_url: str, timeout: float, max_bytes: int) -> None:
-        """`timeout` is in seconds, for a whole request; `max_bytes` limits the decompressed body of a reply."""
+    `timeout` is in seconds, for a whole request; `max_bytes` limits the body of a reply, packed and unpacked.
+    """
+
+    timeout: float
+    max_bytes: int
+    egress: Egress = field(default_factory=Egress)
+
+
+# Callers are numbered.
+_callers = count(1)
+
+
+class HttpTransport:
+    """Sends requests over HTTP(S) to one base URL, for one caller."""
+
+    def __init__(self, session: aiohttp.ClientSession, base_url: str, options: Options) -> None:
         self._session = session
         self.base_url = base_url
-        self.timeout = timeout
-        self.max_bytes = max_bytes
+        self.options = options
+        self._caller = next(_callers)
 
     def to(self, base_url: str) -> HttpTransport:
-        """A transport to another base URL, over the same connection pool."""
-        return HttpTransport(self._session, base_url, self.timeout, self.max_bytes)
+        """A transport to another base URL."""
+        return HttpTransport(self._session, base_url, self.options)
+
+    def apart(self) -> HttpTransport:
+        """A transport to the same base URL for another caller, who shares no connection with this one."""
+        return self.to(self.base_url)
 
     async def get(self, path: str, query: Mapping[str, str], authorization: str) -> Reply:
         """GET `path` with these query parameters."""
@@ -60,41 +86,65 @@ class HttpTransport:
         return await self._send("POST", TOKEN_PATH, data=form)
 
     async def _send(self, method: str, path: str, **content: Any) -> Reply:  # noqa: ANN401 - aiohttp's own arguments
+        options = self.options
+        content |= {"proxy": options.egress.proxy, "ssl": options.egress.tls, "middlewares": (self._once,)}
         try:
             async with (
-                asyncio.timeout(self.timeout),
+                asyncio.timeout(options.timeout),
                 self._session.request(method, self.base_url + path, allow_redirects=False, **content) as response,
             ):
                 return Reply(response.status, response.headers, await self._get_body(response))
         except TimeoutError:
-            raise RequestTimeoutError(f"no complete reply within {self.timeout:g} s") from None
+            raise RequestTimeoutError(f"no complete reply within {options.timeout:g} s") from None
+        except aiohttp.ClientHttpProxyError as error:
+            raise NetworkError(f"the proxy refused the connection with HTTP {error.status}") from None
         except aiohttp.ClientResponseError:
             raise BadResponseError("the reply is not valid HTTP, or its headers are too large") from None
         except (aiohttp.ClientError, OSError) as error:
             raise _broken(error) from None
 
     async def _get_body(self, response: aiohttp.ClientResponse) -> bytes:
-        """Return the body. Closes the connection as soon as the body is too large."""
-        chunks, size = [], 0
+        """Return the body. Closes the connection as soon as the body is too large, or not what its headers say."""
+        try:
+            body = await self._unpack(response)
+        except BadResponseError:
+            response.close()
+            # The body of a refusal does not matter.
+            if response.ok:
+                raise
+            return b""
+        return to_utf8(body, response.headers.get("Content-Type", ""))
+
+    async def _unpack(self, response: aiohttp.ClientResponse) -> bytes:
+        decoder = Decoder(",".join(response.headers.getall("Content-Encoding", ())))
+        packed, body = 0, bytearray()
         async for chunk in response.content.iter_any():
-            size += len(chunk)
-            if size > self.max_bytes:
-                response.close()
-                raise BadResponseError(f"the reply is larger than {self.max_bytes} bytes")
-            chunks.append(chunk)
-        return b"".join(chunks)
+            packed += len(chunk)
+            for piece in decoder.decode(chunk):
+                body += piece
+                if max(packed, len(body)) > self.options.max_bytes:
+                    raise BadResponseError(f"the reply is larger than {self.options.max_bytes} bytes")
+                await asyncio.sleep(0)
+        decoder.finish()
+        return bytes(body)
 
+    async def _once(self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        """Send a request over the caller's connections, and once.
 
-async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keep aiohttp from repeating a GET whose connection broke: that would bypass the rate limit and the counters."""
-    try:
-        return await handler(request)
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise _broken(error) from None
+        aiohttp would repeat a GET whose connection broke: that would bypass the rate limit and the counters.
+        """
+        assert isinstance(request, PooledRequest)  # noqa: S101 - the session makes no others
+        request.caller = self._caller
+        try:
+            return await handler(request)
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+            raise _broken(error) from None
 
 
 def _broken(error: Exception) -> NetworkError:
-    return NetworkError(f"the connection failed: {_cause(error)}")
+    # aiohttp names the same error differently if the proxy is not reached.
+    to_proxy = isinstance(error, aiohttp.ClientProxyConnectionError)
+    return NetworkError(f"the connection{' to the proxy' if to_proxy else ''} failed: {_cause(error)}")
 
 
 def _cause(error: Exception) -> str:
@@ -111,15 +161,17 @@ def _cause(error: Exception) -> str:
 
 
 @asynccontextmanager
-async def open_transport(base_url: str, timeout: float, max_bytes: int) -> AsyncIterator[HttpTransport]:  # noqa: ASYNC109 - it limits each request, not this call
-    """Open a transport with its own connection pool. It keeps no cookies and ignores proxy settings."""
+async def open_transport(base_url: str, options: Options) -> AsyncIterator[HttpTransport]:
+    """Open a transport with its own connection pool. It keeps no cookies and ignores proxy settings of the system."""
     session = aiohttp.ClientSession(
-        # The client limits the requests in flight, so the pool needs no limit of its own.
-        connector=aiohttp.TCPConnector(limit=0, resolver=DaemonResolver()),
+        connector=Connections(),
+        request_class=PooledRequest,
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None),
-        middlewares=(_once,),
-        headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
+        headers={"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": ACCEPTED},
+        auto_decompress=False,
+        max_field_size=MAX_HEADER_BYTES,
+        max_headers=MAX_HEADERS,
     )
     async with session:
-        yield HttpTransport(session, base_url, timeout, max_bytes)
+        yield HttpTransport(session, base_url, options)

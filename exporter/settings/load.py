@@ -8,22 +8,25 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from exporter.api.egress import Egress, read_proxy, trust
 from exporter.files import FileError
 from exporter.settings.errors import Problem, SettingsError
-from exporter.settings.sources import Source, read_sources, unknown_variables
+from exporter.settings.sources import Source, read_sources, unknown_variables, unused_proxies
 from exporter.settings.tenants_file import read_tenants_file
-from exporter.settings.tree import CREDENTIAL_KINDS, CREDENTIALS, LEAVES, NO_CREDENTIALS, Settings
+from exporter.settings.tree import CREDENTIAL_KINDS, CREDENTIALS, LEAVES, NO_CREDENTIALS, ApiSettings, Settings
 from exporter.settings.values import is_insecure, shown
 
 _INSECURE = "http would send credentials unprotected to another host: use https, or allow it with api.allow_insecure"
+
+_SEEN_BY_PROXY = "must be https if api.proxy_url is set: the proxy would see all credentials and replies of an http URL"
 
 
 def load(flags: Mapping[str, str], environ: Mapping[str, str], *, needs_credentials: bool = True) -> Settings:
     """The settings from flags, environment and file; a flag wins over the environment, that over the file.
 
     `flags` has the values by path (`api.url`), as `given_flags` gives them; other keys are ignored.
-    With `needs_credentials` off, credentials are neither required nor checked. Raises SettingsError with
-    every problem at once.
+    With `needs_credentials` off, nothing is sent to the API: credentials are neither required nor checked, and neither
+    are the files of the proxy and the CA. Raises SettingsError with every problem at once.
     """
     sources, problems = read_sources(flags, environ)
     settings, invalid = _validate(sources)
@@ -33,9 +36,12 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str], *, needs_credenti
         problems.append(LEAVES["api.url"].problem(f"{shown(settings.api.url)}: {_INSECURE}"))
     if needs_credentials and not unusable & {"config.file", *(f"api.{name}" for name in CREDENTIALS)}:
         problems += _credential_problems(settings)
+    egress, of_egress = _egress(settings.api) if needs_credentials else (Egress(), [])
+    problems += of_egress
     if problems:
         raise SettingsError(tuple(problems))
-    return settings.model_copy(update={"warnings": unknown_variables(environ)})
+    warnings = unknown_variables(environ) + (() if egress.proxy else unused_proxies(environ))
+    return settings.model_copy(update={"warnings": warnings, "egress": egress})
 
 
 def _validate(sources: Sequence[Source]) -> tuple[Settings, list[Problem]]:
@@ -66,6 +72,26 @@ def _tree(source: Source) -> dict[str, Any]:
             place = place.setdefault(section, {})
         place[name] = one.value
     return tree
+
+
+def _egress(api: ApiSettings) -> tuple[Egress, list[Problem]]:
+    """The proxy and the trusted certificates as they are now, and what is wrong with them."""
+    problems: list[Problem] = []
+    proxy, tls = api.proxy_url, Egress().tls
+    if api.proxy_url and api.proxy_url_file:
+        message = "both api.proxy_url and api.proxy_url_file are set; keep one and unset the other"
+        problems.append(Problem("api.proxy_url", message))
+    try:
+        proxy = read_proxy(api.proxy_url_file) if api.proxy_url_file else proxy
+    except FileError as error:
+        problems.append(LEAVES["api.proxy_url_file"].problem(str(error)))
+    try:
+        tls = trust(api.ca_file) if api.ca_file else tls
+    except FileError as error:
+        problems.append(LEAVES["api.ca_file"].problem(str(error)))
+    if proxy and not api.url.startswith("https:"):
+        problems.append(LEAVES["api.url"].problem(_SEEN_BY_PROXY))
+    return Egress(proxy, tls), problems
 
 
 def _credential_problems(settings: Settings) -> Iterator[Problem]:

@@ -60,6 +60,15 @@ def unknown_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
+def unused_proxies(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """A warning for each variable that names a proxy for other programs. They may hold passwords, so none is shown."""
+    return tuple(
+        f"{name}: not used for requests to the API; set api.proxy_url if they need a proxy"
+        for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+        if environ.get(name)
+    )
+
+
 # Flags
 
 

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, create_model
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, SkipValidation, create_model
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from exporter.api.credentials import BasicCredentials, BearerToken, ClientCredentials, Credentials
+from exporter.api.egress import Egress
 from exporter.collectors import COLLECTORS, Collector
 from exporter.files import read_secret
 from exporter.settings import values
@@ -79,6 +80,13 @@ class ApiSettings(Section):
     concurrency: values.Count = _setting(20, "Largest number of requests in flight at the same time")
     timeout: values.Duration = _setting(30.0, "Time limit of one whole request")
     max_response_bytes: values.Size = _setting(16 * 2**20, "Size limit of one response")
+    proxy_url: values.OptionalProxyUrl = _setting(None, "Proxy for all requests to the API, as http://HOST:PORT")
+    proxy_url_file: values.OptionalPath = _setting(
+        None, "File with the URL of the proxy, which may then hold a user name and a password"
+    )
+    ca_file: values.OptionalPath = _setting(
+        None, "PEM file with the CA certificates that are trusted instead of the system's"
+    )
 
     def credentials(self) -> Credentials:
         """The account's credentials as they are now; secrets in files are read at each call.
@@ -176,6 +184,8 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
     warnings: tuple[str, ...] = ()
+    # What `api.proxy_url_file` and `api.ca_file` held when the settings were loaded.
+    egress: Annotated[Egress, SkipValidation] = Field(default=Egress(), repr=False, exclude=True)
     model_config = SettingsConfigDict(
         frozen=True, extra="forbid", hide_input_in_errors=True, nested_model_default_partial_update=True
     )

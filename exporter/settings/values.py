@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, SecretStr
 
+from exporter.api.egress import check_proxy
+
 MAX_PORT = 65_535
 _SHOWN_LENGTH = 80  # of a refused value, in an error line
 _DURATION_UNITS = {"y": 31_536_000.0, "w": 604_800.0, "d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
@@ -203,6 +205,13 @@ def _parse_url(value: object) -> str:
     return text.rstrip("/")
 
 
+def _parse_proxy_url(value: object) -> str | None:
+    text = _parse_optional_text(value)
+    if text and "@" in text:
+        raise ValueError("must not hold a user name or a password: put the whole URL in a file for api.proxy_url_file")
+    return check_proxy(text) if text else None
+
+
 def is_insecure(url: str) -> bool:
     """Whether credentials sent to this URL would cross a network without TLS."""
     parts = urlsplit(url)
@@ -275,6 +284,7 @@ Count = Annotated[int, BeforeValidator(_parse_count), _NUMBER_TYPE]
 OptionalText = Annotated[str | None, BeforeValidator(_parse_optional_text), _TEXT_TYPE]
 OptionalPath = Annotated[Path | None, BeforeValidator(parse_path), SettingType("path", metavar="FILE")]
 Secret = Annotated[SecretStr | None, BeforeValidator(parse_secret), SettingType("text", secret=True)]
+OptionalProxyUrl = Annotated[str | None, BeforeValidator(_parse_proxy_url), SettingType("text", metavar="URL")]
 Url = Annotated[str, BeforeValidator(_parse_url), _TEXT_TYPE]
 ListenAddress = Annotated[str, BeforeValidator(_parse_listen_address), _TEXT_TYPE]
 Level = Annotated[str, BeforeValidator(_parse_level), _TEXT_TYPE]

@@ -85,6 +85,9 @@ class FakeTransport:
         self._answer = answer
         self._token_answer = token_answer or (lambda _: token(f"token-{len(self.token_calls)}"))
 
+    def apart(self) -> FakeTransport:
+        return self
+
     async def get(self, path: str, query: Mapping[str, str], authorization: str) -> Reply:
         call = Call(path, dict(query), authorization, asyncio.get_running_loop().time())
         self.calls.append(call)

@@ -64,6 +64,9 @@ class Replies:
         self.asked: list[str] = []
         self._refused = refused
 
+    def apart(self) -> Replies:
+        return self
+
     async def get(self, path: str, query: Mapping[str, str], authorization: str) -> Reply:  # noqa: ARG002 - a transport's signature
         self.asked.append(path.removeprefix(PREFIX))
         value = self.answer(self.asked[-1])

@@ -11,6 +11,7 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.api.errors import NetworkError, RequestTimeoutError
+from exporter.api.transport import Options
 from exporter.api.wire import TOKEN_PATH, Reply
 from exporter.assembly import Exporter, keeping_state
 from exporter.clock import Clock
@@ -55,11 +56,9 @@ class Page:
 class SimulatedTransport:
     """The client's transport, straight to a simulator: without sockets, days pass in seconds."""
 
-    timeout = 30.0
-    max_bytes = 2**24
-
     def __init__(self, simulator: Simulator, clock: Clock, base_url: str = "http://127.0.0.1:1") -> None:
         self.base_url = base_url
+        self.options = Options(30.0, 2**24)
         self.others: list[SimulatedTransport] = []
         self.simulator = simulator
         self.clock = clock
@@ -73,6 +72,10 @@ class SimulatedTransport:
         other = SimulatedTransport(self.simulator, self.clock, base_url)
         self.others.append(other)
         return other
+
+    def apart(self) -> SimulatedTransport:
+        """There are no connections that callers could share."""
+        return self
 
     async def get(self, path: str, query: Mapping[str, str], authorization: str) -> Reply:
         return await self._answer(Request("GET", path, dict(query), {"authorization": authorization}, b""))
@@ -92,7 +95,7 @@ class SimulatedTransport:
             reply = self.simulator.reply(request)
         except WireFault as error:
             if error.fault.kind == "hang":
-                await self.clock.sleep(self.timeout)
+                await self.clock.sleep(self.options.timeout)
                 raise RequestTimeoutError("no whole reply") from None
             raise NetworkError("the connection failed") from None
         finally:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tests.mutants.mutant import Mutant
 
+CONNECTIONS = "exporter/api/connections.py"
+ENCODINGS = "exporter/api/encodings.py"
 CLIENT = "exporter/api/client.py"
 LIMITER = "exporter/api/rate_limiter.py"
 THROTTLING = "exporter/api/throttling.py"
@@ -12,6 +14,8 @@ FIELDS = "exporter/api/fields.py"
 PIECES = "exporter/api/pieces.py"
 OF_FIELDS = ("tests/api/test_fields.py",)
 OF_LARGE_REPLIES = ("tests/api/test_large_replies.py",)
+OF_CONNECTIONS = ("tests/api/test_connections.py",)
+OF_ENCODINGS = ("tests/api/test_encodings.py",)
 OF_LIMITER = ("tests/api/test_rate_limiter.py",)
 OF_PAGING = ("tests/api/test_paging.py",)
 OF_PIECES = ("tests/api/test_pieces.py",)
@@ -241,7 +245,7 @@ MUTANTS = (
     Mutant(
         "a reply without end fills the memory",
         "exporter/api/transport.py",
-        "if size > self.max_bytes:",
+        "if max(packed, len(body)) > self.options.max_bytes:",
         "if False:",
         ("tests/api/test_on_the_wire.py::test_the_largest_reply_is_exactly_as_large_as_allowed",),
     ),
@@ -335,6 +339,69 @@ MUTANTS = (
         'fields.invalid("flag_name")',
         "pass",
         ("tests/api/test_models.py",),
+    ),
+    Mutant(
+        "a tenant's request goes over a connection of another tenant",
+        CONNECTIONS,
+        "_replace(proxy_headers_hash=self.caller)",
+        "_replace(proxy_headers_hash=0)",
+        OF_CONNECTIONS,
+    ),
+    Mutant(
+        "a reply that came unasked is given to the next request",
+        CONNECTIONS,
+        "        if data and not self.expecting:\n",
+        "        if False:\n",
+        OF_CONNECTIONS,
+    ),
+    Mutant(
+        "bytes that are still in the kernel are not looked for",
+        CONNECTIONS,
+        "return bool(poll.poll(0))",
+        "return False",
+        OF_CONNECTIONS,
+    ),
+    Mutant(
+        "idle connections use up the descriptors",
+        CONNECTIONS,
+        "while len(self.idle) > self.max_idle:",
+        "while False:",
+        OF_CONNECTIONS,
+    ),
+    Mutant(
+        "a header of 9 kB fails the request",
+        CONNECTIONS,
+        "MAX_HEADER_BYTES = 2**16",
+        "MAX_HEADER_BYTES = 2**13",
+        OF_CONNECTIONS,
+    ),
+    Mutant(
+        "headers without end fill the memory",
+        CONNECTIONS,
+        "if not self._replies and self._head_bytes > MAX_HEAD_BYTES:",
+        "if False:",
+        OF_CONNECTIONS,
+    ),
+    Mutant(
+        "x-gzip is not unpacked",
+        ENCODINGS,
+        '([], ["gzip"], ["x-gzip"], ["deflate"])',
+        '([], ["gzip"], ["deflate"])',
+        OF_ENCODINGS,
+    ),
+    Mutant(
+        "a packed body that is cut off is taken for whole",
+        ENCODINGS,
+        "if self._begun and not (self._stream and self._stream.eof):",
+        "if False:",
+        OF_ENCODINGS,
+    ),
+    Mutant(
+        "a body in UTF-8 is read as its header wrongly says",
+        ENCODINGS,
+        "if name in _CHARSETS and not _is_utf8(body):",
+        "if name in _CHARSETS:",
+        OF_ENCODINGS,
     ),
     Mutant(
         "a lone S in the days of a schedule is read, though it has two meanings",

@@ -1,0 +1,203 @@
+"""Tests that a body is unpacked as its headers say, in bounded pieces, or refused once."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.api import encodings
+from exporter.api.credentials import BearerToken
+from exporter.api.encodings import PIECE, Decoder, to_utf8
+from exporter.api.errors import ApiError, BadResponseError
+from tests.api.test_connections import http, name_of, serving
+from tests.support.virtual_time import run_virtual
+
+BODY = json.dumps({"data": {"name": "é"}}, ensure_ascii=False).encode()
+
+
+def packed_by_gzip(data: bytes) -> bytes:
+    return gzip.compress(data, mtime=0)
+
+
+def raw_deflate(data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(data) + packer.flush()
+
+
+def decoded(coding: str, *chunks: bytes) -> bytes:
+    decoder = Decoder(coding)
+    body = b"".join(piece for chunk in chunks for piece in decoder.decode(chunk))
+    decoder.finish()
+    return body
+
+
+GOOD = [
+    ("", BODY),
+    ("identity", BODY),
+    ("gzip", packed_by_gzip(BODY)),
+    ("GZIP", packed_by_gzip(BODY)),
+    (" gzip , identity", packed_by_gzip(BODY)),
+    ("x-gzip", packed_by_gzip(BODY)),
+    ("X-GZip", packed_by_gzip(BODY)),
+    ("gzip", packed_by_gzip(BODY[:5]) + packed_by_gzip(BODY[5:])),
+    ("gzip", packed_by_gzip(BODY) + b"\0" * 100),
+    ("deflate", zlib.compress(BODY)),
+    ("deflate", zlib.compress(BODY, 0)),
+    ("deflate", raw_deflate(BODY)),
+]
+BAD = [
+    ("gzip", BODY),
+    ("x-gzip", BODY),
+    ("deflate", BODY),
+    ("gzip", zlib.compress(BODY)),
+    ("gzip", packed_by_gzip(BODY)[:-1]),
+    ("gzip", packed_by_gzip(BODY)[:1]),
+    ("gzip", packed_by_gzip(BODY)[:-8] + b"12345678"),
+    ("gzip", packed_by_gzip(BODY) + b"more"),
+    ("deflate", raw_deflate(BODY)[:-1]),
+    ("br", BODY),
+    ("zstd", BODY),
+    ("compress", BODY),
+    ("gzip, gzip", packed_by_gzip(packed_by_gzip(BODY))),
+    ("odd", BODY),
+    ("gzip;q=1", packed_by_gzip(BODY)),
+]
+
+
+@pytest.mark.parametrize(("coding", "packed"), GOOD)
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_body_is_unpacked_however_it_is_cut(coding: str, packed: bytes, size: int) -> None:
+    assert decoded(coding, *(packed[at : at + size] for at in range(0, len(packed), size))) == BODY
+
+
+@pytest.mark.parametrize(("coding", "packed"), BAD)
+def test_a_body_that_is_not_what_its_header_says_is_a_bad_response(coding: str, packed: bytes) -> None:
+    with pytest.raises(BadResponseError):
+        decoded(coding, packed)
+    with pytest.raises(BadResponseError):
+        decoded(coding, *(packed[at : at + 1] for at in range(len(packed))))
+
+
+@pytest.mark.parametrize("coding", ["", "gzip", "deflate"])
+def test_an_empty_body_is_empty(coding: str) -> None:
+    assert decoded(coding) == decoded(coding, b"") == b""
+
+
+def pieces(coding: str, packed: bytes) -> Iterator[int]:
+    return map(len, Decoder(coding).decode(packed))
+
+
+@pytest.mark.parametrize(
+    "packed", [packed_by_gzip(b"x" * 20 * PIECE), packed_by_gzip(b"") * 1000 + packed_by_gzip(BODY)]
+)
+def test_a_body_is_unpacked_in_pieces(packed: bytes) -> None:
+    sizes = list(pieces("gzip", packed))
+    assert max(sizes) <= PIECE
+    assert sum(sizes) in (20 * PIECE, len(BODY))
+
+
+@given(st.sampled_from(["", "gzip", "x-gzip", "deflate", "br", "\x00"]) | st.text(max_size=20), st.binary(max_size=300))
+def test_any_bytes_give_a_body_or_a_bad_response(coding: str, data: bytes) -> None:
+    for packed in (data, packed_by_gzip(data), packed_by_gzip(data)[:-3] + data):
+        try:
+            decoded(coding, packed)
+        except ApiError as error:
+            assert error.reason == "bad_response"  # noqa: PT017 - that it is raised is not required
+
+
+LATIN = BODY.decode().encode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "expected"),
+    [
+        ("application/json; charset=ISO-8859-1", LATIN, BODY),
+        ("application/json;charset=latin1", LATIN, BODY),
+        ('application/json; CHARSET="iso-8859-15"', LATIN, BODY),
+        ("text/plain; charset=windows-1252", LATIN, BODY),
+        ("application/json; charset=utf-16", BODY.decode().encode("utf-16"), BODY),
+        # A header that is wrong about a body in UTF-8.
+        ("application/json; charset=ISO-8859-1", BODY, BODY),
+        ("application/json; charset=us-ascii", BODY, BODY),
+        # What can't be read stays, and is no JSON.
+        ("application/json", LATIN, LATIN),
+        ("application/json; charset=utf-8", LATIN, LATIN),
+        ("application/json; charset=us-ascii", LATIN, LATIN),
+        ("application/json; charset=unknown", LATIN, LATIN),
+        ("application/json; charset=idna", LATIN, LATIN),
+        ("application/json; charset=hex", LATIN, LATIN),
+        ("application/json; charset=\0", LATIN, LATIN),
+        ("application/json; charset*=utf-8''%00", LATIN, LATIN),
+        ("", LATIN, LATIN),
+        (";;;=", LATIN, LATIN),
+    ],
+)
+def test_a_body_is_read_in_the_character_set_of_its_header(content_type: str, body: bytes, expected: bytes) -> None:
+    assert to_utf8(body, content_type) == expected
+
+
+@given(st.text(max_size=40), st.binary(max_size=100))
+def test_any_content_type_gives_a_body(content_type: str, body: bytes) -> None:
+    for header in (content_type, f"a/b; charset={content_type}"):
+        assert isinstance(to_utf8(body, header), bytes)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "expected"),
+    [
+        (packed_by_gzip(BODY), ["Content-Encoding: gzip"], "é"),
+        (packed_by_gzip(BODY), ["Content-Encoding: x-gzip"], "é"),
+        (packed_by_gzip(BODY), ["Content-Encoding: gzip", "Content-Encoding: identity"], "é"),
+        (LATIN, ["Content-Type: application/json; charset=ISO-8859-1"], "é"),
+        (packed_by_gzip(LATIN), ["Content-Type: text/json; charset=latin1", "Content-Encoding: gzip"], "é"),
+        (BODY, ["Content-Encoding: gzip"], "bad_response"),
+        (BODY, ["Content-Encoding: br"], "bad_response"),
+        (b"", ["Content-Encoding: gzip"], "bad_response"),
+        (packed_by_gzip(BODY)[:-4], ["Content-Encoding: gzip"], "bad_response"),
+        (LATIN, ["Content-Type: application/json"], "bad_response"),
+    ],
+)
+def test_replies_over_the_wire(body: bytes, headers: list[str], expected: str) -> None:
+    async def scenario() -> None:
+        async def answer(_: str, writer: Any) -> None:
+            writer.write(http(body, "200 OK", *headers))
+
+        async with serving(answer) as (_, one, _):
+            assert await name_of(one.api(BearerToken("a"))) == expected
+            assert len(one.observer.requests) == 1, "a body that is wrong is wrong the next time as well"
+
+    run_virtual(scenario())
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("503 No", "server"),
+        ("429 No", "throttled"),
+        ("401 No", "auth"),
+        ("404 No", "not_found"),
+        ("302 No", "bad_response"),
+    ],
+)
+@pytest.mark.parametrize("size", [10, 300_000])
+def test_the_body_of_a_refusal_does_not_matter(status: str, expected: str, size: int) -> None:
+    async def scenario() -> None:
+        async def answer(_: str, writer: Any) -> None:
+            writer.write(http(b"x" * size, status, "Content-Encoding: gzip"))
+
+        async with serving(answer) as (_, one, _):
+            assert await name_of(one.api(BearerToken("a"))) == expected
+
+    run_virtual(scenario())
+
+
+def test_requests_ask_for_what_can_be_unpacked() -> None:
+    for coding in encodings.ACCEPTED.split(","):
+        Decoder(coding)
