@@ -100,6 +100,40 @@ at the folder of the tenants file. `type` is `oauth2` (the default) or `basic`. 
   client_secret_file: shelbyville.secret
 ```
 
+### Proxy and private CA
+
+The exporter uses a proxy only if `api.proxy_url` or `api.proxy_url_file` is set. It does not use `HTTPS_PROXY` and
+`ALL_PROXY`, and logs a warning if they are set. If the proxy needs a user name and a password, put the whole URL in a
+file, and percent-encode special characters:
+
+```
+http://exporter:pass%40word@proxy.example:3128
+```
+
+The exporter opens a tunnel through the proxy with `CONNECT`. So the proxy sees the host of the API and its own
+credentials, but no credentials or replies of the API. An `http` address of the API has no such tunnel: together with a
+proxy, it is an error. An `https` proxy must have a certificate that the exporter trusts.
+
+`api.ca_file` has the certificates, in PEM format, that are trusted instead of the system's. To trust both, put both in
+the file. Without it, the system's are used, or those that OpenSSL's variable `SSL_CERT_FILE` names.
+
+Both files are read again on `SIGHUP`.
+
+### Connections to the API
+
+The account and each tenant have connections of their own. So if the server mixes up replies, no tenant gets those of
+another. These limits are fixed:
+
+| limit | value |
+|---|---|
+| connections in use | `api.concurrency`, and a quarter of the process's file descriptors |
+| connections in use by one tenant | 4 |
+| idle connections | 50, and an eighth of the file descriptors; the oldest is closed first |
+| time that a connection stays idle | 50 s |
+| one header of a reply | 64 KiB |
+| all headers of a reply | 128 KiB, and 1,000 headers |
+| interim replies (1xx) | 100 before a reply |
+
 ## The YAML file
 
 Its path is set by `--config.file kimono.yaml` or `KIMONO_CONFIG_FILE`. A setting that is not in it keeps its default.

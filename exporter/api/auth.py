@@ -16,8 +16,8 @@ from exporter.api.credentials import BasicCredentials, BearerToken, ClientCreden
 from exporter.api.errors import AuthError
 from exporter.clock import Clock
 
-# The vendor's client kits get a new token at most three times. So does a call, and a client: then, if the API still
-# refuses its tokens, only one more in so many seconds.
+# The vendor's client kits get a new token at most three times. If the API then still refuses the tokens of a client, it
+# gets one more in so many seconds.
 RENEWALS = 3
 RENEWAL_SECONDS = 30.0
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from exporter.api import errors, wire
-from exporter.api.auth import RENEWALS, FixedIdentity, Identity, TokenIdentity
+from exporter.api.auth import FixedIdentity, Identity, TokenIdentity
 from exporter.api.credentials import ClientCredentials, Credentials
 from exporter.api.fields import Fields
 from exporter.api.rate_limiter import RateLimiter
@@ -251,18 +251,16 @@ class Api:
         return await self.client.parsed(reader.page, reply.body)
 
     async def _get(self, endpoint: str, query: Mapping[str, str], ident: str | None) -> wire.Reply:
-        """Send a GET. After a 401, renew the token and try again, `RENEWALS` times at most."""
+        """Send a GET. After a 401, renew the token and try again, as often as the identity allows."""
         path = wire.path(endpoint, ident)
-        renewals = 0
         while True:
             authorization = await self.identity.authorization()
             try:
                 send = partial(self.transport.get, path, query, authorization)
                 return await self.client.send(endpoint, send, self.caller)
             except errors.AuthError:
-                if renewals == RENEWALS or not self.identity.rejected(authorization):
+                if not self.identity.rejected(authorization):
                     raise
-            renewals += 1
 
     def _count_invalid(self, endpoint: str, reader: Reader[Any]) -> None:
         for name, times in reader.invalid.items():

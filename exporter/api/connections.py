@@ -24,8 +24,8 @@ from exporter.api.resolver import DaemonResolver
 
 # Connections of one caller that are in use at the same time. A tenant is polled by one collector at a time.
 PER_CALLER = 4
-# Idle connections of all callers; the one that has been idle for longest is closed first. With TLS, each holds 256 KiB.
-MAX_IDLE = 100
+# Idle connections of all callers; the one that has been idle for longest is closed first. With TLS, each takes 0.4 MiB.
+MAX_IDLE = 50
 # Seconds until an idle connection is closed. Many servers close theirs after 60 s, and most polls come every 60 s: at
 # that moment a request would often be lost.
 IDLE_SECONDS = 50.0

@@ -269,7 +269,7 @@ def test_open_connections_are_bounded(monkeypatch: pytest.MonkeyPatch, descripto
             pool = transport._session.connector
             assert isinstance(pool, connections.Connections)
             allowed = 2**20 if descriptors == resource.RLIM_INFINITY else descriptors
-            assert pool.max_idle == min(100, allowed // 8)
+            assert pool.max_idle == min(50, allowed // 8)
             assert pool.limit + pool.max_idle < allowed / 2
             names = [f"tenant-{number}" for number in range(150)]
             apis = [one.api(BearerToken(name)) for name in names]

@@ -84,15 +84,15 @@ MUTANTS = (
     Mutant(
         "a 401 is not answered with a new token",
         CLIENT,
-        "if renewals == RENEWALS or not self.identity.rejected(authorization):",
+        "if not self.identity.rejected(authorization):",
         "if True:",
         OF_TOKENS,
     ),
     Mutant(
         "tokens are renewed for ever while the API answers 401",
-        CLIENT,
-        "if renewals == RENEWALS or not",
-        "if renewals == 20 or not",
+        "exporter/api/auth.py",
+        "RENEWALS = 3",
+        "RENEWALS = 20",
         OF_TOKENS,
     ),
     Mutant(
