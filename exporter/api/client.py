@@ -43,6 +43,9 @@ MAX_PAGES = 1_000
 MAX_ITEMS = 200_000
 # A page may be empty although more follow, but not this many in a row.
 EMPTY_PAGES = 20
+# Nor may so many pages in a row bring nothing new. One may: a server that counts from 1 sends its first page twice, and
+# a list that grows meanwhile shifts its pages.
+REPEATED_PAGES = 2
 
 
 class Observer(Protocol):
@@ -212,14 +215,14 @@ class Api:
     ) -> list[T]:
         """Get a whole list, each object once.
 
-        If the server says where its list ends, its word counts. If not, the list ends with a page that is empty or
-        that brings nothing new. A server that promises more and repeats itself, or whose list never ends, has
-        not given a whole list: that raises `BadResponseError`.
+        If the server says where its list ends, its word counts. If not, the list ends with a page that is empty, or
+        with `REPEATED_PAGES` in a row that bring nothing new. A server that promises more and repeats itself, or whose
+        list never ends, has not given a whole list: that raises `BadResponseError`.
 
         Each page is parsed as it arrives, and its objects at once become what `parse` makes of them.
         """
         found: dict[str, T] = {}
-        number, empty = 0, 0
+        number, empty, repeated = 0, 0, 0
         for _ in range(MAX_PAGES):
             reader = Reader(parse)
             page = await self._get_page(endpoint, query or {}, number, ident, reader)
@@ -229,9 +232,10 @@ class Api:
                 found.update(items)
                 self._count_invalid(endpoint, reader)
             empty = 0 if page.items else empty + 1
-            if page.more is False or (page.more is None and not new):
+            repeated = 0 if new else repeated + bool(page.items)
+            if page.more is False or (page.more is None and (empty or repeated == REPEATED_PAGES)):
                 return list(found.values())
-            if (page.items and not new) or empty == EMPTY_PAGES or len(found) > MAX_ITEMS:
+            if repeated == REPEATED_PAGES or empty == EMPTY_PAGES or len(found) > MAX_ITEMS:
                 break
             number = page.number if page.number is not None and page.number > number else number + 1
         self.client.observer.truncated(endpoint)

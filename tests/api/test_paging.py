@@ -108,7 +108,7 @@ def test_a_server_that_ignores_the_page_gives_its_list_once(parts: tuple[list[It
     whole, _ = parts
     found, transport, _ = ask(lambda _: data([None, *whole]))
     assert found == whole
-    assert len(transport.calls) == (2 if whole else 1)
+    assert len(transport.calls) == (3 if whole else 1)
 
 
 @given(split(empty_pages=False))
@@ -116,6 +116,47 @@ def test_pages_that_overlap_give_each_object_once(parts: tuple[list[Item], Pages
     whole, pages = parts
     overlapping = [[*(pages[number - 1] if number else []), *page] for number, page in enumerate(pages)]
     assert ask(lambda number: data(page_of(overlapping, number)))[0] == whole
+
+
+SEVEN = [{"id": number} for number in range(1, 8)]
+PAGES_OF_SEVEN: dict[str, tuple[Pages, Any]] = {
+    "page 0 is page 1": ([SEVEN[:3], SEVEN[:3], SEVEN[3:6], SEVEN[6:]], None),
+    "page 0 is page 1, in another order": ([SEVEN[:3], SEVEN[2::-1], SEVEN[3:6], SEVEN[6:]], None),
+    "page 0 is page 1, with a next": ([SEVEN[:3], SEVEN[:3], SEVEN[3:6], SEVEN[6:]], True),
+    "page 0 is page 1, one object a page": ([SEVEN[:1], *([each] for each in SEVEN)], None),
+    "page 0 is page 1, and the only one": ([SEVEN, SEVEN], None),
+    "the last page is repeated for ever": ([SEVEN[:3], SEVEN[3:], *[SEVEN[3:]] * 20], None),
+    "the first page is repeated for ever": ([SEVEN[:3], SEVEN[3:], *[SEVEN[:3]] * 20], None),
+    "both ends are repeated": ([SEVEN[:4], SEVEN[:4], SEVEN[4:], *[SEVEN[4:]] * 20], None),
+    "all pages again": ([SEVEN[:3], SEVEN[3:6], SEVEN[6:]] * 5, None),
+    "pages that overlap": ([SEVEN[:3], SEVEN[2:5], SEVEN[4:]], None),
+    "pages of any length": ([SEVEN[:1], SEVEN[1:6], SEVEN[6:]], None),
+    "a page in the middle twice": ([SEVEN[:3], SEVEN[3:6], SEVEN[3:6], SEVEN[6:]], None),
+    "an object was added meanwhile": ([SEVEN[1:3], SEVEN[:3], SEVEN[3:]], None),
+    "a shifted page of one object": ([SEVEN[:1], SEVEN[:1], SEVEN[1:2], SEVEN[2:]], None),
+}
+
+
+@pytest.mark.parametrize(("pages", "following"), PAGES_OF_SEVEN.values(), ids=PAGES_OF_SEVEN)
+def test_all_seven_are_found(pages: Pages, following: Any) -> None:
+    def answer(number: int) -> Reply:
+        more = {} if following is None else {"paging": {"next": number + 1 < len(pages) and following}}
+        return reply({"data": page_of(pages, number), **more})
+
+    found, transport, observer = ask(answer)
+    assert isinstance(found, list)
+    assert sorted(item["id"] for item in found) == [1, 2, 3, 4, 5, 6, 7]
+    assert len(transport.calls) <= len(pages) + 1
+    assert observer.lists_truncated == []
+
+
+def test_a_server_that_counts_from_1_may_say_so() -> None:
+    """Page 0 is page 1, and its `next` is 2."""
+    pages = {0: SEVEN[:4], 1: SEVEN[:4], 2: SEVEN[4:]}
+    following = {0: "?page=2", 2: None}
+    found, transport, _ = ask(lambda number: reply({"data": pages[number], "paging": {"next": following[number]}}))
+    assert found == SEVEN
+    assert len(transport.calls) == 2
 
 
 def test_the_newest_of_two_with_one_id_counts() -> None:
@@ -159,11 +200,11 @@ def gave_up(answer: Callable[[int], Reply], at_most: int) -> None:
 
 
 def test_a_server_that_repeats_a_page_and_promises_more_is_given_up() -> None:
-    gave_up(lambda _: reply({"data": [{"id": "a"}, {"id": "b"}], "paging": {"next": True}}), 2)
+    gave_up(lambda _: reply({"data": [{"id": "a"}, {"id": "b"}], "paging": {"next": True}}), 3)
 
 
 def test_a_server_that_goes_round_in_a_circle_is_given_up() -> None:
-    gave_up(lambda number: reply({"data": [{"id": number % 3}], "paging": {"next": f"?page={(number + 1) % 3}"}}), 4)
+    gave_up(lambda number: reply({"data": [{"id": number % 3}], "paging": {"next": f"?page={(number + 1) % 3}"}}), 5)
 
 
 @pytest.mark.parametrize("paging", [{"next": True}, {"next": "cursor"}, None])

@@ -75,6 +75,13 @@ MUTANTS = (
         OF_PAGING,
     ),
     Mutant(
+        "a list ends where page 1 repeats page 0",
+        CLIENT,
+        "REPEATED_PAGES = 2",
+        "REPEATED_PAGES = 1",
+        OF_PAGING,
+    ),
+    Mutant(
         "a list ends with its first empty page",
         CLIENT,
         "or empty == EMPTY_PAGES or",
@@ -402,6 +409,27 @@ MUTANTS = (
         "if name in _CHARSETS and not _is_utf8(body):",
         "if name in _CHARSETS:",
         OF_ENCODINGS,
+    ),
+    Mutant(
+        "a proxy sees the credentials of an http API",
+        "exporter/settings/load.py",
+        'if proxy and not api.url.startswith("https:"):',
+        "if False:",
+        ("tests/settings/test_egress.py",),
+    ),
+    Mutant(
+        "the system's certificates are trusted beside a private CA",
+        "exporter/api/egress.py",
+        'ssl.create_default_context(cadata="\\n".join(certificates))',
+        "ssl.create_default_context()",
+        ("tests/api/test_egress.py",),
+    ),
+    Mutant(
+        "those who have a tenants file are told to change the account's key",
+        "exporter/check.py",
+        "if api.tenants_file is not None:",
+        "if False:",
+        ("tests/contract/test_commands.py::test_the_advice_of_check_names_the_credentials_in_use",),
     ),
     Mutant(
         "a lone S in the days of a schedule is read, though it has two meanings",
