@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -16,17 +16,25 @@ from rich.text import Text
 from exporter.assembly import Exporter, open_exporter
 from exporter.clock import Clock
 from exporter.logs import printable
-from exporter.settings import Settings
+from exporter.settings import ApiSettings, Settings
 from exporter.state_file import StateFileError
 from exporter.state_saver import peek
 from exporter.status import HOW_TO_FIX, PROBLEMS, Status, TenantStatus
+from exporter.store import FLEET
 from exporter.web.status_page import format_duration, format_time
 
 # In a file or a pipe no line is folded, so that it can be searched.
 _WIDTH_ELSEWHERE = 10_000
 _REFRESH_SECONDS = 0.1
-_ACCOUNT_FIX = "Give the account's current credentials: api.key, api.client_id with its secret, or api.token."
-_HOW_TO_FIX_DISCOVERY = {**HOW_TO_FIX, "auth": _ACCOUNT_FIX}
+# What to do if credentials are refused, by the setting that they come from.
+_CREDENTIALS_FIX = {
+    "key": "the API key in KIMONO_API_KEY or api.key",
+    "key_file": "the API key in the file of api.key_file",
+    "client_secret": "api.client_id, and its secret in KIMONO_API_CLIENT_SECRET or api.client_secret",
+    "client_secret_file": "api.client_id, and its secret in the file of api.client_secret_file",
+    "token": "a bearer token that has not expired, in KIMONO_API_TOKEN or api.token",
+    "token_file": "a bearer token that has not expired, in the file of api.token_file",
+}
 _STYLES = {"critical": "bold red", "warning": "yellow", "info": ""}
 
 
@@ -36,9 +44,11 @@ async def check(settings: Settings) -> bool:
     status, restored = await _poll_all(settings)
     if not status.discovery.ok:
         console.print(Text(f"Discovery of tenants fails: {status.discovery.detail}", style="bold red"))
-        console.print(Text(f"How to fix: {_HOW_TO_FIX_DISCOVERY[status.discovery.reason]}"))
+        console.print(
+            Text(f"How to fix: {printable(_how_to_fix(settings.api, of_account=True)[status.discovery.reason])}")
+        )
     if status.tenants:
-        console.print(_table(status))
+        console.print(_table(status, settings.api))
     if status.with_problems:
         more = "" if restored else ", as far as one poll without state.file shows them"
         console.print(Text(f"Problems of tenants{more}:", style="bold"))
@@ -46,6 +56,24 @@ async def check(settings: Settings) -> bool:
     if status.tenants or status.discovery.ok:
         console.print(Text(_summary(status), style="bold red" if status.failing else "bold"))
     return bool(status.discovery.ok and status.tenants and not status.failing)
+
+
+def _how_to_fix(api: ApiSettings, *, of_account: bool) -> Mapping[str, str]:
+    """What to do about a failure, by its reason, with the settings that are in use."""
+    fixes = dict(HOW_TO_FIX)
+    if api.tenants_file is not None:
+        fixes["auth"] = (
+            f"The secret was changed or revoked: update it in api.tenants_file, which is {api.tenants_file}."
+        )
+    elif of_account:
+        used = next((fix for name, fix in _CREDENTIALS_FIX.items() if getattr(api, name) is not None), "")
+        fixes["auth"] = f"Give the account's current credentials: {used}."
+    else:
+        fixes["auth"] = "The secret was changed or revoked: update it in the hub, which gives it in the tenant list."
+    if api.proxy_url or api.proxy_url_file:
+        name = "api.proxy_url_file" if api.proxy_url_file else "api.proxy_url"
+        fixes["network"] = f"Check api.url, {name}, the proxy itself, and the server's certificate."
+    return fixes
 
 
 async def _poll_all(settings: Settings) -> tuple[Status, bool]:
@@ -79,7 +107,7 @@ async def _restore(exporter: Exporter, path: Path | None) -> bool:
     return saved.at is not None
 
 
-def _table(status: Status) -> Table:
+def _table(status: Status, api: ApiSettings) -> Table:
     """Working tenants first. Where nothing fails, there are no columns for failures."""
     table = Table(box=SIMPLE_HEAD)
     headings = ("tenant", "account", "integration", "working", "failing, and why", "how to fix it")
@@ -92,8 +120,9 @@ def _table(status: Status) -> Table:
             Text(printable(cell or "–"))  # noqa: RUF001 - the dash of an empty cell
             for cell in (tenant.name, tenant.account_name, integration, working)
         ]
-        fix = " ".join(dict.fromkeys(HOW_TO_FIX[failure.reason] for failure in tenant.failures))
-        failures = [Text(printable(_failures(tenant)), style="red"), Text(fix)] if status.failing else []
+        fixes = _how_to_fix(api, of_account=tenant.id == FLEET)
+        fix = " ".join(dict.fromkeys(fixes[failure.reason] for failure in tenant.failures))
+        failures = [Text(printable(_failures(tenant)), style="red"), Text(printable(fix))] if status.failing else []
         table.add_row(*cells, *failures)
     return table
 

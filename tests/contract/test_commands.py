@@ -150,6 +150,60 @@ def test_check_says_when_the_tenants_cannot_be_listed(
     assert "No tenant was found" not in out
 
 
+@pytest.mark.parametrize(
+    ("environ", "advice"),
+    [
+        ({"KIMONO_API_KEY": "wrong"}, "the API key in KIMONO_API_KEY or api.key."),
+        ({"KIMONO_API_KEY_FILE": "FILE"}, "the API key in the file of api.key_file."),
+        (
+            {"KIMONO_API_CLIENT_ID": "wrong", "KIMONO_API_CLIENT_SECRET": "wrong"},
+            "api.client_id, and its secret in KIMONO_API_CLIENT_SECRET or api.client_secret.",
+        ),
+        (
+            {"KIMONO_API_CLIENT_ID": "wrong", "KIMONO_API_CLIENT_SECRET_FILE": "FILE"},
+            "api.client_id, and its secret in the file of api.client_secret_file.",
+        ),
+        ({"KIMONO_API_TOKEN": "wrong"}, "a bearer token that has not expired, in KIMONO_API_TOKEN or api.token."),
+        ({"KIMONO_API_TOKEN_FILE": "FILE"}, "a bearer token that has not expired, in the file of api.token_file."),
+        ({"KIMONO_API_TENANTS_FILE": "TENANTS"}, "update it in api.tenants_file, which is TENANTS."),
+    ],
+)
+def test_the_advice_of_check_names_the_credentials_in_use(
+    environ: dict[str, str], advice: str, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("wrong")
+    (tmp_path / "tenants.yaml").write_text('[{"client_id": "wrong", "client_secret": "wrong"}]')
+    places = {"FILE": str(tmp_path / "file"), "TENANTS": str(tmp_path / "tenants.yaml")}
+    given = {name: places.get(value, value) for name, value in environ.items()}
+    assert run_command(["check"], {"KIMONO_API_URL": url, **given}) == 1
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("How to fix: "))
+    assert line.endswith(advice.replace("TENANTS", places["TENANTS"]))
+    others = {"api.key", "api.token", "api.client_id", "api.tenants_file"} - {
+        word.rstrip(".,") for word in advice.split()
+    }
+    assert not [name for name in others if name in line.replace(f"{name}_file", "")]
+
+
+@pytest.mark.parametrize("with_file", [True, False])
+def test_the_advice_for_a_tenant_names_where_its_secret_comes_from(
+    hub: Simulator,
+    url: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    with_file: bool,  # noqa: FBT001 - a table
+) -> None:
+    one = hub.tenants()[0]
+    hub.faults.add(Fault("unauthorized", tenant_id=one.id, endpoint="/tenant/state"))
+    entry = {"client_id": one.credentials.client_id, "client_secret": one.credentials.client_secret}
+    file = tmp_path / "tenants.yaml"
+    file.write_text(json.dumps([{**entry, "type": one.credentials.type}]))
+    of_file = {"KIMONO_API_URL": url, "KIMONO_API_TENANTS_FILE": str(file)}
+    assert run_command(["check"], of_file if with_file else environment(hub, url)) == 1
+    out = capsys.readouterr().out
+    assert (f"update it in api.tenants_file, which is {file}." in out) is with_file
+    assert ("update it in the hub, which gives it in the tenant list." in out) is not with_file
+
+
 def test_check_fails_if_the_filter_matches_no_tenant(
     hub: Simulator, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
