@@ -113,7 +113,7 @@ class State:
 
     @classmethod
     def parse(cls, fields: Fields) -> State:
-        """Every boolean of the reply, whatever its name: the known ones first, then the others by name.
+        """Every boolean of the reply, whatever its name.
 
         A name that no label should have (blank, too long, or with characters that can't be seen) is counted.
         """
@@ -122,8 +122,8 @@ class State:
         for name in new:
             if not _is_flag_name(name):
                 fields.invalid("flag_name")
-        shown = {name: new[name] for name in sorted(new) if _is_flag_name(name) and name not in known}
-        return cls({name: on for name, on in known.items() if on is not None} | shown)
+        shown = {name: on for name, on in new.items() if _is_flag_name(name) and name not in known}
+        return cls(shown | {name: on for name, on in known.items() if on is not None})
 
 
 def _is_flag_name(name: str) -> bool:

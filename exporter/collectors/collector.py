@@ -14,7 +14,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from exporter.api.client import Api
 from exporter.history import History
-from exporter.history.unfinished import MOST_KEPT
+from exporter.history.bounds import MOST_KEPT
 from exporter.metrics import Family, Sample
 
 Facts = TypeVar("Facts")

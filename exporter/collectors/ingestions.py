@@ -11,6 +11,7 @@ from exporter.api.ingestions import get_ended
 from exporter.api.models import FINAL_STATES, Ingestion
 from exporter.collectors.collector import Collector, FleetChange, Poll
 from exporter.history import History, ends, ingestions, schedules
+from exporter.history.bounds import in_order
 from exporter.history.ingestions import Ingestions
 from exporter.metrics import Sample, polled
 
@@ -77,7 +78,7 @@ class IngestionsCollector(Collector[Ingestions]):
         """The list as it is, and the history."""
         listed, tenant_id = poll.facts.listed, poll.tenant_id
         counts = Counter((ingestion.type, ingestion.state) for ingestion in listed)
-        for (ingestion_type, state), count in sorted(counts.items()):
+        for (ingestion_type, state), count in in_order(counts).items():
             yield INGESTIONS(count, tenant_id=tenant_id, ingestion_type=ingestion_type, state=state)
         yield from ingestions.samples(poll.history.ingestions, tenant_id)
         yield PENDING(sum(ingestion.has_pending_task is True for ingestion in listed), tenant_id=tenant_id)

@@ -10,6 +10,7 @@ from exporter.api.client import Api
 from exporter.api.models import Rollover
 from exporter.collectors.collector import Collector, Poll
 from exporter.history import History, rollovers
+from exporter.history.bounds import in_order
 from exporter.metrics import Sample, known, polled
 
 _LABELS = ("tenant_id", "rollover_id")
@@ -62,7 +63,7 @@ class RolloversCollector(Collector[list[Rollover]]):
 
 def _by_key(listed: list[Rollover]) -> Mapping[str, Rollover]:
     """The rollovers in the order of their keys; one listed twice counts once."""
-    return dict(sorted({_key(rollover): rollover for rollover in listed}.items()))
+    return in_order({_key(rollover): rollover for rollover in listed})
 
 
 def _key(rollover: Rollover) -> str:

@@ -12,6 +12,7 @@ from exporter.api.client import Api
 from exporter.api.models import Schedule
 from exporter.collectors.collector import Collector, Poll
 from exporter.history import History, schedules
+from exporter.history.bounds import in_order
 from exporter.history.due_times import last_due, next_due
 from exporter.history.schedules import hour_of
 from exporter.history.shared import last_run
@@ -75,4 +76,4 @@ class SchedulesCollector(Collector[list[Schedule]]):
 
 def _by_key(listed: list[Schedule]) -> Mapping[str, Schedule]:
     """The schedules in the order of their keys; one listed twice counts once."""
-    return dict(sorted({schedules.key_of(schedule): schedule for schedule in listed}.items()))
+    return in_order({schedules.key_of(schedule): schedule for schedule in listed})

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from exporter.api.client import Api
-from exporter.api.models import State
+from exporter.api.models import STATE_FLAGS, State
 from exporter.collectors.collector import Collector, Poll
 from exporter.history import History, flags, schedules
+from exporter.history.bounds import in_order
 from exporter.metrics import Sample, polled
 
 STATE = polled(
@@ -41,7 +42,9 @@ class StateCollector(Collector[State]):
         return len(facts.flags)
 
     def samples(self, poll: Poll[State], /) -> Iterator[Sample]:
-        """One sample for each flag, and since when it has been on."""
-        for flag, on in poll.facts.flags.items():
+        """One sample for each flag, the known ones first, and since when it has been on."""
+        flags_in_order = in_order(poll.facts.flags)
+        known = {flag: flags_in_order[flag] for flag in STATE_FLAGS if flag in flags_in_order}
+        for flag, on in (known | flags_in_order).items():
             yield STATE(on, tenant_id=poll.tenant_id, flag=flag)
         yield from flags.samples(poll.history.state, poll.tenant_id)

@@ -5,10 +5,11 @@ Ids and starts identify an end: a server may use an id again. All times are Unix
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Mapping, Sequence
 
 from exporter.api.models import UNFINISHED_STATES, Ingestion
-from exporter.history.unfinished import MOST_KEPT
+from exporter.history.bounds import MOST_KEPT
 
 # A list may lag and show as running what has been counted already; not for longer than this.
 KEPT = 3600.0
@@ -40,14 +41,19 @@ def recent(
     """
     kept = {ident: min(when, now) for ident, when in before.items() if now - when < KEPT}
     if len(kept) > MOST_KEPT:  # the newest stay
-        kept = dict(sorted(kept.items(), key=lambda each: each[1])[-MOST_KEPT:])
+        kept = dict(_latest(kept, MOST_KEPT))
     by_start = {each.id: each.started_at or 0.0 for each in listed if each.id and each.finished}
     until = None if until is None else min(until, now)
     if len(by_start) > MOST_KEPT:
-        ordered = sorted(by_start.items(), key=lambda each: each[1])
-        until, by_start = max(ordered[-MOST_KEPT - 1][1], until or 0.0), dict(ordered[-MOST_KEPT:])
+        latest = _latest(by_start, MOST_KEPT + 1)
+        until, by_start = max(latest.pop()[1], until or 0.0), dict(latest)
     gone = {ident: now for ident, ingestion in left.items() if has_ended(ingestion)}
     return kept | dict.fromkeys(by_start, now) | gone, until
+
+
+def _latest(moments: Mapping[str, float], number: int) -> list[tuple[str, float]]:
+    """So many of the moments, the latest first."""
+    return heapq.nlargest(number, moments.items(), key=lambda each: each[::-1])
 
 
 def starts(

@@ -9,8 +9,8 @@ from typing import Annotated
 from pydantic import Field
 
 from exporter.api.models import STATE_FLAGS
+from exporter.history.bounds import kept
 from exporter.history.moments import all_moved, moved
-from exporter.history.unfinished import MOST_KEPT
 from exporter.metrics import Sample, known, polled
 from exporter.thresholds import threshold
 
@@ -56,11 +56,11 @@ class FlagsHistory:
 
 
 def advance(before: FlagsHistory, flags: Mapping[str, bool], at: float) -> FlagsHistory:
-    """The history after a poll at Unix seconds `at` that saw these flags; of new ones, the first 1,000 count.
+    """The history after a poll at Unix seconds `at` that saw these flags; of new ones, the first 1,000 by name count.
 
     A known flag that is missing is unknown.
     """
-    new = [flag for flag in flags if flag not in STATE_FLAGS][:MOST_KEPT]
+    new = kept({flag: on for flag, on in flags.items() if flag not in STATE_FLAGS})
     flags = {flag: flags[flag] for flag in (*STATE_FLAGS, *new) if flag in flags}
     on = {flag: min(before.on_since.get(flag, at), at) for flag, is_on in flags.items() if is_on}
     unknown = {flag: min(before.on_since[flag], at) for flag in STATE_FLAGS if flag in before.on_since.keys() - flags}

@@ -9,8 +9,8 @@ from typing import Annotated
 from pydantic import Field
 
 from exporter.api.models import Rollover
+from exporter.history.bounds import kept
 from exporter.history.moments import moved
-from exporter.history.unfinished import MOST_KEPT
 from exporter.metrics import Sample, polled
 from exporter.thresholds import ROLLOVER_OVER, threshold
 
@@ -62,7 +62,7 @@ def _is_one_of(status: str | None, words: Collection[str]) -> bool:
 
 def advance(before: RolloversHistory, rollovers: Mapping[str, Rollover], at: float) -> RolloversHistory:
     """The history after a poll at Unix seconds `at` that saw these rollovers; the first 1,000 by key count."""
-    rollovers = dict(sorted(rollovers.items())[:MOST_KEPT])
+    rollovers = kept(rollovers)
     by_key = {key: _advance(before.by_key.get(key), each, at) for key, each in rollovers.items()}
     removed = [
         each for key, each in before.listed.items() if key not in rollovers and not has_status(each, ROLLOVER_OVER)

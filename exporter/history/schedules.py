@@ -14,10 +14,11 @@ from typing import Annotated
 from pydantic import Field
 
 from exporter.api.models import Schedule
+from exporter.history.bounds import kept
 from exporter.history.due_times import first_due, last_due, next_due
 from exporter.history.ingestions import CLOCKS_DIFFER
 from exporter.history.moments import moved
-from exporter.history.unfinished import FULL_TYPES, MOST_KEPT
+from exporter.history.unfinished import FULL_TYPES
 from exporter.metrics import Sample, polled
 
 _LABELS = ("tenant_id", "schedule_id", "schedule_type")
@@ -133,7 +134,7 @@ def advance(
 
     `paused` says whether the tenant is paused now; None if that is unknown.
     """
-    listed = dict(sorted(listed.items())[:MOST_KEPT])
+    listed = kept(listed)
     by_key = {key: _advance(before.by_key.get(key), schedule, at, paused=paused) for key, schedule in listed.items()}
     for run in _not_later(before.good_runs, at + CLOCKS_DIFFER):
         starters = _starters(by_key, run)

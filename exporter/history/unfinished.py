@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, PlainSerializer
 
 from exporter.api.models import UNFINISHED_STATES, Ingestion
+from exporter.history.bounds import MOST_KEPT
 from exporter.history.moments import moved
 from exporter.metrics import Family, Sample, polled
 from exporter.thresholds import threshold
@@ -36,8 +38,6 @@ FAMILIES = (OLDEST_STARTED, OLDEST_SEEN, BLOCKING_SEEN)
 # Types that bring all data, and so do what any missed schedule would have done.
 FULL_TYPES = ("collection", "bulk_load")
 _FULL_RUNS_KEPT = 50
-# Of all that grows with a tenant's lists, history keeps so many: as many as a page has samples of one family.
-MOST_KEPT = 1000
 # A list may keep finished ingestions in states that this version does not know. One that has no pending task is taken
 # for unfinished for so long, in seconds: less than it takes to count as stalled.
 _UNKNOWN_STATE_UNFINISHED = 3 * 3600.0
@@ -106,7 +106,9 @@ def oldest(runs: Sequence[Running]) -> tuple[Running, ...]:
         if run.started_at is not None and run.started_at < (first.get(by_start, _NEVER).started_at or 0.0):
             first[by_start] = run
     unique = dict.fromkeys(first.values())
-    return tuple(sorted(unique, key=lambda run: (run.seen, run.key))[:MOST_KEPT] if len(unique) > MOST_KEPT else unique)
+    if len(unique) <= MOST_KEPT:
+        return tuple(unique)
+    return tuple(heapq.nsmallest(MOST_KEPT, unique, key=lambda run: (run.seen, run.key)))
 
 
 def full_runs(before: Mapping[str, FullRun], runs: Sequence[Running], at: float) -> Mapping[str, FullRun]:

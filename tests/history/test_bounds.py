@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from exporter.api.fields import Fields
 from exporter.api.models import Application, Ingestion, Model, Rollover, Schedule, State
 from exporter.history import History, ingestions, schedules
-from exporter.history.unfinished import MOST_KEPT, OLDEST_SEEN, OLDEST_STARTED
+from exporter.history.bounds import MOST_KEPT
+from exporter.history.unfinished import OLDEST_SEEN, OLDEST_STARTED
 from exporter.state_file import StateFile
 from exporter.state_format import lines
 from tests.history.tenant import DAY, HOUR, MINUTE, OFF, START, Tenant, daily, rollover, run

@@ -179,8 +179,8 @@ MUTANTS = (
     Mutant(
         "the newest of many unfinished ones stay",
         INGESTIONS,
-        "key=lambda each: each[::-1])[:MOST_KEPT])",
-        "key=lambda each: -each[1])[:MOST_KEPT])",
+        "heapq.nsmallest(MOST_KEPT, seen",
+        "heapq.nlargest(MOST_KEPT, seen",
         (BOUNDS + "test_the_oldest_of_many_unfinished_ones_is_known_whatever_its_place",),
     ),
     Mutant(
@@ -207,15 +207,15 @@ MUTANTS = (
     Mutant(
         "any number of schedules is kept",
         SCHEDULES,
-        "sorted(listed.items())[:MOST_KEPT]",
-        "sorted(listed.items())",
+        "listed = kept(listed)",
+        "listed = dict(listed)",
         (BOUNDS + "test_long_lists_leave_a_history_of_bounded_size",),
     ),
     Mutant(
         "any number of flags is kept",
         "exporter/history/flags.py",
-        "if flag not in STATE_FLAGS][:MOST_KEPT]",
-        "if flag not in STATE_FLAGS]",
+        "new = kept({flag: on for flag, on in flags.items() if flag not in STATE_FLAGS})",
+        "new = {flag: on for flag, on in flags.items() if flag not in STATE_FLAGS}",
         (BOUNDS + "test_long_lists_leave_a_history_of_bounded_size",),
     ),
     Mutant(

@@ -205,8 +205,8 @@ MUTANTS = (
     Mutant(
         "which schedules are shown depends on the order of the list",
         "exporter/collectors/schedules.py",
-        "dict(sorted({schedules.key_of(schedule): schedule for schedule in listed}.items()))",
-        "{schedules.key_of(schedule): schedule for schedule in listed}",
+        "return in_order({schedules.key_of(schedule): schedule for schedule in listed})",
+        "return {schedules.key_of(schedule): schedule for schedule in listed}",
         ("tests/collectors/test_bounds.py",),
     ),
     Mutant(
