@@ -17,8 +17,8 @@ from exporter.api.errors import BadResponseError
 # Beyond it, a reply is refused before anything is built. A page of 10,000 tenants has 400,000 values.
 MAX_VALUES = 500_000
 # The longest element of a list, or other value, in characters, and when it is known to have too many values itself:
-# one of these is built at once, in 40 ms at most. A state with 100,000 flags has 1.5 million characters.
-MAX_PIECE, MAX_PIECE_VALUES = 2_097_152, 100_000
+# one of these is built at once, in 40 ms at most. A state with 100,000 flags has 1.5 to 4 million characters.
+MAX_PIECE, MAX_PIECE_VALUES = 4_194_304, 100_000
 # Bytes that are decoded, or looked through, at once.
 _STEP = 65_536
 _LONGEST_INTEGER = 100
