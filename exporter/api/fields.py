@@ -10,7 +10,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 # A longer text is not a name, and would bloat every scrape.
@@ -184,6 +184,6 @@ def _any_form(value: str) -> float | None:
         time = time[: parts.end("second") - parts.start("time") - 2] + "59"
     try:
         moment = datetime.fromisoformat(f"{date}T{time}{'+00:00' if zone in _UTC else zone}") + timedelta(seconds=leap)
-        return moment.astimezone(UTC).timestamp()
+        return moment.timestamp()
     except (ValueError, OverflowError):
         return None
