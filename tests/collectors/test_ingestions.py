@@ -277,6 +277,18 @@ def test_the_last_start_in_each_state_survives_the_list_and_never_goes_back() ->
     }
 
 
+def test_an_id_that_is_used_again_ends_twice_and_has_two_durations() -> None:
+    polled = polls(
+        listing(),
+        listing(ingestion("x", "success", START - 600)),
+        listing(ingestion("x", "executing", START + 90)),
+        listing(ingestion("x", "failed", START + 90)),
+        listing(ingestion("x", "failed", START + 90)),
+    )
+    assert ends(polled) == {("collection", "success"): 1, ("collection", "failed"): 1}
+    assert lasted(polled) == {("collection", "success"): (1, 660), ("collection", "failed"): (1, 90)}
+
+
 def test_an_end_without_a_start_counts_and_has_no_duration() -> None:
     polled = polls(listing(ingestion("a", "executing", None)), listing(a=ingestion("a", "success", None)))
     assert ends(polled) == {("collection", "success"): 1}

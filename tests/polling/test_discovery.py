@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+import structlog
 
 from exporter.api.client import Api
 from exporter.api.credentials import BasicCredentials, ClientCredentials, NamedCredentials, TenantCredentials
@@ -25,6 +26,7 @@ from exporter.telemetry import Telemetry
 from tests.support.replies import Replies, table
 from tests.support.virtual_time import run_virtual, virtual_clock
 
+UP = b"kimono_up "
 OLD, NEW = ClientCredentials("client", "old"), ClientCredentials("client", "new")
 GOOD = {"/tenant": {"data": {"id": "a"}}, "/tenant/state": {"data": {"setup_mode_enabled": False}}}
 
@@ -162,6 +164,33 @@ def test_tenants_without_a_valid_id_make_the_list_partial_and_a_number_is_one(
     discovered = run_virtual(source.get_tenants())
     assert [tenant.id for tenant in discovered.tenants] == found
     assert (list(discovered.failures), discovered.reason) == (failures, "bad_response" if failures else "")
+
+
+def test_a_tenant_without_a_valid_id_makes_discovery_partial_until_it_has_one() -> None:
+    async def scenario() -> list[tuple[bytes, bool | None, str, set[str]]]:
+        clock, telemetry, store, answers = virtual_clock(), Telemetry(), Store(FAMILIES), dict[str, Any]()
+        client = Replies(answers.get).client(clock, telemetry)
+        poller = Poller(client, store, telemetry, clock)
+        poller.configure(AccountSource(client, lambda: OLD, Filter()), 300.0, {})
+        seen = []
+        for idents in (["a", "b"], ["a", "not valid"], ["a", 5]):
+            answers["/tenants"] = {"data": [{"id": ident} for ident in idents]}
+            await poller.discovery.discover()
+            up = next(line for line in b"".join(store.page(0.0, openmetrics=False)).splitlines() if line[:10] == UP)
+            seen.append(
+                (up[10:], poller.discovery.status.ok, poller.discovery.status.detail, {*poller.discovery.tenants})
+            )
+        return seen
+
+    with structlog.testing.capture_logs() as logged:
+        seen = run_virtual(scenario())
+    problem = "1 tenant in the list has no valid id"
+    assert seen == [
+        (b"1.0", True, "", {"a", "b"}),
+        (b"0.0", False, problem, {"a", "b"}),
+        (b"1.0", True, "", {"a", "5"}),
+    ]
+    assert [line["detail"] for line in logged if line["event"] == "discovery fails"] == [problem]
 
 
 def test_each_collector_polls_all_new_tenants_before_the_next_collector() -> None:
