@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from exporter.api.transport import HttpTransport
+from exporter.assembly import open_exporter
+from exporter.clock import Clock
 from exporter.settings import Settings, load
 from tests.support.settings import KEY, SECRET, only_problem, problems_of, write
 
@@ -102,6 +106,19 @@ def test_files_that_are_missing_are_all_reported(tmp_path: Path) -> None:
     flags = {"api.ca_file": str(tmp_path / "ca"), "api.proxy_url_file": str(tmp_path / "proxy")}
     assert [line.partition(":")[0] for line in problems_of(flags, KEY)] == ["api.proxy_url_file", "api.ca_file"]
     load(flags, {}, needs_credentials=False)  # a command that sends nothing to the API
+
+
+def test_the_exporter_sends_its_requests_that_way_and_after_a_reload_the_new_way(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        settings = load({"api.proxy_url": PROXY, "api.ca_file": certificate(tmp_path / "ca.pem")}, KEY)
+        async with open_exporter(settings, Clock()) as exporter:
+            tenant = exporter.client.api(None).transport
+            assert isinstance(tenant, HttpTransport)
+            assert tenant.options.egress == settings.egress
+            exporter.apply(load({"api.timeout": "7s"}, KEY))
+            assert (tenant.options.egress.proxy, tenant.options.egress.tls, tenant.options.timeout) == (None, True, 7.0)
+
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])

@@ -14,6 +14,7 @@ FIELDS = "exporter/api/fields.py"
 PIECES = "exporter/api/pieces.py"
 OF_FIELDS = ("tests/api/test_fields.py",)
 OF_LARGE_REPLIES = ("tests/api/test_large_replies.py",)
+PACING = "tests/contract/test_pacing.py::"
 OF_CONNECTIONS = ("tests/api/test_connections.py",)
 OF_ENCODINGS = ("tests/api/test_encodings.py",)
 OF_LIMITER = ("tests/api/test_rate_limiter.py",)
@@ -126,8 +127,8 @@ MUTANTS = (
     Mutant(
         "tokens that are always refused are renewed at each poll",
         "exporter/api/auth.py",
-        "if until > now + RENEWALS * RENEWAL_SECONDS:",
-        "if False:",
+        "RENEWAL_SECONDS = 30.0",
+        "RENEWAL_SECONDS = 0.1",
         OF_TOKENS,
     ),
     Mutant(
@@ -163,7 +164,7 @@ MUTANTS = (
         "exporter/polling/poller.py",
         "self._paused += polls",
         "self._paused += 0",
-        ("tests/contract/test_pacing.py::test_throttled_tenants_delay_no_other_tenant_and_recover",),
+        (PACING + "test_throttled_tenants_delay_no_other_tenant_and_recover[4-throttle 50 None]",),
     ),
     Mutant(
         "a rate limit with 403 means that something is absent",
