@@ -54,6 +54,11 @@ class InProcess:
         self.options = Options(0.0, 0)  # what Exporter.apply sets
         self.simulator: Simulator | None = simulator
 
+    def to(self, base_url: str) -> InProcess:
+        """The same simulator answers at every address."""
+        self.base_url = base_url
+        return self
+
     def apart(self) -> InProcess:
         """There are no connections."""
         return self
