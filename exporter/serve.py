@@ -16,7 +16,16 @@ from exporter import __version__, logs
 from exporter.assembly import Exporter, keeping_state, open_exporter
 from exporter.clock import Clock
 from exporter.settings import Settings, SettingsError
-from exporter.web import AccessError, AccessRules, RunningServer, create_app, load_access_rules, start
+from exporter.web import (
+    AccessError,
+    AccessRules,
+    RunningServer,
+    Verifier,
+    create_app,
+    load_access_rules,
+    start,
+    watch_files,
+)
 
 log = structlog.get_logger("exporter.serve")
 
@@ -48,13 +57,14 @@ async def serve(settings: Settings, load_again: Load, announce: Announce = log_a
     can't be used.
     """
     stop, hangup = signalled(signal.SIGTERM, signal.SIGINT), signalled(signal.SIGHUP)
-    rules = access_rules(settings)
+    verifier = Verifier()
+    rules = access_rules(settings, verifier)
     async with open_exporter(settings, Clock()) as exporter, AsyncExitStack() as stack:
         restoring = asyncio.create_task(stack.enter_async_context(keeping_state(exporter, settings.state.file)))
         if not await _ended_before(stop, restoring):
             return  # the disk may hang
         saver = restoring.result()
-        server = _Server(exporter, settings, rules)
+        server = _Server(exporter, settings, rules, verifier)
         running = await server.start()
         announce(running.addresses)
         try:
@@ -64,6 +74,7 @@ async def serve(settings: Settings, load_again: Load, announce: Announce = log_a
                     group.create_task(exporter.poller.run()),
                     group.create_task(exporter.telemetry.watch_loop(exporter.clock)),
                     group.create_task(server.reload_at_each(hangup, load_again)),
+                    group.create_task(server.watch_files()),
                     *([group.create_task(saver.run())] if saver else []),
                 ]
                 await stop.wait()
@@ -97,10 +108,11 @@ def signalled(*numbers: signal.Signals) -> asyncio.Event:
 class _Server:
     """The pages of an exporter, and the settings that they are served with."""
 
-    def __init__(self, exporter: Exporter, settings: Settings, rules: AccessRules | None) -> None:
+    def __init__(self, exporter: Exporter, settings: Settings, rules: AccessRules | None, verifier: Verifier) -> None:
         self._exporter = exporter
         self._settings = settings
         self._rules = rules
+        self._verifier = verifier
         self._running: RunningServer
 
     async def start(self) -> RunningServer:
@@ -126,8 +138,7 @@ class _Server:
         """Apply new settings. If they can't be used, everything stays as it was."""
         try:
             settings = load()
-            rules = access_rules(settings)
-            await self._running.set_tls(_tls(rules))
+            rules = access_rules(settings, self._verifier)
         except (SettingsError, UnusableError, OSError) as error:
             for line in str(error).splitlines():
                 log.error("new settings can't be used, the old ones stay", problem=line)  # noqa: TRY400 - the line has it all
@@ -138,15 +149,23 @@ class _Server:
         if settings.state.file != self._settings.state.file:
             log.warning("state.file takes effect at the next start", still=str(self._settings.state.file or "none"))
         self._exporter.apply(settings)
-        self._rules = rules
+        self._use(rules)
         log.info("settings reloaded")
 
+    async def watch_files(self) -> None:
+        """Apply new access rules whenever their files have changed, until cancelled."""
+        await watch_files(lambda: self._rules, self._use, self._verifier, self._exporter.clock)
 
-def access_rules(settings: Settings) -> AccessRules | None:
+    def _use(self, rules: AccessRules | None) -> None:
+        self._rules = rules
+        self._running.set_tls(_tls(rules))
+
+
+def access_rules(settings: Settings, verifier: Verifier | None = None) -> AccessRules | None:
     """The rules of `web.config_file`, None if it is not set; raises `UnusableError`."""
     path = settings.web.config_file
     try:
-        return None if path is None else load_access_rules(path)
+        return None if path is None else load_access_rules(path, verifier)
     except AccessError as error:
         fix = "; fix the file, or name another with --web.config_file or KIMONO_WEB_CONFIG_FILE"
         named = (each if str(path) in each else f"{path}: {each}" for each in error.problems)

@@ -1,7 +1,8 @@
 """Loads `web.config_file`: TLS, client certificates, passwords and response headers.
 
 The format is the Prometheus exporter toolkit's. The toolkit reads the file and the certificates on each request.
-The exporter reads them at start and on SIGHUP: an invalid file is reported at once, and the old rules stay.
+The exporter reads them at start, on SIGHUP and when they have changed: an invalid file is reported, and the old rules
+stay.
 """
 
 from __future__ import annotations
@@ -12,9 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from exporter.files import FileError, read_yaml
-from exporter.web.passwords import Passwords, is_bcrypt
+from exporter.web.limits import MAX_BCRYPT_COST, MAX_USERS
+from exporter.web.passwords import Passwords, bcrypt_cost
+from exporter.web.rate_limit import RateLimit
 from exporter.web.section import ConfigSection
+from exporter.web.stamps import Stamp, stamp_of
 from exporter.web.tls import load_tls
+from exporter.web.verifier import Verifier
 
 # The headers that the toolkit supports, with their values if only some are allowed.
 HEADERS: Mapping[str, frozenset[str] | None] = {
@@ -39,35 +44,53 @@ class AccessRules:
     """Who may see the pages, as the file says.
 
     `ssl_context` is None for plain HTTP. `client_names` are the allowed certificate names (SANs), empty for all.
-    `passwords` is None without basic auth. `headers` are added to every response.
+    `passwords` is None without basic auth. `headers` are added to every response. `rate_limit` is None for any rate.
+    `path` is the file, `files` are all that were read, with their stamps before that.
     """
 
     ssl_context: ssl.SSLContext | None = None
     client_names: frozenset[str] = frozenset()
     passwords: Passwords | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    rate_limit: RateLimit | None = None
+    path: Path | None = field(default=None, compare=False)
+    files: Mapping[Path, Stamp] = field(default_factory=dict, compare=False)
 
 
-def load_access_rules(path: Path) -> AccessRules:
+def load_access_rules(path: Path, verifier: Verifier | None = None) -> AccessRules:
     """Read the file and the certificates that it names; their paths are relative to the file.
+
+    `verifier` is the one of the rules before, so that users whose hash is unchanged stay known.
 
     Raises:
         AccessError: a file is missing or invalid; it has all problems at once.
     """
+    stamp = stamp_of(path)
     try:
         content = read_yaml(path)
     except FileError as error:
         raise AccessError((str(error),)) from None
     problems: list[str] = []
     top = ConfigSection("", content, problems)
-    context, client_names = load_tls(top.section("tls_server_config"), path.parent)
+    tls = load_tls(top.section("tls_server_config"), path.parent)
     headers = _headers(top.section("http_server_config"))
-    passwords = _passwords(top.section("basic_auth_users"))
-    top.reject("rate_limit", "is not supported; remove it")
+    passwords = _passwords(top.section("basic_auth_users"), verifier or Verifier())
+    rate_limit = _rate_limit(top.section("rate_limit"))
     top.reject_unknown()
     if problems:
         raise AccessError(tuple(problems))
-    return AccessRules(context, client_names, passwords, headers)
+    files = {path: stamp, **tls.files}
+    return AccessRules(tls.context, tls.client_names, passwords, headers, rate_limit, path, files)
+
+
+def _rate_limit(section: ConfigSection) -> RateLimit | None:
+    interval, burst = section.seconds("interval"), section.whole_number("burst")
+    section.reject_unknown()
+    if not interval:
+        return None
+    if burst < 1:
+        section.problem("burst", "must be at least 1, or no request is ever answered")
+    return RateLimit(interval, burst)
 
 
 def _headers(section: ConfigSection) -> dict[str, str]:
@@ -85,14 +108,26 @@ def _headers(section: ConfigSection) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def _passwords(section: ConfigSection) -> Passwords | None:
+def _passwords(section: ConfigSection, verifier: Verifier) -> Passwords | None:
     hashes = {}
+    if len(section.entries()) > MAX_USERS:
+        section.fault(f"must have at most {MAX_USERS} entries")
+        return None
     # Problems give the entry's number, not its name: if both were swapped, the name is the hash.
     for number, (user, hashed) in enumerate(section.entries(), start=1):
         if not isinstance(user, str) or ":" in user:
             section.problem(f"entry {number}", "the user name must be a string without a colon")
-        elif not isinstance(hashed, str) or not is_bcrypt(hashed):
+        elif not isinstance(hashed, str) or (cost := bcrypt_cost(hashed)) is None:
             section.problem(f"entry {number}", "the password must be a bcrypt hash")
+        elif cost > MAX_BCRYPT_COST:
+            section.problem(f"entry {number}", _too_costly(cost))
         else:
             hashes[user] = hashed
-    return Passwords(hashes) if hashes else None
+    return Passwords(hashes, verifier) if hashes else None
+
+
+def _too_costly(cost: int) -> str:
+    return (
+        f"the bcrypt cost is {cost}, and must be at most {MAX_BCRYPT_COST}: one check takes a second at "
+        f"{MAX_BCRYPT_COST}, and twice as long with each step; hash the password with cost 10"
+    )

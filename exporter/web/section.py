@@ -9,6 +9,10 @@ import re
 from typing import TypeVar
 
 _PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+# At most 12 digits each: more would be no duration that anyone means, and the sum could be infinite.
+_DURATION_PART = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)(h|ms|m|us|µs|ns|s)", re.ASCII)
+_DURATION = re.compile(rf"(?:{_DURATION_PART.pattern}){{1,7}}", re.ASCII)
 _T = TypeVar("_T")
 
 
@@ -33,6 +37,10 @@ class ConfigSection:
         """Add a problem with a setting."""
         self._problems.append(f"{self._path(key)}: {text}")
 
+    def fault(self, text: str) -> None:
+        """Add a problem with the mapping as a whole."""
+        self._problems.append(f"{self._name}: {text}")
+
     def section(self, key: str) -> ConfigSection:
         """Return a mapping; a missing one is empty."""
         return ConfigSection(self._path(key), self._get(key), self._problems)
@@ -53,6 +61,24 @@ class ConfigSection:
             return values
         self.problem(key, "must be a list of strings")
         return []
+
+    def whole_number(self, key: str) -> int:
+        """Return a whole number from 0 on; a missing one is 0."""
+        value = self._get(key)
+        if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+            return value or 0
+        self.problem(key, "must be a whole number, at least 0")
+        return 0
+
+    def seconds(self, key: str) -> float:
+        """Return a duration as Go writes it, such as `1m30s` or `500ms`, in seconds; a missing one is 0."""
+        value = self._get(key)
+        if value is None or (value == 0 and not isinstance(value, bool)):
+            return 0.0
+        if isinstance(value, str) and _DURATION.fullmatch(value):
+            return sum(float(number) * _UNITS[unit] for number, unit in _DURATION_PART.findall(value))
+        self.problem(key, "must be a duration such as 1s, 500ms or 1m30s, or 0")
+        return 0.0
 
     def entries(self) -> list[tuple[object, object]]:
         """Return all pairs of a mapping whose keys are the user's own."""

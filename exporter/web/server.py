@@ -1,4 +1,4 @@
-"""Listens on the configured addresses, and replaces the TLS certificate while the server runs."""
+"""Serves an application on the configured addresses."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ import ssl
 
 from aiohttp import web
 
+from exporter.web.connection import Connection
+from exporter.web.connections import Connections, connection_limit
+from exporter.web.listener import Listener
+from exporter.web.notices import NOTICES, Notices
+
 # aiohttp waits this long twice: for requests to finish, then for their cancellation.
 SHUTDOWN_SECONDS = 0.8
 ALL_ADDRESSES = {None, "", "::"}
@@ -17,33 +22,25 @@ ALL_ADDRESSES = {None, "", "::"}
 class RunningServer:
     """A server that is listening; made by `start`."""
 
-    def __init__(self, runner: web.AppRunner, sockets: list[socket.socket]) -> None:
+    def __init__(self, runner: web.AppRunner, listener: Listener, connections: Connections) -> None:
         self._runner = runner
-        self._sockets = sockets
-        self._sites: list[web.SockSite] = []
+        self._listener = listener
+        self._connections = connections
 
     @property
     def addresses(self) -> list[str]:
         """The URLs of the server. Where any free port was asked for, they have the port that was chosen."""
-        return [site.name for site in self._sites]
+        return self._listener.addresses
 
-    async def set_tls(self, ssl_context: ssl.SSLContext | None) -> None:
-        """Use another TLS context, or None for plain HTTP, for all new connections. Open ones keep theirs.
-
-        The sockets keep listening: no connection is refused.
-        """
-        before = self._sites
-        self._sites = [web.SockSite(self._runner, each.dup(), ssl_context=ssl_context) for each in self._sockets]
-        for site in self._sites:
-            await site.start()
-        for site in before:
-            await site.stop()
+    def set_tls(self, ssl_context: ssl.SSLContext | None) -> None:
+        """Use another TLS context, or None for plain HTTP, for all new connections. Open ones keep theirs."""
+        self._listener.ssl_context = ssl_context
 
     async def stop(self) -> None:
         """Stop listening, and give open requests less than two seconds in all to finish."""
+        await self._listener.close()
         await self._runner.cleanup()
-        for listening in self._sockets:
-            listening.close()
+        self._connections.drop_all()
 
 
 async def start(app: web.Application, host: str | None, port: int, ssl_context: ssl.SSLContext | None) -> RunningServer:
@@ -53,12 +50,18 @@ async def start(app: web.Application, host: str | None, port: int, ssl_context: 
         OSError: the host is unknown, or the port can't be bound.
     """
     sockets = await _bind(host, port)
-    # No access log: Prometheus shows its own scrapes.
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+    # A client that is gone does not wait for the check of its password.
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
-    running = RunningServer(runner, sockets)
-    await running.set_tls(ssl_context)
-    return running
+    server = runner.server
+    assert server is not None, "it is set up"  # noqa: S101 - for the type checker
+    notices = app.get(NOTICES) or Notices()
+    connections = Connections(connection_limit(), notices)
+
+    def connect(accepted: socket.socket, client: str) -> Connection:
+        return Connection(server, accepted, client, connections, notices)
+
+    return RunningServer(runner, Listener(sockets, connections, connect, ssl_context, notices), connections)
 
 
 async def _bind(host: str | None, port: int) -> list[socket.socket]:

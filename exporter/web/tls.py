@@ -8,10 +8,13 @@ from __future__ import annotations
 import ipaddress
 import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from exporter.web.pem import PemSetting
 from exporter.web.section import ConfigSection
+from exporter.web.stamps import Stamp
 
 MAXIMUM_VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 # At Python's security level, OpenSSL supports nothing below TLS 1.2, so a lower minimum has the same effect.
@@ -21,6 +24,7 @@ CLIENT_AUTH = {
     "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,
     "RequireAndVerifyClientCert": ssl.CERT_REQUIRED,
 }
+# Python's ssl module can't ask for a certificate without verifying it.
 UNVERIFIED_CLIENT_AUTH = {"RequestClientCert", "RequireClientCert", "RequireAnyClientCert"}
 # The file uses Go's names; the values are OpenSSL's.
 CIPHER_SUITES = {
@@ -40,28 +44,45 @@ TLS13_SUITES = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA2
 CURVES = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1", "X25519": "X25519"}
 
 
-def load_tls(section: ConfigSection, directory: Path) -> tuple[ssl.SSLContext | None, frozenset[str]]:
-    """Read the certificates and build the context, None without TLS, and the allowed client names, empty for all.
+@dataclass(frozen=True)
+class Tls:
+    """The context, None without TLS; the allowed client names, empty for all; the files that were read."""
+
+    context: ssl.SSLContext | None = None
+    client_names: frozenset[str] = frozenset()
+    files: Mapping[Path, Stamp] = field(default_factory=dict)
+
+
+def load_tls(section: ConfigSection, directory: Path) -> Tls:
+    """Read the certificates and build the context.
 
     Problems are added to the section; the context must not be used then.
     """
     if not section:
-        return None, frozenset()
+        return Tls()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    _certificate(section, directory, context)
-    _clients(section, directory, context)
+    certificate, private_key = (PemSetting.read(section, key, directory) for key in ("cert", "key"))
+    if certificate and private_key:
+        _load_certificate(section, certificate, private_key, context)
+    client_ca = _clients(section, directory, context)
     _versions(section, context)
     _suites(section, context)
     _curve(section, context)
     names = _client_names(section, context)
     section.reject_unknown()
-    return context, names
+    files = {each.path: each.stamp for each in (certificate, private_key, client_ca) if each and each.path}
+    return Tls(context, names, files)
 
 
-def subject_names(certificate: Mapping[str, Any] | None) -> frozenset[str]:
-    """Return the subject alternative names of a client certificate, in the form that `getpeercert` gives."""
-    names = (certificate or {}).get("subjectAltName", ())
-    return frozenset(_address(value) if kind == "IP Address" else value for kind, value in names)
+def is_allowed_client(certificate: Mapping[str, Any] | None, names: frozenset[str]) -> bool:
+    """Whether a client certificate, as `getpeercert` gives it, has one of the names.
+
+    Without a certificate, a client is allowed here: if one is required, the TLS handshake has failed.
+    """
+    if not names or certificate is None:
+        return True
+    found = certificate.get("subjectAltName", ())
+    return not names.isdisjoint(_address(value) if kind == "IP Address" else value for kind, value in found)
 
 
 def _address(text: str) -> str:
@@ -72,55 +93,51 @@ def _address(text: str) -> str:
         return text
 
 
-def _certificate(section: ConfigSection, directory: Path, context: ssl.SSLContext) -> None:
-    for key in ("cert", "key"):
-        section.reject(key, f"is not supported; set {key}_file")
-    certificate, private_key = (_file(section, key, directory) for key in ("cert_file", "key_file"))
+def _load_certificate(
+    section: ConfigSection, certificate: PemSetting, private_key: PemSetting, context: ssl.SSLContext
+) -> None:
     try:
-        if certificate and private_key:
+        with certificate.as_file() as certificate_file, private_key.as_file() as key_file:
             # With no password, OpenSSL would prompt for one on the terminal.
-            context.load_cert_chain(certificate, private_key, password="")
+            context.load_cert_chain(certificate_file, key_file, password="")
     except ssl.SSLError as error:
-        section.problem("cert_file", f"can't load the certificate and key_file: {_reason(error)}")
-
-
-def _file(section: ConfigSection, key: str, directory: Path) -> Path | None:
-    name = section.text(key)
-    if not name:
-        section.problem(key, "is missing")
-        return None
-    path = directory / name
-    try:
-        path.read_bytes()
+        section.problem(certificate.key, f"can't load the certificate and {private_key.key}: {_reason(error)}")
     except OSError as error:
-        section.problem(key, f"can't open {path}: {error.strerror}")
-        return None
-    except ValueError:  # a NUL byte
-        section.problem(key, "is not a path")
-        return None
-    return path
+        section.problem(certificate.key, f"can't load the certificate and {private_key.key}: {error.strerror}")
 
 
-def _clients(section: ConfigSection, directory: Path, context: ssl.SSLContext) -> None:
+def _clients(section: ConfigSection, directory: Path, context: ssl.SSLContext) -> PemSetting | None:
     kind = section.text("client_auth_type") or "NoClientCert"
-    has_file, inline = bool(section.text("client_ca_file")), section.text("client_ca")
+    is_set = section.text("client_ca") or section.text("client_ca_file")
     if kind in UNVERIFIED_CLIENT_AUTH:
-        section.problem("client_auth_type", f"{kind} is not supported; use RequireAndVerifyClientCert")
+        section.problem(
+            "client_auth_type",
+            f"{kind} is not supported, because Python always verifies certificates; use RequireAndVerifyClientCert",
+        )
     elif kind not in CLIENT_AUTH:
         section.problem("client_auth_type", f"must be one of {', '.join(CLIENT_AUTH)}")
     elif kind == "NoClientCert":
-        if has_file or inline:
+        if is_set:
             section.problem("client_auth_type", "must not be NoClientCert if a client CA is set")
-    elif has_file == bool(inline):
+    elif not is_set:
         section.problem("client_ca_file", f"{kind} needs either this setting or client_ca")
     else:
         context.verify_mode = CLIENT_AUTH[kind]
-        path = _file(section, "client_ca_file", directory) if has_file else None
-        try:
-            if path or inline:
-                context.load_verify_locations(path, cadata=inline or None)
-        except (ssl.SSLError, ValueError):
-            section.problem("client_ca_file" if path else "client_ca", "contains no valid certificate")
+        authority = PemSetting.read(section, "client_ca", directory)
+        if authority:
+            _load_authority(section, authority, context)
+        return authority
+    return None
+
+
+def _load_authority(section: ConfigSection, authority: PemSetting, context: ssl.SSLContext) -> None:
+    try:
+        with authority.as_file() as file:
+            context.load_verify_locations(file)
+    except ssl.SSLError:
+        section.problem(authority.key, "contains no valid certificate")
+    except OSError as error:
+        section.problem(authority.key, f"can't load the certificate: {error.strerror}")
 
 
 def _versions(section: ConfigSection, context: ssl.SSLContext) -> None:
@@ -146,7 +163,10 @@ def _suites(section: ConfigSection, context: ssl.SSLContext) -> None:
         return
     older = [CIPHER_SUITES[name] for name in names if name in CIPHER_SUITES]
     if older:
-        context.set_ciphers(":".join(older))
+        try:
+            context.set_ciphers(":".join(older))
+        except ssl.SSLError:
+            section.problem("cipher_suites", "has no suite that this OpenSSL supports")
     elif names and context.minimum_version < ssl.TLSVersion.TLSv1_3:
         section.problem("cipher_suites", "has no suite for TLS 1.2; add one, or set min_version: TLS13")
 
@@ -156,18 +176,24 @@ def _curve(section: ConfigSection, context: ssl.SSLContext) -> None:
     if not set(names) <= CURVES.keys():
         section.problem("curve_preferences", f"supports only {', '.join(CURVES)}")
     elif len(names) > 1:
-        section.problem("curve_preferences", "must have one entry; remove the setting to allow all")
+        section.problem(
+            "curve_preferences",
+            "must have one entry, because Python can't limit TLS to several curves; remove the setting to allow all",
+        )
     elif names:
-        context.set_ecdh_curve(CURVES[names[0]])
+        try:
+            context.set_ecdh_curve(CURVES[names[0]])
+        except (ssl.SSLError, ValueError):
+            section.problem("curve_preferences", "is a curve that this OpenSSL does not support")
 
 
 def _client_names(section: ConfigSection, context: ssl.SSLContext) -> frozenset[str]:
     names = section.texts("client_allowed_sans")
-    if names and context.verify_mode != ssl.CERT_REQUIRED:
+    if names and context.verify_mode == ssl.CERT_NONE:
         section.problem("client_allowed_sans", "needs client_auth_type: RequireAndVerifyClientCert")
     return frozenset(map(_address, names))
 
 
 def _reason(error: ssl.SSLError) -> str:
     """Return OpenSSL's reason without its source lines."""
-    return (error.reason or "not valid PEM").replace("_", " ").lower()
+    return error.reason.replace("_", " ").lower() if error.reason else "not valid PEM"

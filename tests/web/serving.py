@@ -78,10 +78,12 @@ class FakeSource:
 
 
 @asynccontextmanager
-async def raw_connection(running: RunningServer, sent: bytes) -> AsyncIterator[asyncio.StreamReader]:
+async def raw_connection(
+    running: RunningServer, sent: bytes, client: str = "127.0.0.1"
+) -> AsyncIterator[asyncio.StreamReader]:
     """A connection that has sent some bytes and reads only when asked to; aborted at the end."""
     port = int(running.addresses[0].rpartition(":")[2])
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024, local_addr=(client, 0))
     writer.write(sent)
     try:
         yield reader

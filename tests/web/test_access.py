@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.web import AccessError, AccessRules, load_access_rules
+from exporter.web import AccessError, AccessRules, limits, load_access_rules
 from tests.web.conftest import MakeCertificate
 from tests.web.serving import HASHED, serving
 
@@ -50,6 +50,7 @@ tls_server_config:
   cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]
   prefer_server_cipher_suites: false
   curve_preferences: [CurveP256]
+rate_limit: {{interval: 1m0.5s, burst: 3}}
 http_server_config:
   http2: false
   headers: {{Strict-Transport-Security: max-age=60, X-Frame-Options: deny, X-XSS-Protection: ""}}
@@ -68,6 +69,9 @@ basic_auth_users:
     assert access.client_names == {"prometheus.example", "::1"}
     assert access.headers == {"Strict-Transport-Security": "max-age=60", "X-Frame-Options": "deny"}
     assert access.passwords is not None
+    assert access.rate_limit is not None
+    assert (access.rate_limit.interval, access.rate_limit.burst) == (60.5, 3)
+    assert set(access.files) == {tmp_path / "web.yml", tmp_path / "server.pem", tmp_path / "server.key"}
 
 
 @pytest.mark.parametrize(
@@ -75,7 +79,18 @@ basic_auth_users:
     [
         ("[]", "the file: must be a mapping"),
         ("tls_config: {}", "tls_config: unknown setting"),
-        ("rate_limit: {burst: 1}", "rate_limit: is not supported; remove it"),
+        ("rate_limit: {interval: 1s}", "rate_limit.burst: must be at least 1, or no request is ever answered"),
+        (
+            "rate_limit: {interval: 1, burst: 1}",
+            "rate_limit.interval: must be a duration such as 1s, 500ms or 1m30s, or 0",
+        ),
+        ("rate_limit: {interval: 1 s, burst: 1}", None),
+        ("rate_limit: {interval: -1s, burst: 1}", None),
+        ("rate_limit: {interval: .s, burst: 1}", None),
+        ("rate_limit: {interval: true, burst: 1}", None),
+        ("rate_limit: {interval: 1s, burst: -1}", "rate_limit.burst: must be a whole number, at least 0"),
+        ("rate_limit: {interval: 1s, burst: true}", "rate_limit.burst: must be a whole number, at least 0"),
+        ("rate_limit: {interval: 1s, burst: 1, more: 1}", "rate_limit.more: unknown setting"),
         ("basic_auth_users: [a]", "basic_auth_users: must be a mapping"),
         ("basic_auth_users: {a: 1}", "basic_auth_users.entry 1: the password must be a bcrypt hash"),
         ("basic_auth_users: {'a:b': x}", "basic_auth_users.entry 1: the user name must be a string without a colon"),
@@ -97,14 +112,24 @@ basic_auth_users:
             "http_server_config.headers.X-XSS-Protection: must be one line of printable characters",
         ),
         ("tls_server_config: {key_file: server.key}", "tls_server_config.cert_file: is missing"),
-        (TLS + ", cert: PEM}", "tls_server_config.cert: is not supported; set cert_file"),
+        (TLS + ", cert: PEM}", "tls_server_config.cert_file: must not be set together with cert"),
+        (TLS + ", key: PEM}", "tls_server_config.key_file: must not be set together with key"),
+        (
+            "tls_server_config: {cert: PEM, key: PEM}",
+            "tls_server_config.cert: can't load the certificate and key: not valid PEM",
+        ),
+        (
+            "tls_server_config: {cert_file: server.pem, key: é}",
+            "tls_server_config.cert_file: can't load the certificate and key: not valid PEM",
+        ),
+        ("tls_server_config: {cert: PEM}", "tls_server_config.key_file: is missing"),
         (TLS + ", cert_file: [1]}", None),
         (TLS + ", surprise: 1}", "tls_server_config.surprise: unknown setting"),
         (
             TLS + ", client_auth_type: RequireAnyClientCert}",
             (
-                "tls_server_config.client_auth_type: RequireAnyClientCert is not supported; "
-                "use RequireAndVerifyClientCert"
+                "tls_server_config.client_auth_type: RequireAnyClientCert is not supported, because Python always "
+                "verifies certificates; use RequireAndVerifyClientCert"
             ),
         ),
         (
@@ -152,7 +177,10 @@ basic_auth_users:
         (TLS + ", curve_preferences: [X448]}", None),
         (
             TLS + ", curve_preferences: [X25519, CurveP256]}",
-            "tls_server_config.curve_preferences: must have one entry; remove the setting to allow all",
+            (
+                "tls_server_config.curve_preferences: must have one entry, because Python can't limit TLS to several "
+                "curves; remove the setting to allow all"
+            ),
         ),
     ],
 )
@@ -163,6 +191,29 @@ def test_each_problem_is_one_line(
     found = problems(tmp_path, text)
     assert found
     assert expected is None or expected in found
+
+
+@pytest.mark.parametrize("cost", [15, 19, 31])
+def test_a_hash_that_takes_too_long_to_check_is_a_problem_that_says_how_long(tmp_path: Path, cost: int) -> None:
+    costly = HASHED.replace("$04$", f"${cost}$")
+    assert problems(tmp_path, f"basic_auth_users: {{a: {HASHED}, b: {costly}}}") == (
+        (
+            f"basic_auth_users.entry 2: the bcrypt cost is {cost}, and must be at most 14: one check takes a second at "
+            "14, and twice as long with each step; hash the password with cost 10"
+        ),
+    )
+
+
+def test_the_highest_cost_is_accepted(tmp_path: Path) -> None:
+    assert load(tmp_path, f"basic_auth_users: {{a: {HASHED.replace('$04$', '$14$')}}}").passwords is not None
+
+
+def test_the_number_of_users_is_bounded(tmp_path: Path) -> None:
+    users = "".join(f"  user{number}: {HASHED}\n" for number in range(limits.MAX_USERS))
+    assert load(tmp_path, f"basic_auth_users:\n{users}").passwords is not None
+    assert problems(tmp_path, f"basic_auth_users:\n{users}  one-more: {HASHED}\n") == (
+        "basic_auth_users: must have at most 1000 entries",
+    )
 
 
 def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 import structlog
 
-from exporter.web import exposition
+from exporter.web import limits, pages
 from tests.support.virtual_time import run_virtual
 from tests.web.serving import SCRAPE, FakeSource, raw_connection, serving
 
@@ -116,7 +116,7 @@ def test_a_source_that_fails_midway_gives_an_error_and_no_part_of_a_page(encodin
 def test_a_client_that_goes_away_midway_leaves_no_trace_and_frees_its_slot(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, iterations: int
 ) -> None:
-    monkeypatch.setattr(exposition, "SCRAPES_AT_ONCE", 1)  # the second scrape needs the slot of the first
+    monkeypatch.setattr(pages, "PAGES_AT_ONCE", 1)  # the second scrape needs the place of the first
 
     async def scenario() -> None:
         async with serving(FakeSource(pieces=BIG)) as (client, running):
@@ -139,16 +139,16 @@ def test_a_client_that_does_not_read_is_disconnected_and_sees_that_the_page_is_n
         async with serving(source) as (_, running), raw_connection(running, SCRAPE) as reader:
             head = await reader.readuntil(b"\r\n\r\n")
             assert b"Content-Length: 36000000" in head
-            await asyncio.sleep(exposition.SEND_SECONDS + 1)
+            await asyncio.sleep(limits.STALL_SECONDS + 1)
             with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
                 await reader.readexactly(36_000_000)
-            assert asyncio.get_running_loop().time() < exposition.SEND_SECONDS + 10, (
+            assert asyncio.get_running_loop().time() < limits.STALL_SECONDS + 10, (
                 "the server does not wait for the rest"
             )
 
     with structlog.testing.capture_logs() as logs:
         run_virtual(scenario())
-    assert [entry["event"] for entry in logs] == ["disconnected a scraper that read too slowly"]
+    assert [entry["event"] for entry in logs] == ["closed connections that did not read the response in time"]
 
 
 def test_more_scrapes_than_slots_wait_and_all_get_the_page() -> None:
@@ -158,7 +158,7 @@ def test_more_scrapes_than_slots_wait_and_all_get_the_page() -> None:
 
     async def scenario() -> None:
         async with serving(FakeSource(pieces=BIG[:1])) as (client, _):
-            pages = await asyncio.gather(*(scrape(client) for _ in range(exposition.SCRAPES_AT_ONCE * 3)))
+            pages = await asyncio.gather(*(scrape(client) for _ in range(limits.PAGES_AT_ONCE * 3)))
             assert set(pages) == {BIG[0]}
 
     asyncio.run(scenario())
@@ -185,7 +185,7 @@ def test_no_more_pages_are_built_at_once_than_there_are_slots() -> None:
     async def scenario() -> int:
         pages = CountedPages()
         async with serving(FakeSource(pieces=pages)) as (client, _):
-            await asyncio.gather(*(scrape(client) for _ in range(exposition.SCRAPES_AT_ONCE * 3)))
+            await asyncio.gather(*(scrape(client) for _ in range(limits.PAGES_AT_ONCE * 3)))
         return pages.most
 
-    assert asyncio.run(scenario()) == exposition.SCRAPES_AT_ONCE
+    assert asyncio.run(scenario()) == limits.PAGES_AT_ONCE

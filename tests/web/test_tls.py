@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
+import tempfile
 from pathlib import Path
 
 import aiohttp
 import pytest
+import yaml
 
-from exporter.web import AccessRules, load_access_rules
+from exporter.web import AccessError, AccessRules, load_access_rules
+from exporter.web.pem import PemSetting
 from tests.web.conftest import MakeCertificate
 from tests.web.serving import serving
 
@@ -63,9 +67,8 @@ def test_a_renewed_certificate_is_shown_to_new_connections_and_old_ones_go_on(
             trusted = trusting(tmp_path, "server")
             async with client.get("/-/ready", ssl=trusted) as response:
                 await response.read()
-            await running.set_tls(load(tmp_path, "renewed").ssl_context)
+            running.set_tls(load(tmp_path, "renewed").ssl_context)
             assert running.addresses == before
-            assert len(running._runner.sites) == 1, "the old certificate is no longer used"
             assert await ready(running.addresses[0], trusting(tmp_path, "renewed")) == 200
             with pytest.raises(aiohttp.ClientConnectorCertificateError):
                 await ready(running.addresses[0], trusting(tmp_path, "server"))
@@ -80,7 +83,7 @@ def test_tls_can_be_put_on_while_the_server_runs(tmp_path: Path, make_certificat
 
     async def scenario() -> None:
         async with serving() as (_, running):
-            await running.set_tls(load(tmp_path, "server").ssl_context)
+            running.set_tls(load(tmp_path, "server").ssl_context)
             assert running.addresses[0].startswith("https://")
             assert await ready(running.addresses[0], trusting(tmp_path, "server")) == 200
 
@@ -130,6 +133,75 @@ def test_only_the_allowed_names_are_let_in(
                     assert response.status == status
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("names", "client", "status"), [("prometheus", "prometheus", 200), ("x", "prometheus", 403), ("x", None, 200)]
+)
+def test_where_certificates_are_optional_the_names_are_those_of_the_given_ones(
+    tmp_path: Path, make_certificate: MakeCertificate, names: str, client: str | None, status: int
+) -> None:
+    for name in ("server", "prometheus"):
+        make_certificate(name)
+
+    async def scenario() -> None:
+        optional = REQUIRE.replace("RequireAndVerifyClientCert", "VerifyClientCertIfGiven")
+        access = load(tmp_path, "server", optional + f", client_allowed_sans: [{names}]")
+        async with serving(access=lambda: access) as (session, _):
+            context = trusting(tmp_path, "server", client)
+            async with session.get("/metrics", ssl=context) as response:
+                assert response.status == status
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+@pytest.mark.parametrize("inline", [("cert", "key", "client_ca"), ("cert",), ("key",), ("client_ca",)])
+def test_certificates_and_keys_may_stand_in_the_file(
+    tmp_path: Path,
+    make_certificate: MakeCertificate,
+    monkeypatch: pytest.MonkeyPatch,
+    inline: tuple[str, ...],
+    *,
+    in_memory: bool,
+) -> None:
+    for name in ("server", "prometheus"):
+        make_certificate(name)
+    if not in_memory:
+        monkeypatch.delattr(os, "memfd_create", raising=False)
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    files = {"cert": "server.pem", "key": "server.key", "client_ca": "prometheus.pem"}
+    settings: dict[str, str] = {"client_auth_type": "RequireAndVerifyClientCert"}
+    for key, file in files.items():
+        text = f"# élève {key}\n" + (tmp_path / file).read_text()
+        settings |= {key: text} if key in inline else {f"{key}_file": file}
+    (tmp_path / "web.yml").write_text(yaml.safe_dump({"tls_server_config": settings}, allow_unicode=True))
+    before = set(tmp_path.iterdir())
+    access = load_access_rules(tmp_path / "web.yml")
+    assert set(tmp_path.iterdir()) == before, "no file with a key is left"
+
+    async def scenario() -> None:
+        async with serving(access=lambda: access) as (client, _):
+            context = trusting(tmp_path, "server", "prometheus")
+            async with client.get("/metrics", ssl=context) as response:
+                assert response.status == 200
+            with pytest.raises(aiohttp.ClientError):
+                await client.get("/metrics", ssl=trusting(tmp_path, "server"))
+
+    asyncio.run(scenario())
+
+
+def test_no_setting_shows_an_inline_key(tmp_path: Path, make_certificate: MakeCertificate) -> None:
+    make_certificate("server")
+    key = (tmp_path / "server.key").read_text()
+    content = {"tls_server_config": {"cert_file": "server.pem", "key": key}}
+    (tmp_path / "web.yml").write_text(yaml.safe_dump(content))
+    assert key[40:60] not in repr(load_access_rules(tmp_path / "web.yml"))
+    assert key[40:60] not in repr(PemSetting("key", key.encode()))
+    (tmp_path / "web.yml").write_text(yaml.safe_dump({"tls_server_config": {"cert": key, "key": key + key, key: key}}))
+    with pytest.raises(AccessError) as caught:
+        load_access_rules(tmp_path / "web.yml")
+    assert key[40:60] not in str(caught.value)
 
 
 def test_a_client_below_the_lowest_version_is_rejected(tmp_path: Path, make_certificate: MakeCertificate) -> None:

@@ -1,0 +1,115 @@
+"""Builds metrics pages, and lets scrapes share them when many are held by clients that read slowly.
+
+At 10,000 tenants a page has about 60 MB, so only a few are held at the same time. That must not let slow readers keep
+others from their page: once too many are held, a scrape shares one that is new, or takes the place of the oldest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import structlog
+
+from exporter.web.limits import PAGES_AT_ONCE, SHARED_PAGE_SECONDS
+from exporter.web.notices import Notices
+from exporter.web.source import Source
+
+# Compressing a piece this small takes less time than starting a thread for it.
+INLINE_BYTES = 64 * 1024
+# 330 MB/s for this exposition. Level 6 makes it an eighth smaller, at 140 MB/s.
+GZIP_LEVEL = 1
+GZIP_WBITS = 31  # zlib's number for the gzip format
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """The format and encoding of a page."""
+
+    openmetrics: bool
+    gzip: bool
+
+
+@dataclass(eq=False, slots=True)
+class _Page:
+    """A page that is being built, or sent to its readers. `begun` is a time of the event loop."""
+
+    variant: Variant
+    begun: float
+    body: asyncio.Task[tuple[bytes, ...] | None]
+    readers: set[asyncio.Transport] = field(default_factory=set)
+
+
+class Pages:
+    """The pages that are held now, the oldest first."""
+
+    def __init__(self, source: Source, notices: Notices) -> None:
+        self._source = source
+        self._notices = notices
+        self._held: list[_Page] = []
+
+    @asynccontextmanager
+    async def open(self, variant: Variant, reader: asyncio.Transport) -> AsyncIterator[tuple[bytes, ...] | None]:
+        """Yield a whole page in pieces, None if it can't be built. A slow reader is disconnected if others wait."""
+        page = self._shared(variant) or self._new(variant)
+        page.readers.add(reader)
+        try:
+            yield await asyncio.shield(page.body)
+        finally:
+            page.readers.discard(reader)
+            if not page.readers:
+                self._release(page)
+
+    def _shared(self, variant: Variant) -> _Page | None:
+        """Return a page that may be shared, if so many are held that a new one would need another's place."""
+        if len(self._held) < PAGES_AT_ONCE:
+            return None
+        oldest = asyncio.get_running_loop().time() - SHARED_PAGE_SECONDS
+        fresh = (each for each in reversed(self._held) if each.variant == variant and each.begun >= oldest)
+        return next(fresh, None)
+
+    def _new(self, variant: Variant) -> _Page:
+        while len(self._held) >= PAGES_AT_ONCE:
+            self._drop_oldest()
+        loop = asyncio.get_running_loop()
+        page = _Page(variant, loop.time(), loop.create_task(self._build(variant)))
+        self._held.append(page)
+        return page
+
+    def _drop_oldest(self) -> None:
+        # One that is still being built has no slow readers yet.
+        page = min(self._held, key=lambda each: (not each.body.done(), each.begun))
+        self._notices.warn("too many slow scrapers: closed the connections of the oldest")
+        for reader in page.readers:
+            reader.abort()
+        self._release(page)
+
+    def _release(self, page: _Page) -> None:
+        page.body.cancel()
+        if page in self._held:
+            self._held.remove(page)
+
+    async def _build(self, variant: Variant) -> tuple[bytes, ...] | None:
+        try:
+            return tuple([piece async for piece in self._pieces(variant)])
+        except Exception:
+            log.exception("can't build the metrics page")
+            return None
+
+    async def _pieces(self, variant: Variant) -> AsyncIterator[bytes]:
+        compressor = zlib.compressobj(GZIP_LEVEL, wbits=GZIP_WBITS) if variant.gzip else None
+        for piece in self._source.page(openmetrics=variant.openmetrics):
+            if compressor is None:
+                yield piece
+            elif len(piece) <= INLINE_BYTES:
+                yield compressor.compress(piece)
+            else:
+                yield await asyncio.to_thread(compressor.compress, piece)
+            await asyncio.sleep(0)
+        if compressor:
+            yield compressor.flush()
