@@ -20,6 +20,7 @@ from exporter.reference import metrics_markdown  # noqa: E402 - needs the path a
 from exporter.settings import LEAVES, Settings  # noqa: E402 - likewise
 from exporter.settings.tree import Leaf  # noqa: E402 - likewise
 from exporter.thresholds import THRESHOLDS, Threshold  # noqa: E402 - likewise
+from exporter.web import limits  # noqa: E402 - likewise
 
 _BEFORE_TABLES = """\
 # Configuration
@@ -228,7 +229,87 @@ tls_server_config:
 basic_auth_users:
   prometheus: <bcrypt hash>
 ```
+
+**Reload.** The exporter checks every 10 s whether the file, or a certificate or key that it names, has changed. It
+reads them again once they have stayed the same for 10 s, and on `SIGHUP`. So a renewed certificate needs no signal. If
+the new files can't be used, the exporter logs why once and keeps the old ones.
+
+The exporter supports all settings of the toolkit, with these differences:
+
+- `client_auth_type`: `RequestClientCert` and `RequireAnyClientCert` are refused, because Python always verifies
+  certificates.
+- `client_ca`, `client_ca_file`: to verify certificates, one of them is needed. The CAs of the system are not used.
+- `client_allowed_sans`: it needs a type that verifies certificates. Clients with other names get 403. With
+  `VerifyClientCertIfGiven`, a client without a certificate is allowed.
+- `cert`, `key`, `client_ca`: it is an error to set one of them and its `_file` as well.
+- `curve_preferences`: it must have one entry, because Python can't limit TLS to several curves. Without the setting,
+  all curves are allowed.
+- `min_version`, `max_version`: OpenSSL has TLS 1.2 and 1.3 only. `TLS10` and `TLS11` mean TLS 1.2 as a minimum, and are
+  refused as a maximum.
+- `http2`: it has no effect, because the exporter has HTTP/1.1 only.
+- `rate_limit`: requests for the health paths do not count. `interval` is a duration such as `1s`.
+- `basic_auth_users`: the cost of a hash and the number of users are [limited](#passwords).
+
 """
+
+_CLOSED = "the connection is closed"
+_LIMITS = (
+    (
+        "Open connections",
+        f"{limits.MAX_CONNECTIONS}, and at most {limits.DESCRIPTOR_SHARE:.0%} of the file descriptors (`ulimit -n`)",
+        "the client with the most connections loses the least useful one, or new ones wait",
+    ),
+    ("A whole request, from the connection or its first byte on", f"{limits.REQUEST_SECONDS:g} s", _CLOSED),
+    ("From one request to the next", f"{limits.IDLE_SECONDS:g} s", _CLOSED),
+    ("Request line", f"{limits.MAX_LINE_BYTES // limits.KIB} KiB", "414"),
+    ("All headers of a request", f"{limits.MAX_HEADER_BYTES // limits.KIB} KiB", "431"),
+    ("Body", f"{limits.MAX_BODY_BYTES // limits.KIB} KiB", "it is not read; after the response, " + _CLOSED),
+    ("Time in which a client reads nothing of a response", f"{limits.STALL_SECONDS:g} s", _CLOSED),
+    ("Time to send a metrics page", f"{limits.SEND_SECONDS:g} s", _CLOSED),
+    (
+        "Metrics pages in memory",
+        f"{limits.PAGES_AT_ONCE}",
+        f"a scrape gets a page of the last {limits.SHARED_PAGE_SECONDS:g} s, or clients of the oldest are disconnected",
+    ),
+    (
+        "Cost of a bcrypt hash",
+        f"{limits.MAX_BCRYPT_COST}, which takes about a second",
+        "`web.config_file` is refused; use 10",
+    ),
+    ("Users", f"{limits.MAX_USERS}", "`web.config_file` is refused"),
+    ("Time in which a request waits for the check of its password", f"{limits.PASSWORD_SECONDS:g} s", "503"),
+)
+_AFTER_LIMITS = f"""
+If there are too many connections, one that is being answered is kept for {limits.ANSWER_SECONDS:g} s. One that is new,
+or whose client does not read, is kept for {limits.SHORTEST_SECONDS:g} s. IPv6 clients in one /64 network are one
+client.
+
+Each of these events is logged at once, then every {limits.NOTICE_SECONDS:g} s with the number of times. Malformed
+requests get 400 and are not logged.
+
+### Passwords
+
+bcrypt is slow on purpose. The exporter checks one password at a time, outside of the event loop, in turn for each
+client. It keeps the results. So a scraper whose password was right is not checked again, also after a reload, until its
+hash changes.
+
+While a client sends many wrong passwords, new scrapers at the same address may get 503, or be disconnected. If clients
+share an address, such as that of a reverse proxy, limit requests there.
+"""
+
+
+def _limits_markdown() -> str:
+    rows = "".join(f"| {what} | {limit} | {beyond} |\n" for what, limit, beyond in _LIMITS)
+    return f"""\
+## Limits on requests
+
+The exporter's own pages have limits, so that bad clients do not keep Prometheus from its page. They are constants in
+`exporter/web/limits.py`:
+
+| What | Limit | Beyond it |
+|---|---|---|
+{rows}{_AFTER_LIMITS}"""
+
 
 _TABLE_HEAD = """\
 | Setting | Flag | Environment | Type | Default | Description |
@@ -239,7 +320,8 @@ _TABLE_HEAD = """\
 def configuration_markdown() -> str:
     """Return docs/configuration.md: text, and a table for each section of the settings."""
     by_section = groupby(LEAVES.values(), key=lambda leaf: leaf.path.partition(".")[0])
-    return _BEFORE_TABLES + "".join(_section(name, list(group)) for name, group in by_section) + _AFTER_TABLES
+    tables = "".join(_section(name, list(group)) for name, group in by_section)
+    return _BEFORE_TABLES + tables + _AFTER_TABLES + _limits_markdown()
 
 
 def _section(name: str, section_leaves: list[Leaf]) -> str:

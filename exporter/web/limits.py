@@ -15,7 +15,7 @@ DESCRIPTOR_SHARE = 0.25
 # A connection that is new, or whose client does not read, is kept at least so long, also when there are too many.
 SHORTEST_SECONDS = 0.5
 # A connection that is being answered is kept at least so long.
-ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 3.0
 # From the connection, or from the first byte of a later request, to the end of the request.
 REQUEST_SECONDS = 10.0
 # From one request to the next on one connection. Longer than usual scrape intervals, so that scrapes reuse it.
