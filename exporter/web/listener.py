@@ -11,7 +11,7 @@ import structlog
 
 from exporter.web.connection import Connection
 from exporter.web.connections import Connections, client_of
-from exporter.web.limits import LINGER_SECONDS, SEND_BUFFER_BYTES
+from exporter.web.limits import SEND_BUFFER_BYTES
 from exporter.web.notices import Notices
 
 # The kernel keeps so many connections that are not accepted yet.
@@ -101,10 +101,8 @@ class Listener:
         self._loop.call_later(PAUSE_SECONDS, self._watch, listening)
 
     async def _open(self, accepted: socket.socket, connection: Connection) -> None:
-        tls = self.ssl_context
-        limits = {"ssl_shutdown_timeout": LINGER_SECONDS} if tls else {}
         try:
-            await self._loop.connect_accepted_socket(lambda: connection, accepted, ssl=tls, **limits)
-        except OSError as error:  # a TLS error, a timeout, or a client that went away
+            await self._loop.connect_accepted_socket(lambda: connection, accepted, ssl=self.ssl_context)
+        except OSError as error:  # a TLS error, or a client that went away or was closed
             connection.could_not_open()
             log.debug("a connection could not be opened", error=type(error).__name__)

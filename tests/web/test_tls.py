@@ -167,7 +167,9 @@ def test_certificates_and_keys_may_stand_in_the_file(
 ) -> None:
     for name in ("server", "prometheus"):
         make_certificate(name)
-    if not in_memory:
+    if in_memory:
+        monkeypatch.delattr(tempfile, "NamedTemporaryFile")
+    else:
         monkeypatch.delattr(os, "memfd_create", raising=False)
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     files = {"cert": "server.pem", "key": "server.key", "client_ca": "prometheus.pem"}

@@ -163,13 +163,6 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "a TLS client may take for ever to end",
-        "exporter/web/listener.py",
-        '{"ssl_shutdown_timeout": LINGER_SECONDS}',
-        '{"ssl_shutdown_timeout": 1e6}',
-        ("tests/web/test_connections.py",),
-    ),
-    Mutant(
         "a malformed request is logged as an internal error",
         "exporter/web/connection.py",
         "if not isinstance(exc, HttpProcessingError):",
