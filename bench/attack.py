@@ -33,9 +33,9 @@ def header(password: bytes) -> str:
     return "Basic " + base64.b64encode(b"prometheus:" + password).decode()
 
 
-def request(password: bytes) -> bytes:
-    """A scrape."""
-    return f"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: {header(password)}\r\n\r\n".encode()
+def request(password: bytes, path: str = "/metrics") -> bytes:
+    """A scrape, or a request for another page."""
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {header(password)}\r\n\r\n".encode()
 
 
 async def hold(port: int, sent: Callable[[], bytes], read: Callable[[asyncio.StreamReader], Awaitable[object]]) -> None:
@@ -85,6 +85,8 @@ ATTACKS: dict[str, tuple[Callable[[], bytes], Callable[[asyncio.StreamReader], A
     "no reading": (lambda: request(PASSWORD), nothing),
     "a byte a second": (lambda: request(PASSWORD), a_byte_a_second),
     "wrong passwords": (wrong, one_reply),
+    "the status page again and again": (lambda: request(PASSWORD, "/") * 500, until_closed),
+    "health again and again": (lambda: request(PASSWORD, "/-/healthy") * 500, until_closed),
 }
 
 

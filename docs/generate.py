@@ -271,6 +271,7 @@ _LIMITS = (
         f"{limits.PAGES_AT_ONCE}",
         f"a scrape gets a page of the last {limits.SHARED_PAGE_SECONDS:g} s, or clients of the oldest are disconnected",
     ),
+    ("Age of the status page", f"{limits.STATUS_PAGE_SECONDS:g} s", "it is made again"),
     (
         "Cost of a bcrypt hash",
         f"{limits.MAX_BCRYPT_COST}, which takes about a second",

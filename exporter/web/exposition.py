@@ -1,7 +1,7 @@
 """Serves `/metrics`: sends a whole page, without blocking the event loop.
 
-The page is complete before its first byte is sent: a source that fails gives a 500, never a part of a page. Each step
-yields to the event loop: a piece is joined, a piece is compressed in a thread, or a slice is sent.
+The page is complete before its first byte is sent: a source that fails gives a 500, never a part of a page. Between
+steps it may give way to other work: a piece is joined, a piece is compressed in a thread, or a slice is sent.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from exporter.web.negotiation import OPENMETRICS, TEXT, wants_gzip, wants_openme
 from exporter.web.notices import Notices
 from exporter.web.pages import Pages, Variant
 from exporter.web.source import Source
+from exporter.web.turns import Turns
 
 SLICE_BYTES = 256 * 1024
 
@@ -54,8 +55,9 @@ class Exposition:
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 await response.prepare(request)
+                turns = Turns()
                 for piece in body:
-                    await _send_piece(response, piece)
+                    await _send_piece(response, piece, turns)
         except ConnectionError:
             log.debug("scraper disconnected before the page was sent")
         except TimeoutError:
@@ -69,8 +71,8 @@ def _header(request: web.Request, name: str) -> str:
     return ",".join(request.headers.getall(name, []))
 
 
-async def _send_piece(response: web.StreamResponse, piece: bytes) -> None:
+async def _send_piece(response: web.StreamResponse, piece: bytes, turns: Turns) -> None:
     view = memoryview(piece)
     for start in range(0, len(piece), SLICE_BYTES):
         await response.write(view[start : start + SLICE_BYTES])
-        await asyncio.sleep(0)  # to a fast reader, `write` returns without yielding
+        await turns.give_way()  # to a fast reader, `write` returns without yielding

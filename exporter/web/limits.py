@@ -41,6 +41,11 @@ PAGES_AT_ONCE = 8
 # While so many are held, a scrape gets the newest one if it is not older than this.
 SHARED_PAGE_SECONDS = 2.0
 
+# Building or sending a page gives way to other work after this time.
+TURN_SECONDS = 0.005
+# The status page is made at most so often.
+STATUS_PAGE_SECONDS = 1.0
+
 # Each step doubles the time of a check, and 14 takes a second.
 MAX_BCRYPT_COST = 14
 MAX_USERS = 1000

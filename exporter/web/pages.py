@@ -17,6 +17,7 @@ import structlog
 from exporter.web.limits import PAGES_AT_ONCE, SHARED_PAGE_SECONDS
 from exporter.web.notices import Notices
 from exporter.web.source import Source
+from exporter.web.turns import Turns
 
 # Compressing a piece this small takes less time than starting a thread for it.
 INLINE_BYTES = 64 * 1024
@@ -102,6 +103,7 @@ class Pages:
             return None
 
     async def _pieces(self, variant: Variant) -> AsyncIterator[bytes]:
+        turns = Turns()
         compressor = zlib.compressobj(GZIP_LEVEL, wbits=GZIP_WBITS) if variant.gzip else None
         for piece in self._source.page(openmetrics=variant.openmetrics):
             if compressor is None:
@@ -110,6 +112,6 @@ class Pages:
                 yield compressor.compress(piece)
             else:
                 yield await asyncio.to_thread(compressor.compress, piece)
-            await asyncio.sleep(0)
+            await turns.give_way()
         if compressor:
             yield compressor.flush()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import jinja2
 from aiohttp import web
 
 from exporter.status import MEANING, Status, TenantStatus
+from exporter.web.limits import STATUS_PAGE_SECONDS
 from exporter.web.source import Source
 
 FAILURES_SHOWN = 50
@@ -88,10 +91,19 @@ class StatusPage:
         self._source = source
         environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
         environment.filters.update(format_duration=format_duration, format_time=format_time)
+        self._made: tuple[float, str, Mapping[str, str]] | None = None
         self._template = environment.from_string(Path(__file__).with_name("status_page.html").read_text("utf-8"))
 
     async def show(self, _request: web.Request) -> web.Response:
-        """Answer with the page. Its policy allows its own style only: no scripts, no frames, nothing external."""
+        """Answer with the page, or with that of a moment ago: a flood of requests must not keep the exporter busy."""
+        now = asyncio.get_running_loop().time()
+        if self._made is None or now - self._made[0] >= STATUS_PAGE_SECONDS:
+            self._made = (now, *self._make())
+        _, text, headers = self._made
+        return web.Response(text=text, content_type="text/html", headers=headers)
+
+    def _make(self) -> tuple[str, Mapping[str, str]]:
+        """Make the page and its headers, which allow its own style only: no scripts, no frames, nothing external."""
         nonce = secrets.token_urlsafe(16)
         status = self._source.status()
         lines = failure_lines(status)
@@ -108,4 +120,4 @@ class StatusPage:
             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
         headers = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
-        return web.Response(text=text, content_type="text/html", headers=headers)
+        return text, headers

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 import structlog
 
-from exporter.web import limits, pages
+from exporter.web import limits, pages, turns
 from tests.support.virtual_time import run_virtual
 from tests.web.serving import SCRAPE, FakeSource, raw_connection, serving
 
@@ -177,7 +177,9 @@ class CountedPages:
         self.building -= 1
 
 
-def test_no_more_pages_are_built_at_once_than_there_are_slots() -> None:
+def test_no_more_pages_are_built_at_once_than_there_are_slots(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "TURN_SECONDS", 0.0)
+
     async def scrape(client: aiohttp.ClientSession) -> None:
         async with client.get("/metrics") as response:
             assert response.status == 200

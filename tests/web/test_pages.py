@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from exporter.web import limits
+from exporter.web import limits, turns
 from exporter.web.notices import Notices
 from exporter.web.pages import Pages, Variant
 from tests.support.virtual_time import run_virtual
@@ -60,6 +60,11 @@ class Reader:
 
 async def settled() -> None:
     await asyncio.sleep(0.001)
+
+
+@pytest.fixture(autouse=True)
+def short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "TURN_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 
 from exporter.status import MEANING, CollectorStatus, DiscoveryStatus, Status, TenantStatus
 from exporter.web.status_page import failure_lines, format_duration, format_time, summarize
+from tests.support.virtual_time import run_virtual
 from tests.web.serving import CALM, NOW, FakeSource, failing, failure, serving
 
 HOSTILE = '<script>alert(1)</script><img src=x onerror="alert(2)">"\'&amp;<!--'
@@ -195,3 +196,23 @@ def test_a_duration_is_written_in_its_two_largest_units(seconds: float, text: st
 
 def test_a_time_is_written_in_utc() -> None:
     assert format_time(NOW) == "2026-09-01 00:00:00 UTC"
+
+
+def test_the_page_is_made_at_most_once_a_second_however_often_it_is_asked_for() -> None:
+    class Counted(FakeSource):
+        made = 0
+
+        def status(self) -> Status:
+            self.made += 1
+            return replace(CALM, tenants=self.made)
+
+    async def scenario() -> None:
+        source = Counted()
+        async with serving(source) as (client, _):
+            for seconds, expected in [(0.0, 1), (0.0, 1), (0.5, 1), (0.6, 2), (60.0, 3)]:
+                await asyncio.sleep(seconds)
+                async with client.get("/") as response:
+                    assert f"{expected} tenant" in await response.text()
+        assert source.made == 3
+
+    run_virtual(scenario())

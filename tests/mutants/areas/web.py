@@ -256,4 +256,25 @@ MUTANTS = (
         "elif False:",
         ("tests/web/test_tls.py",),
     ),
+    Mutant(
+        "the status page is made for each request",
+        "exporter/web/status_page.py",
+        "if self._made is None or now - self._made[0] >= STATUS_PAGE_SECONDS:",
+        "if True:",
+        ("tests/web/test_status_page.py",),
+    ),
+    Mutant(
+        "a page gives way to others at each step, however short",
+        "exporter/web/turns.py",
+        "if time.perf_counter() - self._begun >= TURN_SECONDS:",
+        "if True:",
+        ("tests/web/test_turns.py",),
+    ),
+    Mutant(
+        "a client that does not read is worth as much as one that is being answered",
+        "exporter/web/connection.py",
+        "if stalled_enough < answered_enough else",
+        "if False else",
+        ("tests/web/test_connections.py",),
+    ),
 )
