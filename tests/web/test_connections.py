@@ -310,6 +310,14 @@ def test_a_scrape_is_answered_at_once_while_others_do_not_read(
     }
 
 
+def test_a_scrape_does_not_wait_for_many_that_do_not_read() -> None:
+    async def scenario() -> None:
+        async with serving(FakeSource(pieces=PAGE)) as (_, running), held(running, MANY, SCRAPE):
+            assert await scrape(running) < limits.ANSWER_SECONDS
+
+    run_virtual(scenario())
+
+
 async def read_slowly(reader: asyncio.StreamReader, size: int, pause: float) -> int:
     """Read until the server closes; the bytes read."""
     got = 0
