@@ -274,7 +274,7 @@ _LIMITS = (
     ("Age of the status page", f"{limits.STATUS_PAGE_SECONDS:g} s", "it is made again"),
     (
         "Cost of a bcrypt hash",
-        f"{limits.MAX_BCRYPT_COST}, which takes about a second",
+        f"{limits.MAX_BCRYPT_COST}, which takes about 0.25 s",
         "`web.config_file` is refused; use 10",
     ),
     ("Users", f"{limits.MAX_USERS}", "`web.config_file` is refused"),

@@ -82,6 +82,7 @@ async def serve(settings: Settings, load_again: Load, announce: Announce = log_a
                     task.cancel()
             log.info("stopped")
         finally:
+            verifier.close()
             await running.stop()
 
 

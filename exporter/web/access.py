@@ -128,6 +128,6 @@ def _passwords(section: ConfigSection, verifier: Verifier) -> Passwords | None:
 
 def _too_costly(cost: int) -> str:
     return (
-        f"the bcrypt cost is {cost}, and must be at most {MAX_BCRYPT_COST}: one check takes a second at "
-        f"{MAX_BCRYPT_COST}, and twice as long with each step; hash the password with cost 10"
+        f"the bcrypt cost is {cost}, and must be at most {MAX_BCRYPT_COST}: one check would take "
+        f"{2 ** (cost - MAX_BCRYPT_COST)} times as long; hash the password with cost 10"
     )

@@ -70,6 +70,8 @@ def create_app(source: Source, access_rules: Callable[[], AccessRules | None] = 
 
 
 async def _check_password(request: web.Request, passwords: Passwords, notices: Notices) -> None:
+    if isinstance(request.protocol, Connection):
+        request.protocol.check_began()
     sent = request.headers.getall("Authorization", [])
     # Of two headers, a proxy may have checked the other one.
     credentials = parse_basic_auth(sent[0]) if len(sent) == 1 else None

@@ -100,8 +100,12 @@ class Connection(web.RequestHandler):
         self._time_limit.cancel()
         self._connections.remove(self)
 
+    def check_began(self) -> None:
+        """The password of a request is to be checked, which may take long."""
+        self._state, self._since = _NO_REQUEST, self._running_loop.time()
+
     def answer_began(self) -> None:
-        """A request has come, and its password is checked: it is answered now, which has time limits of its own."""
+        """A request is answered now, which has time limits of its own."""
         self._state, self._since = _ANSWERING, self._running_loop.time()
         self._time_limit.cancel()
 
@@ -119,6 +123,7 @@ class Connection(web.RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is open, with TLS if there is TLS."""
         self._wire = cast(asyncio.WriteTransport, transport)
+        self._since = self._running_loop.time()
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -140,6 +145,8 @@ class Connection(web.RequestHandler):
         if status in (HTTPStatus.REQUEST_URI_TOO_LONG, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE):
             self._refuse(status)
             return
+        if self._size.headers_ended and self._state != _ANSWERING:
+            self._state, self._since = _ANSWERING, self._running_loop.time()
         super().data_received(data)
         if status is not None:
             self.close()  # after the response; the rest of the body is ignored

@@ -69,9 +69,12 @@ class Listener:
 
     def _watch(self, listening: socket.socket) -> None:
         if listening.fileno() >= 0:
-            self._loop.add_reader(listening, self._accept, listening)
+            # Not before what open connections have sent meanwhile: it decides which are closed for new ones.
+            self._loop.add_reader(listening, self._loop.call_soon, self._accept, listening)
 
     def _accept(self, listening: socket.socket) -> None:
+        if listening.fileno() < 0:
+            return
         for _ in range(ACCEPTS_AT_ONCE):
             if not self._connections.has_room():
                 self._pause(listening)

@@ -31,7 +31,7 @@ class Verifier:
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
         self._results: dict[bool, dict[bytes, None]] = {True: {}, False: {}}
-        self._checking = False
+        self._checking = self._closed = False
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         self._unmatched: dict[int, bytes] = {}
 
@@ -39,11 +39,15 @@ class Verifier:
         """Return a hash that no password has, always the same one: to check it takes as long as to check others."""
         return self._unmatched.setdefault(cost, bcrypt.gensalt(cost) + b"." * 31)
 
+    def close(self) -> None:
+        """Begin no more checks: the process is about to end, and waits for the one that is running."""
+        self._closed = True
+
     async def matches(self, user: str, password: bytes, hashed: bytes, client: str) -> bool:
         """Whether the password has the hash. `client` is who asks: clients take turns.
 
         Raises:
-            BusyError: the checks of others took longer than `PASSWORD_SECONDS`.
+            BusyError: the checks of others took longer than `PASSWORD_SECONDS`, or no more are begun.
         """
         fingerprint = self._fingerprint(user.encode(), hashed, password)
         if (known := self._known(fingerprint)) is not None:
@@ -75,6 +79,8 @@ class Verifier:
         self._next()
 
     async def _turn(self, client: str) -> None:
+        if self._closed:
+            raise BusyError
         if not self._checking:
             self._checking = True
             return
@@ -92,7 +98,7 @@ class Verifier:
 
     def _next(self) -> None:
         """Give the turn to the client that comes next, and move it behind the others."""
-        while self._waiting:
+        while self._waiting and not self._closed:
             client, turns = next(iter(self._waiting.items()))
             del self._waiting[client]
             turn = turns.popleft()

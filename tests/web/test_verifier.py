@@ -120,7 +120,7 @@ def test_a_new_scraper_waits_for_one_check_of_each_other_client(slow: SlowChecks
 
 
 def test_a_password_that_can_not_be_checked_in_time_is_refused(slow: SlowChecks) -> None:
-    slow.seconds = 1.0  # cost 14
+    slow.seconds = 1.0  # a slow machine
 
     async def scenario() -> None:
         door = Passwords({"prometheus": HASHED}, Verifier())
@@ -145,6 +145,22 @@ def test_a_client_that_goes_away_is_not_waited_for(slow: SlowChecks) -> None:
         assert now() - begun <= 2 * slow.seconds + 0.001, "the check that has begun is waited for"
         assert slow.most == 1
         await ended(tasks)
+
+    run_virtual(scenario())
+
+
+def test_at_the_end_of_the_process_no_more_checks_begin(slow: SlowChecks) -> None:
+    async def scenario() -> None:
+        checks = Verifier()
+        door = Passwords({"prometheus": HASHED}, checks)
+        assert await door.accepts("prometheus", RIGHT, "a")
+        tasks = await flood(door, 10, "a")
+        checks.close()
+        with pytest.raises(BusyError):
+            await door.accepts("prometheus", b"late", "a")
+        assert await door.accepts("prometheus", RIGHT, "a"), "known scrapers are served until the end"
+        await ended(tasks)
+        assert slow.done == [RIGHT, b"wrong 0"]
 
     run_virtual(scenario())
 
