@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import sys
 
-from exporter.cli import run_command
+from exporter import process
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    sys.exit(run_command(sys.argv[1:], os.environ))
+    process.prepare(sys.argv[1:])
+    from exporter.cli import main as run  # noqa: PLC0415 - loading takes half a second, in which a signal may come
+
+    sys.exit(run(sys.argv[1:], os.environ))
 
 
 if __name__ == "__main__":

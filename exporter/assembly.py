@@ -11,23 +11,25 @@ from pathlib import Path
 
 from exporter.api.client import Client
 from exporter.api.credentials import Credentials, NamedCredentials
-from exporter.api.errors import AuthError
+from exporter.api.errors import AuthError, RequestTimeoutError
 from exporter.api.rate_limiter import RateLimiter
 from exporter.api.transport import HttpTransport, Options, open_transport
 from exporter.clock import Clock
 from exporter.collectors import COLLECTORS
 from exporter.families import FAMILIES
-from exporter.files import FileError
+from exporter.files import FileError, FileTimeoutError
 from exporter.polling.discovery import OnGrowth
 from exporter.polling.poller import Poller
 from exporter.polling.sources import AccountSource, FileSource, Filter, TenantSource
-from exporter.settings import LEAVES, ApiSettings, Settings, SettingsError, read_tenants_file
+from exporter.settings import LEAVES, ApiSettings, Settings, SettingsError, SettingsTimeoutError, read_tenants_file
 from exporter.state_file import StateFileError
 from exporter.state_saver import Snapshot, StateSaver, locked, restore
 from exporter.status import Status
 from exporter.store import Store
 from exporter.telemetry import Telemetry
 
+# Each exemption keeps up to 300 objects of requests in flight: together, that is less than 3 MB.
+_ALL_EVERY = 100
 _EOF = b"# EOF\n"
 _KINDS = {each.name: each for each in COLLECTORS}
 
@@ -102,7 +104,7 @@ async def open_exporter(settings: Settings, clock: Clock) -> AsyncIterator[Expor
     """An exporter over HTTP that has not begun to poll."""
     api = settings.api
     async with open_transport(api.url, Options(api.timeout, api.max_response_bytes, settings.egress)) as transport:
-        yield Exporter(settings, transport, clock, on_growth=_exempt_from_collection)
+        yield Exporter(settings, transport, clock, on_growth=GarbageCollection().exempt)
 
 
 @asynccontextmanager
@@ -127,23 +129,42 @@ async def keeping_state(exporter: Exporter, path: Path | None) -> AsyncIterator[
         raise SettingsError((LEAVES["state.file"].problem(str(error)),)) from None
 
 
-def _exempt_from_collection() -> None:
-    """Exempt what is known of tenants from garbage collection: it stays, and scanning it takes 0.1 s at 10,000."""
-    gc.collect(1)  # young garbage first, which would otherwise stay for ever
-    gc.freeze()
+class GarbageCollection:
+    """Exempts what is known of tenants from garbage collection: it stays, and scanning it takes 0.1 s at 10,000.
+
+    What is in use for a moment is exempt as well, and would never be freed. So once in a while, all is scanned.
+    """
+
+    def __init__(self) -> None:
+        self._times = 0
+
+    def exempt(self) -> None:
+        """Exempt all that is there now and is no garbage. To be called after tenants were added."""
+        self._times += 1
+        if self._times % _ALL_EVERY == 0:
+            gc.unfreeze()
+        gc.collect()
+        gc.freeze()
 
 
 def account_credentials(api: ApiSettings) -> Credentials:
-    """The account's credentials as they are now; raises `AuthError` if a file with them is not usable."""
+    """The account's credentials as they are now.
+
+    Raises AuthError if a file with them can't be used, RequestTimeoutError if it does not respond. Blocks meanwhile.
+    """
     try:
         return api.credentials()
+    except FileTimeoutError as error:
+        raise RequestTimeoutError(str(error)) from None
     except (FileError, SettingsError) as error:
         raise AuthError(str(error)) from None
 
 
 def _tenant_entries(path: Path) -> tuple[NamedCredentials, ...]:
-    """The tenants file as it is now; raises `AuthError` if it is not usable."""
+    """The tenants file as it is now; raises and blocks as `account_credentials` does."""
     try:
         return read_tenants_file(path)
+    except SettingsTimeoutError as error:
+        raise RequestTimeoutError(str(error)) from None
     except SettingsError as error:
         raise AuthError("; ".join(str(problem) for problem in error.problems)) from None

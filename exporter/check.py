@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from exporter import output
 from exporter.assembly import Exporter, open_exporter
 from exporter.clock import Clock
 from exporter.logs import printable
@@ -39,23 +40,27 @@ _STYLES = {"critical": "bold red", "warning": "yellow", "info": ""}
 
 
 async def check(settings: Settings) -> bool:
-    """Poll all tenants once and print the table; returns whether all polls succeeded."""
+    """Poll all tenants once and print the table; returns whether all polls succeeded. Raises OutputError."""
     console = Console() if sys.stdout.isatty() else Console(width=_WIDTH_ELSEWHERE)
     status, restored = await _poll_all(settings)
+    with console.capture() as printed:
+        _print(console, settings.api, status, restored=restored)
+    output.write(printed.get())
+    return bool(status.discovery.ok and status.tenants and not status.failing)
+
+
+def _print(console: Console, api: ApiSettings, status: Status, *, restored: bool) -> None:
     if not status.discovery.ok:
         console.print(Text(f"Discovery of tenants fails: {status.discovery.detail}", style="bold red"))
-        console.print(
-            Text(f"How to fix: {printable(_how_to_fix(settings.api, of_account=True)[status.discovery.reason])}")
-        )
+        console.print(Text(f"How to fix: {printable(_how_to_fix(api, of_account=True)[status.discovery.reason])}"))
     if status.tenants:
-        console.print(_table(status, settings.api))
+        console.print(_table(status, api))
     if status.with_problems:
         more = "" if restored else ", as far as one poll without state.file shows them"
         console.print(Text(f"Problems of tenants{more}:", style="bold"))
         console.print(_problems(status))
     if status.tenants or status.discovery.ok:
         console.print(Text(_summary(status), style="bold red" if status.failing else "bold"))
-    return bool(status.discovery.ok and status.tenants and not status.failing)
 
 
 def _how_to_fix(api: ApiSettings, *, of_account: bool) -> Mapping[str, str]:
@@ -101,7 +106,7 @@ async def _restore(exporter: Exporter, path: Path | None) -> bool:
     try:
         saved = await peek(path, exporter.transport.base_url, exporter.clock.now())
     except StateFileError as error:
-        sys.stderr.write(f"kimono-exporter: state.file: {printable(str(error))}; check goes on without it\n")
+        output.complain(f"state.file: {printable(str(error))}; check goes on without it")
         return False
     exporter.poller.restore(saved.histories, saved.at)
     return saved.at is not None

@@ -8,28 +8,35 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
+import contextlib
+import re
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from typing import TYPE_CHECKING, NoReturn
 
 from pydantic import SecretStr
 
-from exporter import __version__, logs
+from exporter import __version__, logs, output
 from exporter.api.egress import Egress
 from exporter.assembly import keeping_state, open_exporter
 from exporter.check import check
 from exporter.clock import Clock
 from exporter.logs import internal_error
+from exporter.output import OutputError
 from exporter.reference import metrics_markdown
 from exporter.serve import UnusableError, access_rules, begin_log, cause, serve, signalled
 from exporter.settings import CREDENTIALS, LEAVES, Settings, SettingsError, add_flags, given_flags, load, split_address
 from exporter.simulator import Fault, Simulator
 from exporter.simulator import serve as serve_simulator
 
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
 OK, FAILED, UNUSABLE = 0, 1, 2
-_INTERRUPTED = 130  # as shells count an end by SIGINT
+# Only what looks like the name of a flag is shown.
+_FLAG = re.compile("--[a-z][a-z_.-]{0,60}")
 
 # The demo's API is simulated: it can be polled often, and a person is watching.
 _DEMO_DEFAULTS = {
@@ -47,25 +54,32 @@ _DEMO_END_AFTER = 10.0
 Command = Callable[[argparse.Namespace, Mapping[str, str]], int]
 
 
+def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run the command line, and return the exit code, also for `--help` and a command line that can't be used."""
+    try:
+        return run_command(argv, environ)
+    except SystemExit as end:  # argparse's, after it has printed why
+        return end.code if isinstance(end.code, int) else OK
+    finally:
+        output.discard_unwritten()
+
+
 def run_command(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run the command line, and return the exit code."""
-    arguments = _arguments(_with_command(argv))
+    output.replace_what_can_not_be_encoded()
     try:
-        code = int(arguments.command(arguments, environ))
-        sys.stdout.flush()
+        arguments = _arguments(_with_command(argv))
+        return int(arguments.command(arguments, environ))
     except (SettingsError, UnusableError) as error:
-        sys.stderr.writelines(f"kimono-exporter: {line}\n" for line in str(error).splitlines())
+        output.complain(str(error))
         return UNUSABLE
-    except KeyboardInterrupt:
-        return _INTERRUPTED
-    except BrokenPipeError:
-        # What is still buffered would fail again at exit, with a traceback.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OutputError as error:
+        if not error.reader_gone:  # a reader such as `head` has seen enough
+            output.complain(str(error))
         return FAILED
-    except Exception as error:  # noqa: BLE001 - never a traceback, which may quote a secret
-        sys.stderr.write(f"kimono-exporter: {internal_error(error)}\n")
+    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - never a traceback, which may quote a secret
+        output.complain(internal_error(error))
         return FAILED
-    return code
 
 
 def _with_command(argv: Sequence[str]) -> list[str]:
@@ -75,22 +89,43 @@ def _with_command(argv: Sequence[str]) -> list[str]:
     return list(argv)
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors show no value: it may be a secret in the wrong place."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message up to the value that argparse quotes, and exit."""
+        # Each of argparse's messages quotes the value after its name.
+        self.refuse(re.split("['\"]", message, maxsplit=1)[0].rstrip(": "), self.prog)
+
+    def refuse(self, message: str, command: str) -> NoReturn:
+        """Print the message, and which command has help, and exit."""
+        self.print_usage(sys.stderr)
+        self.exit(UNUSABLE, f"{self.prog}: error: {message} ('{command} --help' lists all)\n")
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        if file is sys.stdout:
+            output.write(message)
+        else:
+            with contextlib.suppress(OSError, ValueError):
+                sys.stderr.write(message)
+
+
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     """The parsed command line. An unknown flag is named without its value, which may be a secret."""
     parser = _parser()
     arguments, unknown = parser.parse_known_args(argv)
     if unknown:
-        names = [each.partition("=")[0] for each in unknown if each.startswith("-")]
+        names = [name for name, _, _ in (each.partition("=") for each in unknown) if _FLAG.fullmatch(name)]
         known_flags = [leaf.flag for leaf in LEAVES.values() if leaf.flag]
         near = get_close_matches(names[0], known_flags, n=1) if names else []
         hint = f"; did you mean {near[0]}?" if near and near[0] != names[0] else ""
-        what = f"no such flag: {' '.join(names)}" if names else "unexpected argument"
-        parser.error(f"{what}{hint} ('kimono-exporter {argv[0]} --help' lists all)")
+        what = f"no such flag: {' '.join(names)}{hint}" if names else "unexpected argument"
+        parser.refuse(what, f"{parser.prog} {argv[0]}")
     return arguments
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> _Parser:
+    parser = _Parser(
         "kimono-exporter",
         description="Prometheus exporter for the Interop API of Elevate Data Sync (formerly Kimono Cloud).",
         epilog="Without a command, run is used. 'kimono-exporter COMMAND --help' lists the flags of a command. "
@@ -118,7 +153,7 @@ def _parser() -> argparse.ArgumentParser:
     add("metrics", _metrics, "Print the metric reference as Markdown.", settings=False)
     for each in (demo, simulate):
         each.add_argument("--tenants", type=_positive, default=30, metavar="N", help="tenants to simulate (default 30)")
-        each.add_argument("--seed", type=int, default=1, metavar="N", help="selects the simulated fleet (default 1)")
+        each.add_argument("--seed", type=_whole, default=1, metavar="N", help="selects the simulated fleet (default 1)")
     simulate.add_argument(
         "--listen", default="127.0.0.1:10121", metavar="HOST:PORT", help="listen address (default 127.0.0.1:10121)"
     )
@@ -126,8 +161,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    number = _whole(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("it is not a whole number of at least 1")
+    return number
+
+
+def _whole(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise argparse.ArgumentTypeError("it is not a whole number of at most nine digits")
     return int(text)
 
 
@@ -137,13 +179,14 @@ def _loaded(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Settin
 
 def _run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     settings = _loaded(arguments, environ)
-    begin_log(settings)
-    asyncio.run(serve(settings, lambda: _loaded(arguments, environ)))
+    with logs.in_thread():
+        begin_log(settings)
+        asyncio.run(serve(settings, lambda: _loaded(arguments, environ)))
     return OK
 
 
 def _metrics(_arguments: argparse.Namespace, _environ: Mapping[str, str]) -> int:
-    sys.stdout.write(metrics_markdown())
+    output.write(metrics_markdown())
     return OK
 
 
@@ -175,15 +218,14 @@ async def _print_page(settings: Settings) -> int:
     """Without `process_*` and `python_*`: node_exporter, which reads the file, has its own."""
     async with open_exporter(settings, Clock()) as exporter, keeping_state(exporter, settings.state.file):
         await exporter.poller.once()
-        sys.stdout.buffer.writelines(exporter.page(openmetrics=False, process=False))
-        sys.stdout.buffer.flush()
+        output.write_bytes(exporter.page(openmetrics=False, process=False))
         status = exporter.status()
     if not status.discovery.ok:
-        sys.stderr.write(f"kimono-exporter: discovery of tenants fails: {status.discovery.detail}\n")
+        output.complain(f"discovery of tenants fails: {status.discovery.detail}")
         return FAILED
     if status.tenants_failing:
         counts = f"{status.tenants_failing} of {status.tenants} tenants"
-        sys.stderr.write(f"kimono-exporter: {counts} are failing; kimono_tenant_failure_info has the reasons\n")
+        output.complain(f"{counts} are failing; kimono_tenant_failure_info has the reasons")
     return OK
 
 
@@ -209,13 +251,12 @@ async def _serve_demo(settings: Settings, simulator: Simulator) -> None:
 
         def announce(addresses: list[str]) -> None:
             home = addresses[0].replace("0.0.0.0", "127.0.0.1").replace("[::]", "127.0.0.1")  # noqa: S104 - only shown
-            sys.stdout.write(
+            output.write(
                 f"Serving metrics of a simulated API with {len(simulator.tenants())} tenants. No request leaves this "
                 "machine.\n"
                 f"Status page: {home}/   Metrics: {home}/metrics\n"
                 "Stop it with Ctrl-C.\n"
             )
-            sys.stdout.flush()
 
         await serve(settings, lambda: settings, announce)
 
@@ -247,10 +288,9 @@ def _simulate(arguments: argparse.Namespace, _environ: Mapping[str, str]) -> int
 async def _serve_simulator(simulator: Simulator, host: str, port: int) -> None:
     stop = signalled(signal.SIGTERM, signal.SIGINT)
     async with serve_simulator(simulator, host, port) as base_url:
-        sys.stdout.write(
+        output.write(
             f"A simulated API with {len(simulator.tenants())} tenants at {base_url}; its credentials are made up.\n"
             f"Try: KIMONO_API_URL={base_url} KIMONO_API_KEY={simulator.api_key} kimono-exporter check\n"
             "Stop it with Ctrl-C.\n"
         )
-        sys.stdout.flush()
         await stop.wait()

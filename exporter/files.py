@@ -1,38 +1,134 @@
-"""Reads text, secrets and YAML from files, strictly, and never repeats what is in them."""
+"""Reads text, secrets and YAML from files, strictly, and never repeats what is in them.
+
+A file may be on a file system that does not respond. So a thread reads it, and the caller waits a few seconds at most.
+"""
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
+import threading
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from exporter.threads import start_in_daemon_thread
+
+# For each file. A healthy disk takes milliseconds.
+READ_SECONDS = 5.0
+# A tenants file with 10,000 entries has 2 MiB.
+MAX_BYTES = 16 * 2**20
 # No file of the exporter nests deeper than 5. libyaml crashes the process at some 50,000.
 MAX_NESTING = 100
 # Keys of one mapping. Merge keys that merge merge keys could double them with each line.
 MAX_KEYS = 10_000
+# Keys, values, lists and mappings, with those that aliases repeat. A tenants file with 10,000 entries has 100,000.
+MAX_NODES = 200_000
 _UNCONSTRUCTED_TAGS = ("tag:yaml.org,2002:merge", "tag:yaml.org,2002:value")
+_NAMES_OF_FILES = (".conf", ".crt", ".json", ".key", ".pem", ".txt", ".yaml", ".yml")
 
 
 class FileError(Exception):
     """A file can't be used. `str()` says which and why, and never what is in it."""
 
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"can't read {str(path)!r}: {reason}")
+    def __init__(self, path: Path, reason: str, shown: str = "") -> None:
+        """`shown` names the file if its path must not be shown."""
+        super().__init__(f"can't read {shown or repr(str(path))}: {reason}")
         self.path = path
         self.reason = reason
+
+
+class FileTimeoutError(FileError):
+    """A file could not be read in time; it may become readable."""
+
+
+def shown_path(path: Path) -> str:
+    """The path, quoted; without it if it may be a secret in the wrong place, because there is no such file or folder.
+
+    This may block.
+    """
+    folder = path.parent
+    known = folder not in (Path(), Path("/")) and folder.is_dir()
+    if known or path.suffix in _NAMES_OF_FILES or os.path.lexists(path):
+        return repr(str(path))
+    return "the file (its name is not shown, because it may be a secret in the wrong place)"
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a regular file of at most 16 MiB.
+
+    Raises FileError; FileTimeoutError after 5 s. The thread still waits for the file then, and later calls wait for
+    the same thread: a file system that hangs costs one thread for each file.
+    """
+    with _lock:
+        reading = _reading.get(path)
+        if reading is None or reading.done():
+            reading = _reading[path] = _start_reading(path)
+    try:
+        return reading.result(READ_SECONDS)
+    except TimeoutError:
+        raise FileTimeoutError(path, f"it did not respond within {READ_SECONDS:g} s") from None
+    finally:
+        if reading.done():
+            with _lock:
+                if _reading.get(path) is reading:
+                    del _reading[path]
+
+
+# By path, the calls that are reading a file now.
+_reading: dict[Path, Future[bytes]] = {}
+_lock = threading.Lock()
+
+
+def _start_reading(path: Path) -> Future[bytes]:
+    try:
+        return start_in_daemon_thread(_read, path)
+    except RuntimeError:
+        raise FileError(path, "the system has no thread left to read it") from None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return _read_regular(path)
+    except OSError as error:
+        # Some network file systems give up by themselves.
+        kind = FileTimeoutError if isinstance(error, TimeoutError) else FileError
+        reason, shown = error.strerror or type(error).__name__, _shown(path)
+    except ValueError:
+        kind, reason, shown = FileError, "it is not a path", "the file"
+    raise kind(path, reason, shown)
+
+
+def _shown(path: Path) -> str:
+    try:
+        return shown_path(path)
+    except (OSError, ValueError):
+        return "the file"
+
+
+def _read_regular(path: Path) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY)
+    try:
+        if not stat.S_ISREG(mode := os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Is a directory" if stat.S_ISDIR(mode) else "it is not a regular file")
+        with open(descriptor, "rb", closefd=False) as file:
+            content = file.read(MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)
+    if len(content) > MAX_BYTES:
+        raise OSError(errno.EFBIG, f"it is larger than {MAX_BYTES >> 20} MiB")
+    return content
 
 
 def read_text(path: Path) -> str:
     """The text of a UTF-8 file, with or without a byte order mark. Raises FileError."""
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
+        return read_bytes(path).decode("utf-8-sig")
     except UnicodeError:  # its own message would show what is in the file
         reason = "it is not UTF-8 text"
-    except ValueError:
-        reason = "it is not a path"
     raise FileError(path, reason)
 
 
@@ -57,7 +153,7 @@ def read_yaml(path: Path) -> object:
     text = read_text(path)
     place = ""
     try:
-        _check_nesting(text)
+        _check_size(text)
         return yaml.load(text, _StrictLoader)  # noqa: S506 - a safe loader, and stricter
     except yaml.MarkedYAMLError as error:
         if error.problem_mark:
@@ -96,10 +192,25 @@ class _StrictLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ign
             raise _StrictnessError(problem="it merges too many keys", problem_mark=node.start_mark)
 
 
-def _check_nesting(text: str) -> None:
-    depth = 0
+def _check_size(text: str) -> None:
+    """Refuse what nests too deep, or has too much in it, also if only aliases repeat it."""
+    depth = nodes = 0
+    # The sizes of what has an anchor, and the anchors of what is open, with the number of nodes before it.
+    sizes: dict[str | None, int] = {}
+    opened: list[tuple[str | None, int]] = []
     event: Any
     for event in yaml.parse(text, _StrictLoader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.NodeEvent):
+            nodes += sizes.get(event.anchor, 1) if isinstance(event, yaml.AliasEvent) else 1
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            opened.append((event.anchor, nodes))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+            anchor, before = opened.pop()
+            if anchor is not None:
+                sizes[anchor] = nodes - before + 1
         if depth > MAX_NESTING:
             raise _StrictnessError(problem="it nests too deep", problem_mark=event.start_mark)
+        if nodes > MAX_NODES:
+            raise _StrictnessError(problem="it has too many values", problem_mark=event.start_mark)

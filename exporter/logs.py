@@ -2,12 +2,92 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import queue
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import structlog
 from structlog.typing import EventDict, Processor
+
+from exporter.threads import start_in_daemon_thread
+
+# Lines that wait for a reader of the log that stalls. Further ones are dropped.
+_MAX_WAITING = 1000
+_DRAIN_SECONDS = 0.5
+
+
+class LogThread:
+    """Writes log lines in a thread: if the log's reader stalls, a pipe is full, and writing blocks.
+
+    It writes to the descriptor itself, because Python waits at exit for the locks of its own streams.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lines: queue.Queue[bytes] = queue.Queue(_MAX_WAITING)
+        self._dropped = 0
+        start_in_daemon_thread(self._write_lines)
+
+    def write(self, text: str) -> None:
+        """Write the text soon. If too many lines wait, it is dropped; when the reader goes on, a line says how many."""
+        try:
+            self._lines.put_nowait(text.encode(sys.stderr.encoding, "replace"))
+        except queue.Full:
+            self._dropped += 1
+            return
+        dropped, self._dropped = self._dropped, 0
+        if dropped:
+            structlog.get_logger("exporter.logs").warning("log messages were dropped", number=dropped)
+
+    def flush(self) -> None:
+        """Do nothing: the thread does not buffer."""
+
+    def drain(self, seconds: float) -> None:
+        """Wait until all is written, for so many seconds at most."""
+        with self._lines.all_tasks_done:
+            self._lines.all_tasks_done.wait_for(lambda: not self._lines.unfinished_tasks, seconds)
+
+    def _write_lines(self) -> None:
+        while True:
+            line = self._lines.get()
+            with contextlib.suppress(OSError):
+                while line:
+                    line = line[os.write(self._descriptor, line) :]
+            self._lines.task_done()
+
+
+@contextlib.contextmanager
+def in_thread() -> Iterator[None]:
+    """Write log lines in a thread until the block ends; what waits then has half a second."""
+    stream = sys.__stderr__
+    if stream is None or sys.stderr is not stream:  # replaced: it may have no descriptor
+        yield
+        return
+    thread = LogThread(stream.fileno())
+    _write_to(thread)
+    try:
+        yield
+    finally:
+        thread.drain(_DRAIN_SECONDS)
+        _write_to(None)
+
+
+def _write_to(thread: LogThread | None) -> None:
+    _Output.thread = thread
+    if _Output.handler is not None:
+        _Output.handler.setStream(thread or sys.stderr)
+
+
+class _Output:
+    """Where log lines go: to this thread, or to standard error if there is none; and what `configure` has set."""
+
+    thread: LogThread | None = None
+    handler: logging.StreamHandler[Any] | None = None
 
 
 def printable(text: str) -> str:
@@ -58,13 +138,15 @@ def show(name: str, level: str) -> None:
 
 def configure(level: str, form: str) -> None:
     """Set the lowest level shown and the form (`logfmt` or `json`); may be called again at any time."""
+    logging.raiseExceptions = False  # a full disk below the log is no reason for a traceback with what was logged
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_SHARED,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _without_traceback, _RENDERERS[form]],
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler: logging.StreamHandler[Any] = logging.StreamHandler(_Output.thread or sys.stderr)
     handler.setFormatter(formatter)
     logging.root.handlers = [handler]
+    _Output.handler = handler
     logging.root.setLevel(level.upper())
     logging.getLogger("asyncio").setLevel("INFO")  # below that, it logs its internals
     structlog.configure(

@@ -8,14 +8,18 @@ import signal
 import ssl
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import structlog
 
-from exporter import __version__, logs
+from exporter import __version__, logs, process
 from exporter.assembly import Exporter, keeping_state, open_exporter
 from exporter.clock import Clock
+from exporter.logs import internal_error
 from exporter.settings import Settings, SettingsError
+from exporter.tasks import unending
+from exporter.threads import in_daemon_thread, within
 from exporter.web import (
     AccessError,
     AccessRules,
@@ -28,6 +32,13 @@ from exporter.web import (
 )
 
 log = structlog.get_logger("exporter.serve")
+
+# Certificates are read by OpenSSL, which has no limit of its own.
+_RULES_SECONDS = 20.0
+# Reading the settings, their secrets, and these rules.
+_RELOAD_SECONDS = 60.0
+# A tenants file can have a problem in each of its entries.
+_PROBLEMS_LOGGED = 10
 
 Load = Callable[[], Settings]
 Announce = Callable[[list[str]], None]
@@ -51,18 +62,33 @@ def log_addresses(addresses: list[str]) -> None:
 
 
 async def serve(settings: Settings, load_again: Load, announce: Announce = log_addresses) -> None:
-    """Serve until SIGTERM or SIGINT. At SIGHUP, `load_again` reads settings and secrets.
+    """Serve until SIGTERM or SIGINT. At SIGHUP, `load_again` reads settings and secrets, in a thread.
 
     Raises `UnusableError` if the access rules or the listen address can't be used, `SettingsError` if the state file
     can't be used.
     """
-    stop, hangup = signalled(signal.SIGTERM, signal.SIGINT), signalled(signal.SIGHUP)
+    stop, hangup = signalled(*process.STOP_SIGNALS), signalled(signal.SIGHUP)
+    process.stop_in_time()
+    if process.hangup_came():
+        hangup.set()
+    try:
+        await _serve(settings, load_again, announce, stop, hangup)
+    finally:
+        process.hold_signals()
+
+
+async def _serve(
+    settings: Settings, load_again: Load, announce: Announce, stop: asyncio.Event, hangup: asyncio.Event
+) -> None:
     verifier = Verifier()
-    rules = access_rules(settings, verifier)
+    reading = asyncio.create_task(in_daemon_thread(access_rules, settings, verifier))
+    if not await _ended_before(stop, reading):
+        return  # a disk may hang, here and below
+    rules = reading.result()
     async with open_exporter(settings, Clock()) as exporter, AsyncExitStack() as stack:
         restoring = asyncio.create_task(stack.enter_async_context(keeping_state(exporter, settings.state.file)))
         if not await _ended_before(stop, restoring):
-            return  # the disk may hang
+            return
         saver = restoring.result()
         server = _Server(exporter, settings, rules, verifier)
         running = await server.start()
@@ -71,11 +97,11 @@ async def serve(settings: Settings, load_again: Load, announce: Announce = log_a
             # None of these ends by itself. If one fails, the process ends: better to be restarted than to be stale.
             async with asyncio.TaskGroup() as group:
                 working = [
-                    group.create_task(exporter.poller.run()),
-                    group.create_task(exporter.telemetry.watch_loop(exporter.clock)),
-                    group.create_task(server.reload_at_each(hangup, load_again)),
-                    group.create_task(server.watch_files()),
-                    *([group.create_task(saver.run())] if saver else []),
+                    group.create_task(unending(exporter.poller.run)),
+                    group.create_task(unending(exporter.telemetry.watch_loop, exporter.clock)),
+                    group.create_task(unending(server.reload_at_each, hangup, load_again)),
+                    group.create_task(unending(server.watch_files)),
+                    *([group.create_task(unending(saver.run))] if saver else []),
                 ]
                 await stop.wait()
                 for task in working:
@@ -138,12 +164,18 @@ class _Server:
     async def _reload(self, load: Load) -> None:
         """Apply new settings. If they can't be used, everything stays as it was."""
         try:
-            settings = load()
-            rules = access_rules(settings, self._verifier)
+            async with asyncio.timeout(_RELOAD_SECONDS):
+                settings, rules = await in_daemon_thread(_read_again, load, self._verifier)
+        except TimeoutError:
+            _log_unusable(f"reading them takes more than {_RELOAD_SECONDS:g} s")
         except (SettingsError, UnusableError, OSError) as error:
-            for line in str(error).splitlines():
-                log.error("new settings can't be used, the old ones stay", problem=line)  # noqa: TRY400 - the line has it all
-            return
+            _log_unusable(*str(error).splitlines())
+        except Exception as error:  # noqa: BLE001 - whatever is in the files, polling goes on
+            _log_unusable(internal_error(error))
+        else:
+            self._apply(settings, rules)
+
+    def _apply(self, settings: Settings, rules: AccessRules | None) -> None:
         begin_log(settings)
         if settings.web.listen_address != self._settings.web.listen_address:
             log.warning("web.listen_address takes effect at the next start", still=self._settings.web.listen_address)
@@ -162,15 +194,37 @@ class _Server:
         self._running.set_tls(_tls(rules))
 
 
+def _read_again(load: Load, verifier: Verifier) -> tuple[Settings, AccessRules | None]:
+    settings = load()
+    return settings, access_rules(settings, verifier)
+
+
+def _log_unusable(*problems: str) -> None:
+    for problem in problems[:_PROBLEMS_LOGGED]:
+        log.error("new settings can't be used, the old ones stay", problem=problem)
+    if len(problems) > _PROBLEMS_LOGGED:
+        log.error("new settings can't be used, the old ones stay", more_problems=len(problems) - _PROBLEMS_LOGGED)
+
+
 def access_rules(settings: Settings, verifier: Verifier | None = None) -> AccessRules | None:
-    """The rules of `web.config_file`, None if it is not set; raises `UnusableError`."""
+    """The rules of `web.config_file`, None if it is not set; raises `UnusableError`. Blocks for up to 20 s."""
     path = settings.web.config_file
+    return None if path is None else _read_rules(path, verifier)
+
+
+def _read_rules(path: Path, verifier: Verifier | None) -> AccessRules:
+    fix = "; fix the file, or name another with --web.config_file or KIMONO_WEB_CONFIG_FILE"
     try:
-        return None if path is None else load_access_rules(path, verifier)
+        return within(_RULES_SECONDS, load_access_rules, path, verifier)
     except AccessError as error:
-        fix = "; fix the file, or name another with --web.config_file or KIMONO_WEB_CONFIG_FILE"
-        named = (each if str(path) in each else f"{path}: {each}" for each in error.problems)
+        # An error about reading a file names it already, unless its path may be a secret.
+        named = (
+            each if str(path) in each or each.startswith("can't ") else f"{path}: {each}" for each in error.problems
+        )
         raise UnusableError("\n".join(f"web.config_file: {each}{fix}" for each in named)) from None
+    except TimeoutError:
+        late = f"it, or a file that it names, did not respond within {_RULES_SECONDS:g} s"
+        raise UnusableError(f"web.config_file: can't read {str(path)!r}: {late}{fix}") from None
 
 
 def _tls(rules: AccessRules | None) -> ssl.SSLContext | None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
-from collections.abc import Callable
+import itertools
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter import files
-from exporter.files import FileError, read_secret, read_text, read_yaml
+from exporter.files import FileError, FileTimeoutError, read_secret, read_text, read_yaml
 
 SECRET = "hunter2-do-not-show"
 
@@ -195,9 +201,162 @@ def test_a_secret_is_one_line_of_text(content: bytes, reason: str, tmp_path: Pat
     assert read_secret(path) == SECRET
 
 
-def test_merge_keys_can_not_multiply_without_end(tmp_path: Path) -> None:
-    lines = ["a0: &a0 {k0: 1}", *(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}" for n in range(1, 60))]
-    path = tmp_path / "file.yaml"
-    path.write_text("\n".join(lines), encoding="utf-8")
-    with pytest.raises(FileError, match="merges too many keys at line"):
-        read_yaml(path)
+def test_merge_keys_can_not_multiply_without_end(read: Read) -> None:
+    doubled = ["a0: &a0 {k0: 1}", *(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}" for n in range(1, 60))]
+    keys = ", ".join(f"k{n}: 1" for n in range(files.MAX_KEYS - 1))
+    assert str(read("\n".join(doubled))).startswith("it has too many values at line ")
+    assert str(read(f"a: &a {{{keys}}}\nb: {{x: 1, y: 2, <<: *a}}\n")).startswith("it merges too many keys at line 2")
+
+
+# Anchors and merge keys as people write them, and values as alias bombs
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("s: &a {interval: 30s}\ni: {<<: *a}\n", {"s": {"interval": "30s"}, "i": {"interval": "30s"}}),
+        ("s: &a\n  interval: 30s\ni: *a\n", {"s": {"interval": "30s"}, "i": {"interval": "30s"}}),
+        ("a: &a {x: 1}\nb: &b {y: 2}\nc:\n  <<: [*a, *b]\n  z: 3\n", {"a": {"x": 1}, "b": {"y": 2}, "c": ...}),
+        ("i: &i 30s\na: {interval: *i}\n", {"i": "30s", "a": {"interval": "30s"}}),
+        ("a: &a {x: 1}\nb:\n  <<:\n    - *a\n  x: 2\n", {"a": {"x": 1}, "b": {"x": 2}}),
+        ("a: {<<: []}\nb: {<<: {x: 1}}\n", {"a": {}, "b": {"x": 1}}),
+        ("%YAML 1.1\n---\r\na: 1\r\n...\r\n", {"a": 1}),
+    ],
+)
+def test_anchors_and_merge_keys_are_read_as_people_write_them(text: str, value: dict[str, Any], read: Read) -> None:
+    found = read(text)
+    assert isinstance(found, dict), found
+    for name, expected in value.items():
+        assert found[name] == ({"x": 1, "y": 2, "z": 3} if expected is ... else expected)
+
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        BOMB + "\n".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]" for a, b in itertools.pairwise("abcdefgh")),
+        BOMB + "\n".join(f"{b}: &{b} {{p: *{a}, q: *{a}}}" for a, b in itertools.pairwise("abcdefghijklmnopqrstuvw")),
+        "a: &a {x: 1}\nb: [" + "*a, " * files.MAX_NODES + "]",
+        "[" + "1," * files.MAX_NODES + "]",
+        "- " * 50 + "\n" + "- 1\n" * files.MAX_NODES,
+    ],
+)
+def test_a_file_that_grows_when_it_is_read_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "file.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(FileError, match="it has too many values at line"):
+        read_yaml(tmp_path / "file.yaml")
+
+
+# Files that are no files, and files that hang
+
+
+def test_a_pipe_and_a_device_are_no_files(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    writer = os.open(tmp_path / "pipe", os.O_RDWR)
+    os.write(writer, SECRET.encode())
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+        for path in (tmp_path / "pipe", Path("/dev/zero"), Path("/dev/null"), Path(f"/dev/fd/{writer}")):
+            with pytest.raises(FileError, match="it is not a regular file"):
+                read_secret(path)
+        with pytest.raises(FileError, match="No such device or address"):
+            read_secret(tmp_path / "socket")
+    os.close(writer)
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(FileError, match="it is larger than 16 MiB"):
+        read_text(tmp_path / "large")
+
+
+@pytest.fixture
+def pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A pipe without a writer: opening it hangs, as on a file system that does not respond."""
+    monkeypatch.setattr(files, "READ_SECONDS", 0.05)
+    path = tmp_path / "hangs"
+    os.mkfifo(path)
+    yield path
+    os.close(os.open(path, os.O_RDWR))  # the thread that waits for it ends
+
+
+def test_a_file_that_hangs_is_given_up_and_takes_one_thread_only(pipe: Path) -> None:
+    before = threading.active_count()
+    for _ in range(5):
+        with pytest.raises(FileTimeoutError) as caught:
+            read_secret(pipe)
+        assert str(caught.value) == f"can't read '{pipe}': it did not respond within 0.05 s"
+    assert threading.active_count() == before + 1
+
+
+def test_a_file_that_no_longer_hangs_is_read_as_it_is_now(pipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(FileTimeoutError):
+        read_secret(pipe)
+    monkeypatch.setattr(files, "READ_SECONDS", 30.0)
+    writer = os.open(pipe, os.O_WRONLY)
+    pipe.unlink()
+    pipe.write_text("new", encoding="utf-8")
+    os.close(writer)
+    files._reading[pipe].exception(30)
+    assert read_secret(pipe) == "new"
+    os.mkfifo(pipe.with_name("other"))
+    pipe.unlink()
+    pipe.with_name("other").rename(pipe)
+
+
+def test_a_file_system_that_gives_up_is_a_timeout_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gives_up(*_: object) -> int:
+        raise OSError(errno.ETIMEDOUT, "Connection timed out")
+
+    (tmp_path / "secret").write_text(SECRET, encoding="utf-8")
+    monkeypatch.setattr(os, "open", gives_up)
+    with pytest.raises(FileTimeoutError, match="secret': Connection timed out"):
+        read_secret(tmp_path / "secret")
+
+
+def test_nothing_that_was_read_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(SECRET, encoding="utf-8")
+    read_secret(tmp_path / "secret")
+    assert tmp_path / "secret" not in files._reading
+
+
+def test_a_system_without_threads_is_an_error_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", none_left)
+    with pytest.raises(FileError, match="the system has no thread left to read it"):
+        read_secret(tmp_path / "secret")
+
+
+# Secrets as paths
+
+
+@pytest.mark.parametrize(
+    "misplaced",
+    [
+        SECRET,
+        f"{SECRET}/x+y==",
+        f"/{SECRET}",
+        f"https://user:{SECRET}@api.example/",
+        f"-----BEGIN PRIVATE KEY-----\n{SECRET}\n-----END PRIVATE KEY-----\n",
+        f'{{"key": "{SECRET}"}}',
+        SECRET * 100,
+        f"~/{SECRET}",
+    ],
+)
+def test_a_secret_in_place_of_a_path_is_not_shown(misplaced: str) -> None:
+    with pytest.raises(FileError) as caught:
+        read_secret(Path(misplaced))
+    assert SECRET not in str(caught.value)
+    assert "its name is not shown" in str(caught.value)
+    assert "No such file" in str(caught.value) or "too long" in str(caught.value)
+
+
+def test_a_path_is_shown_if_its_folder_exists_or_it_looks_like_a_file(tmp_path: Path) -> None:
+    for path in (tmp_path / "none", Path("none.yaml"), Path("/nowhere/none.yml")):
+        with pytest.raises(FileError, match=f"can't read '{path}': No such file"):
+            read_text(path)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -59,3 +61,41 @@ def test_a_librarys_traceback_is_told_in_a_word(capsys: pytest.CaptureFixture[st
     assert "S3CR3T" not in line
     assert "Traceback" not in line
     assert "ValueError" in line
+
+
+def test_a_reader_that_stalls_delays_nothing_and_is_told_what_it_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "_MAX_WAITING", 10)
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"x")
+    os.set_blocking(writing, True)
+    thread = logs.LogThread(writing)
+    monkeypatch.setattr(logs._Output, "thread", thread)
+    logs.configure("info", "json")
+    log = structlog.get_logger("x")
+    for number in range(100):
+        log.info("line", number=number)
+
+    text = b""
+    while b'"number": 0,' not in text:
+        text += os.read(reading, 2**20)
+    thread.drain(30)
+    log.info("at last")
+    thread.drain(30)
+    os.set_blocking(reading, False)
+    text += os.read(reading, 2**20)
+    events = [json.loads(line) for line in text.lstrip(b"x").splitlines()]
+    dropped = next(event["number"] for event in events if event["event"] == "log messages were dropped")
+    assert dropped + sum(event["event"] == "line" for event in events) == 100
+    assert 80 < dropped < 100
+    assert "at last" in [event["event"] for event in events]
+    os.close(reading)
+
+
+def test_a_descriptor_that_is_closed_ends_nothing() -> None:
+    thread = logs.LogThread(10_000)
+    thread.write("a\n")
+    thread.drain(30)
+    assert not thread._lines.unfinished_tasks

@@ -58,7 +58,10 @@ class ThrottledError(TransientError):
 
 
 class RequestTimeoutError(ApiError):
-    """No complete reply within `api.timeout`. Not retried at once, because it has already taken long."""
+    """No complete reply within `api.timeout`, or no credentials from a file that hangs.
+
+    Not retried at once, because it has already taken long.
+    """
 
     reason = "timeout"
 

@@ -20,6 +20,7 @@ from exporter.polling.sources import Discovered, TenantSource
 from exporter.polling.tenant import IDENTITY_FAMILIES, TenantState
 from exporter.status import DiscoveryStatus
 from exporter.store import FLEET, Store
+from exporter.tasks import asked_to_end
 
 log = structlog.get_logger("exporter.polling.discovery")
 
@@ -105,6 +106,10 @@ class Discovery:
             found = await source.get_tenants()
         except ApiError as error:
             reason, detail = error.reason, str(error)
+        except asyncio.CancelledError as error:
+            if asked_to_end():
+                raise
+            reason, detail = "bug", internal_error(error)
         except Exception as error:  # noqa: BLE001 - an internal error must not stop the polls of known tenants
             reason, detail = "bug", internal_error(error)
         if found is not None and await self._update(found, source):

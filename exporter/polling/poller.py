@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import structlog
@@ -27,6 +27,7 @@ from exporter.polling.sources import TenantSource
 from exporter.polling.tenant import TenantState
 from exporter.status import CollectorStatus, Status, TenantStatus
 from exporter.store import FLEET, Store
+from exporter.tasks import asked_to_end, unending, watched
 from exporter.telemetry import Telemetry
 from exporter.threads import in_daemon_thread
 
@@ -38,6 +39,11 @@ _STUCK_SECONDS, _STUCK_INTERVALS = 900.0, 3
 _STUCK_REQUESTS = 10
 # So many ingestions, schedules or flags are worked out in 20 ms.
 _FACTS_AT_ONCE = 500
+_STUCK_CHECK_SECONDS = 60.0
+
+
+class StuckError(Exception):
+    """Polling has made no progress for far too long."""
 
 
 class Poller:
@@ -70,7 +76,7 @@ class Poller:
         source: TenantSource,
         discovery_interval: float,
         intervals: Mapping[type[Collector[Any]], float],
-        account_api: Callable[[], Api] | None = None,
+        account_api: Callable[[], Awaitable[Api]] | None = None,
     ) -> None:
         """Set, at the start or while running, where tenants come from and how often collectors poll; in seconds.
 
@@ -124,18 +130,23 @@ class Poller:
         """Discover and poll until cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._discover())
-                group.create_task(self._dispatch())
+                group.create_task(unending(self._discover))
+                group.create_task(unending(self._dispatch))
         finally:
             self._watch.log.flush()
 
     async def once(self) -> None:
-        """Discover once, and poll every tenant once with every collector."""
+        """Discover once, and poll every tenant once with every collector. Raises StuckError instead of hanging."""
         self.scheduler.repeat = False
         await self.discovery.discover()
         async with asyncio.TaskGroup() as group:
-            dispatching = group.create_task(self._dispatch())
-            await self._all_polled.wait()
+            dispatching = group.create_task(unending(self._dispatch))
+            while not self.ready:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_STUCK_CHECK_SECONDS):
+                        await self._all_polled.wait()
+                if not self.healthy:
+                    raise StuckError
             dispatching.cancel()
 
     async def _discover(self) -> None:
@@ -147,7 +158,7 @@ class Poller:
     async def _dispatch(self) -> None:
         async with asyncio.TaskGroup() as polls:
             while True:
-                polls.create_task(self._poll(await self._next_poll()))
+                polls.create_task(watched(self._poll, await self._next_poll()))
 
     async def _next_poll(self) -> ScheduledPoll:
         """The next poll, as soon as it is due and one of `api.concurrency` slots is free.
@@ -197,6 +208,10 @@ class Poller:
             self._recorder.success(poll, await self._result(poll.state, poll.schedule.collector))
         except ApiError as error:
             self._recorder.failure(poll, error.reason, str(error))
+        except asyncio.CancelledError as error:
+            if asked_to_end():
+                raise
+            self._recorder.failure(poll, "bug", internal_error(error))
         except Exception as error:  # noqa: BLE001 - an internal error must not affect the other tenants
             self._recorder.failure(poll, "bug", internal_error(error))
         finally:
@@ -231,7 +246,8 @@ class Poller:
 
     async def _facts(self, state: TenantState, collector: Collector[Any]) -> Any:  # noqa: ANN401 - of the collector
         try:
-            return await collector.fetch(state.api(), state.history)
+            api = state.api()
+            return await collector.fetch(await api if isinstance(api, Awaitable) else api, state.history)
         finally:
             state.follow_clock(self.clock_watch.update())
 

@@ -14,6 +14,7 @@ from exporter.api.credentials import Credentials, NamedCredentials, TenantCreden
 from exporter.api.errors import ApiError, BadResponseError
 from exporter.api.fields import composed
 from exporter.api.models import Tenant
+from exporter.threads import in_daemon_thread
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -84,15 +85,16 @@ class AccountSource:
     """Lists tenants with account credentials, which are read anew each time: a file may have changed."""
 
     def __init__(self, client: Client, credentials: Callable[[], Credentials], wanted: Filter) -> None:
+        """`credentials` may block, and raises `ApiError`."""
         self._client = client
         self._get_credentials = credentials
         self._wanted = wanted
         self._credentials: Credentials | None = None
         self._api: Api | None = None
 
-    def api(self) -> Api:
+    async def api(self) -> Api:
         """The account's calls: the same object, and so the same token, while the credentials are the same."""
-        credentials = self._get_credentials()
+        credentials = await in_daemon_thread(self._get_credentials)
         if self._api is None or credentials != self._credentials:
             self._credentials, self._api = credentials, self._client.api(credentials, of_account=True)
         return self._api
@@ -102,7 +104,7 @@ class AccountSource:
 
         Those whose id is missing or invalid can't be polled: then there are more tenants than were found.
         """
-        listed = await self.api().get_list("/tenants", Tenant.parse, self._wanted.query())
+        listed = await (await self.api()).get_list("/tenants", Tenant.parse, self._wanted.query())
         failures = _without_id(sum(tenant is None for tenant in listed))
         reason = BadResponseError.reason if failures else ""
         return Discovered(self._wanted.select(listed), failures=failures, reason=reason)
@@ -134,7 +136,10 @@ class FileSource:
         wanted: Filter,
         before: TenantSource | None = None,
     ) -> None:
-        """The tokens of the source `before`, which this one replaces, are kept where credentials stay the same."""
+        """`entries` may block, and raises `ApiError`.
+
+        The tokens of the source `before`, which this one replaces, are kept where credentials stay the same.
+        """
         self._client = client
         self._get_entries = entries
         self._wanted = wanted
@@ -146,7 +151,7 @@ class FileSource:
 
         Entries whose credentials stay the same keep their token.
         """
-        given = list(self._get_entries())
+        given = list(await in_daemon_thread(self._get_entries))
         known = {entry.credentials: entry for entry in self.entries}
         self.entries = [
             known.get(each.credentials) or _Entry(each.credentials, self._client.api(each.credentials))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import asdict, dataclass, field, replace
 
 from exporter.api.client import Api
@@ -60,13 +60,14 @@ class TenantState:
     """One tenant, or the account, and what its polls have shown.
 
     The account is a tenant whose id is `FLEET`. `api` gives the calls of its credentials; those of the account may
-    have changed since the last poll. The dictionaries are keyed by the collector's name. `succeeded_at` is in Unix
-    seconds. `expires_at` is when a failing collector's samples expire, in monotonic seconds. `found` are the problems
-    after the last poll. `clock_moved` is `ClockWatch.moved` as of the times that it has.
+    have changed since the last poll, and are awaited, because files are read. The dictionaries are keyed by the
+    collector's name. `succeeded_at` is in Unix seconds. `expires_at` is when a failing collector's samples expire, in
+    monotonic seconds. `found` are the problems after the last poll. `clock_moved` is `ClockWatch.moved` as of the times
+    that it has.
     """
 
     tenant: Tenant
-    api: Callable[[], Api]
+    api: Callable[[], Api | Awaitable[Api]]
     history: History = History()
     failures: dict[str, Failure] = field(default_factory=dict)
     succeeded_at: dict[str, float] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exporter.settings.errors import SettingsError
+from exporter.settings.errors import SettingsError, SettingsTimeoutError
 from exporter.settings.load import load
 from exporter.settings.sources import add_flags, given_flags
 from exporter.settings.tenants_file import read_tenants_file
@@ -15,6 +15,7 @@ __all__ = [
     "ApiSettings",
     "Settings",
     "SettingsError",
+    "SettingsTimeoutError",
     "add_flags",
     "given_flags",
     "load",

@@ -26,6 +26,10 @@ class SettingsError(Exception):
         self.problems = problems
 
 
+class SettingsTimeoutError(SettingsError):
+    """A file with settings or secrets did not respond in time; it may later."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The known name nearest to a misspelt one, as the end of a sentence; empty if none is near."""
     matches = difflib.get_close_matches(name, tuple(known), n=1)

@@ -14,7 +14,7 @@ from exporter.settings.errors import Problem, SettingsError
 from exporter.settings.sources import Source, read_sources, unknown_variables, unused_proxies
 from exporter.settings.tenants_file import read_tenants_file
 from exporter.settings.tree import CREDENTIAL_KINDS, CREDENTIALS, LEAVES, NO_CREDENTIALS, ApiSettings, Settings
-from exporter.settings.values import is_insecure, shown
+from exporter.settings.values import is_insecure
 
 _INSECURE = "http would send credentials unprotected to another host: use https, or allow it with api.allow_insecure"
 
@@ -33,7 +33,7 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str], *, needs_credenti
     problems += invalid
     unusable = {problem.setting for problem in problems}
     if "api.allow_insecure" not in unusable and not settings.api.allow_insecure and is_insecure(settings.api.url):
-        problems.append(LEAVES["api.url"].problem(f"{shown(settings.api.url)}: {_INSECURE}"))
+        problems.append(LEAVES["api.url"].problem(_INSECURE))
     if needs_credentials and not unusable & {"config.file", *(f"api.{name}" for name in CREDENTIALS)}:
         problems += _credential_problems(settings)
     egress, of_egress = _egress(settings.api) if needs_credentials else (Egress(), [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from exporter.files import FileError, read_yaml
@@ -22,6 +23,7 @@ class Given(NamedTuple):
 
 # What names of settings are made of.
 _NAME = re.compile("[A-Za-z_]{1,40}")
+_KNOWN_NAMES = sorted({name for path in LEAVES for name in path.split(".")})
 # By the path of the setting.
 Source = dict[str, Given]
 
@@ -124,7 +126,7 @@ def _from_file(name: object, problems: list[Problem]) -> Source:
 def _settings_in(mapping: dict[object, object], prefix: str, problems: list[Problem]) -> Source:
     """The settings in one section of the file; what does not belong there becomes a problem."""
     given: Source = {}
-    for key, value in mapping.items():
+    for number, (key, value) in enumerate(mapping.items(), start=1):
         name = key if isinstance(key, str) and key.isprintable() else repr(key)
         path = prefix + name
         nested = "." not in name
@@ -139,16 +141,16 @@ def _settings_in(mapping: dict[object, object], prefix: str, problems: list[Prob
         elif is_section and value is not None:
             problems.append(Problem(path, "is a section: it must hold a mapping of settings"))
         elif not is_section:
-            problems.append(_unknown_key(path))
+            problems.append(_unknown_key(path, number))
     return given
 
 
-def _unknown_key(path: str) -> Problem:
+def _unknown_key(path: str, number: int) -> Problem:
     section, _, name = path.rpartition(".")
     if path in LEAVES:
         return Problem(path, f"is not found under one key: write {name} in a mapping below {section}")
     hint = did_you_mean(path, LEAVES)
-    if not _NAME.fullmatch(name):
-        # Not shown: with a space missing, as in `key:SECRET`, it holds a value.
-        return Problem(section or "the file", f"a key in it is not the name of a setting{hint}")
+    # Only a misspelt name is shown. Any other key may be a secret: with a space missing, `key:SECRET` is one.
+    if not _NAME.fullmatch(name) or not get_close_matches(name, _KNOWN_NAMES, n=1):
+        return Problem(section or "the file", f"key {number} in it is not the name of a setting{hint}")
     return Problem(path, f"there is no such setting, but the file has it{hint}")

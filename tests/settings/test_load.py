@@ -27,7 +27,7 @@ def test_http_to_another_host_must_be_allowed() -> None:
     flags = {"api.url": "http://api.example"}
     line = only_problem(flags, KEY)
 
-    assert line.startswith("api.url: 'http://api.example': http would send credentials unprotected")
+    assert line.startswith("api.url: http would send credentials unprotected")
     assert load(flags | {"api.allow_insecure": "yes"}, KEY).api.url == "http://api.example"
     assert only_problem(flags | {"api.allow_insecure": "perhaps"}, KEY).startswith("api.allow_insecure: ")
 
@@ -35,9 +35,9 @@ def test_http_to_another_host_must_be_allowed() -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("ftp://x", "'ftp://x' is not an http(s) URL"),
-        ("api.example", "'api.example' is not an http(s) URL"),
-        ("", "'' is not an http(s) URL"),
+        ("ftp://x", "the value is not an http(s) URL"),
+        ("api.example", "the value is not an http(s) URL"),
+        ("", "the value is not an http(s) URL"),
         ("https://", "is not an http(s) URL"),
         ("https://x:99999", "is not an http(s) URL"),
         ("https://x:no", "is not an http(s) URL"),
@@ -66,18 +66,18 @@ def test_an_unusable_url_is_refused_with_the_reason(url: str, said: str) -> None
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        ("api.timeout", "soon", "'soon' is not a duration such as 90, 30s, 5m or 1h30m"),
-        ("api.timeout", "0", "'0' must be more than 0"),
-        ("api.rate_limit", "0", "'0' is not a number above 0"),
-        ("api.rate_limit", "nan", "'nan' is not a number above 0"),
-        ("api.rate_limit", "many", "'many' is not a number above 0"),
-        ("api.concurrency", "0", "'0' is not a whole number of at least 1"),
-        ("api.concurrency", "1.5", "'1.5' is not a whole number of at least 1"),
-        ("api.max_response_bytes", "big", "'big' is not a size such as"),
-        ("collectors.state.enabled", "maybe", "'maybe' is not true or false"),
+        ("api.timeout", "soon", "the value is not a duration such as 90, 30s, 5m or 1h30m"),
+        ("api.timeout", "0", "the value must be more than 0"),
+        ("api.rate_limit", "0", "the value is not a number above 0"),
+        ("api.rate_limit", "nan", "the value is not a number above 0"),
+        ("api.rate_limit", "many", "the value is not a number above 0"),
+        ("api.concurrency", "0", "the value is not a whole number of at least 1"),
+        ("api.concurrency", "1.5", "the value is not a whole number of at least 1"),
+        ("api.max_response_bytes", "big", "the value is not a size such as"),
+        ("collectors.state.enabled", "maybe", "the value is not true or false"),
         ("discovery.include", '["a"', "begins like a JSON list and is not one"),
-        ("log.level", "loud", "'loud' is not debug, info, warning or error"),
-        ("log.format", "xml", "'xml' is not logfmt or json"),
+        ("log.level", "loud", "the value is not debug, info, warning or error"),
+        ("log.format", "xml", "the value is not logfmt or json"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_origin_and_the_ways_to_set_it(path: str, value: str, said: str) -> None:
@@ -94,7 +94,7 @@ def test_a_wrong_value_is_named_with_its_origin_and_the_ways_to_set_it(path: str
 def test_of_two_places_the_one_that_won_is_named() -> None:
     line = only_problem({"api.timeout": "soon"}, KEY | {"KIMONO_API_TIMEOUT": "later"})
 
-    assert line.startswith("api.timeout: 'soon' is not")
+    assert line.startswith("api.timeout: the value is not")
     assert "(given by --api.timeout)" in line
 
 
@@ -120,7 +120,7 @@ def test_wrong_values_do_not_hide_missing_credentials() -> None:
     assert [line.partition(":")[0] for line in lines] == ["api.timeout", "api"]
 
 
-def test_a_long_value_is_cut_and_stays_on_one_line() -> None:
+def test_a_long_value_is_not_shown() -> None:
     line = only_problem({"api.timeout": "x\n" * 500}, KEY)
 
     assert len(line) < 300

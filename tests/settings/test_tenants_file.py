@@ -33,13 +33,15 @@ def test_a_tenants_file_gives_credentials_in_order(tmp_path: Path) -> None:
         ({"client_id": "a"}, ": exactly one of client_secret and client_secret_file must be set"),
         ({"client_id": "a", "client_secret": ""}, ": exactly one of client_secret"),
         ({"client_id": "a", "client_secret": SECRET, "client_secret_file": "b"}, ": exactly one of client_secret"),
-        ({"name": "West", "client_secret": SECRET}, " (West): client_id is missing"),
+        ({"name": "West", "client_secret": SECRET}, ": client_id is missing"),
         ({"client_id": "a", "client_secret": 12345}, ": client_secret is not text: put it in quotes"),
         ({"client_id": "a", "client_secret": f"{SECRET}\nx"}, ": client_secret holds a line break"),
         ({"client_id": "a", "client_secret": SECRET, "type": SECRET}, ": type is not oauth2 or basic"),
         ({"client_id": "a", "client_secert": SECRET}, "; did you mean client_secret?"),
         ({"client_id": "a", SECRET: None}, ": it has a key that is none of name, type"),
-        ({"client_id": "a", "client_secret_file": "none"}, "none': No such file or directory"),
+        ({"name": SECRET, "client_secret": "a"}, ": client_id is missing"),
+        ({"client_id": "a", "client_secret_file": SECRET}, ": client_secret_file can't be used: No such file"),
+        ({"client_id": "a", "client_secret_file": "none"}, ": client_secret_file can't be used: No such file"),
     ],
 )
 def test_a_wrong_entry_is_named_by_its_number(entry: object, said: str, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ LONGEST = (
     "contract/test_failures.py",
     "contract/test_commands.py",
     "contract/test_state_commands.py",
+    "contract/test_signals.py",
     "contract/test_prometheus.py",
     "simulator/test_stories.py",
     "alerts/test_fleet.py",

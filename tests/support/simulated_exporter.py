@@ -138,19 +138,26 @@ async def running_exporter(
     hub: Simulator | None = None,
     start: float | None = None,
     clock: Clock | None = None,
+    environ: Mapping[str, str] | None = None,
+    begin: bool = True,
     **simulator: Any,
 ) -> AsyncIterator[SimulatedExporter]:
-    """Run an exporter on a simulator: `hub`, or a new one. `simulator` holds arguments of `Simulator`."""
+    """Run an exporter on a simulator: `hub`, or a new one. `simulator` holds arguments of `Simulator`.
+
+    `environ` has other variables than the API's key. Without `begin`, nothing is polled yet.
+    """
     clock = clock or (virtual_clock() if start is None else virtual_clock(start))
     api = hub or Simulator(**{"tenants": 6, "now": clock.now, **simulator})
-    settings = load({"api.url": "http://127.0.0.1:1", **(flags or {})}, {"KIMONO_API_KEY": api.api_key})
+    variables = {"KIMONO_API_KEY": api.api_key} if environ is None else environ
+    settings = load({"api.url": "http://127.0.0.1:1", **(flags or {})}, variables)
     transport = SimulatedTransport(api, clock)
     exporter = Exporter(settings, transport, clock)
     async with keeping_state(exporter, settings.state.file) as saver:
-        working = [asyncio.create_task(each.run()) for each in (exporter.poller, saver) if each]
+        working = [asyncio.create_task(each.run()) for each in (exporter.poller, saver) if each and begin]
         try:
             yield SimulatedExporter(api, exporter, clock, transport, settings)
         finally:
             for task in working:
                 task.cancel()
-            await asyncio.wait(working)
+            if working:
+                await asyncio.wait(working)

@@ -12,6 +12,7 @@ from tests.mutants.areas import (
     history,
     polling,
     problems,
+    process,
     rules,
     settings,
     simulator,
@@ -32,6 +33,7 @@ AREAS: Mapping[str, Sequence[Mutant]] = {
     "rules": (*rules.MUTANTS, *alertmanager.MUTANTS),
     "dashboards": dashboards.MUTANTS,
     "settings": settings.MUTANTS,
+    "process": process.MUTANTS,
     "web": web.MUTANTS,
     "simulator": simulator.MUTANTS,
 }

@@ -47,7 +47,7 @@ MUTANTS = (
     Mutant(
         "a misspelt setting in the file is ignored",
         SOURCES,
-        "problems.append(_unknown_key(path))",
+        "problems.append(_unknown_key(path, number))",
         "continue",
         ("tests/settings/test_sources.py",),
     ),

@@ -1,0 +1,150 @@
+"""Tests that no error shows a secret that was put in the wrong place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from exporter.cli import run_command
+from exporter.settings import LEAVES, SettingsError, load
+from exporter.web import AccessError, load_access_rules
+from tests.support.canaries import found
+
+# As the API issues them, and as people write them.
+SECRETS = {
+    "hexadecimal": "S3CR3T-0123456789abcdef",
+    "base64": "S3CR3T+AAAA/bbbb+cccc/dddd==",
+    "letters": "SthreeCRthreeTabcdefghijkl",
+    "digits": "73312099331122",
+    "words": "hunter two",
+    "JWT": "S3CR3T.eyJhbGciOi.c2ln",
+    "short": "hunter2",
+    "PEM": "-----BEGIN PRIVATE KEY-----\nS3CR3TAAAA\n-----END PRIVATE KEY-----",
+}
+URLS = (
+    "https://{}@api.example",
+    "https://user:{}@api.example",
+    "https://api.example/?key={}",
+    "https://api.example#{}",
+)
+
+
+def shown(flags: dict[str, str], environ: dict[str, str]) -> str:
+    """All that may be shown of these settings."""
+    try:
+        settings = load(flags, environ)
+    except SettingsError as error:
+        return str(error) + repr(error)
+    # Of names of files and hosts, nothing is wrong yet; they are shown when they can't be used.
+    return "\n".join(settings.warnings)
+
+
+@pytest.mark.parametrize("kind", SECRETS)
+@pytest.mark.parametrize("path", LEAVES)
+def test_no_error_shows_a_value(path: str, kind: str, tmp_path: Path) -> None:
+    secret = SECRETS[kind]
+    texts = [shown({path: secret}, {}), shown({}, {LEAVES[path].env: secret})]
+    if path != "config.file":
+        section, name = path.rsplit(".", 1)
+        tree: dict[str, object] = {name: secret}
+        for each in reversed(section.split(".")):
+            tree = {each: tree}
+        (tmp_path / "kimono.json").write_text(json.dumps(tree))
+        texts.append(shown({"config.file": str(tmp_path / "kimono.json")}, {}))
+    assert not found([secret], "\n".join(texts))
+
+
+@pytest.mark.parametrize("kind", SECRETS)
+@pytest.mark.parametrize("url", URLS)
+def test_no_error_shows_a_part_of_a_url(url: str, kind: str) -> None:
+    line = shown({"api.url": url.format(SECRETS[kind])}, {})
+    assert line.startswith("api.url: ")
+    assert not found([SECRETS[kind]], line)
+
+
+@pytest.mark.parametrize("kind", [each for each in SECRETS if each != "PEM"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{}: 1",
+        "api: {{'{}': 1}}",
+        "api:\n  key:{}\n",
+        "api: '{}'",
+        "'{}'",
+        "- {}",
+        "collectors: {{state: '{}'}}",
+        "collectors: {{'{}': {{}}}}",
+        "api: {{timeout: ['{}']}}",
+        "api: {{timeout: {{'{}': 1}}}}",
+        "api: {{key: *{}}}",
+        "api: !<{}> x",
+        "api: {{key: '{}', key: 1}}",
+        "? ['{}']\n: 1",
+    ],
+)
+def test_no_error_shows_what_is_in_the_file(content: str, kind: str, tmp_path: Path) -> None:
+    (tmp_path / "kimono.yaml").write_text(content.format(SECRETS[kind]))
+    line = shown({"config.file": str(tmp_path / "kimono.yaml")}, {})
+    assert line
+    assert not found([SECRETS[kind]], line)
+
+
+@pytest.mark.parametrize("kind", SECRETS)
+def test_no_error_shows_what_is_in_the_tenants_file(kind: str, tmp_path: Path) -> None:
+    secret = SECRETS[kind]
+    good = {"client_id": "a", "client_secret": "b"}
+    entries: list[object] = [
+        *({**good, name: [secret]} for name in ("name", "type", "client_id", "client_secret")),
+        *({**good, name: {secret: secret}} for name in ("name", "type", "client_id", "client_secret")),
+        *({**good, secret: each} for each in (None, "x", 1)),
+        {**good, "type": secret},
+        {"client_id": secret},
+        {"name": secret},
+        {"client_id": "a", "client_secret_file": secret},
+        secret,
+        [secret],
+    ]
+    for entry in entries:
+        (tmp_path / "tenants.yaml").write_text(json.dumps([entry]))
+        line = shown({"api.tenants_file": str(tmp_path / "tenants.yaml")}, {})
+        assert "entry 1" in line
+        assert not found([secret], line)
+
+
+@pytest.mark.parametrize("kind", SECRETS)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["{}"],
+        ["run", "{}"],
+        ["check", "--api.key", "{}"],
+        ["check", "--api.key={}"],
+        ["check", "--api.kee={}"],
+        ["check", "--api.key:{}"],
+        ["check", "--{}"],
+        ["check", "-p{}"],
+        ["check", "-h{}"],
+        ["check", "--api.key_file"],
+        ["demo", "--tenants", "{}"],
+        ["demo", "--seed={}"],
+        ["simulate", "--listen", "{}"],
+        ["--version={}"],
+    ],
+)
+def test_no_error_shows_an_argument(arguments: list[str], kind: str, capfd: pytest.CaptureFixture[str]) -> None:
+    try:
+        code: object = run_command([each.format(SECRETS[kind]) for each in arguments], {})
+    except SystemExit as end:
+        code = end.code
+    out, err = capfd.readouterr()
+    assert code == 2
+    assert not found([SECRETS[kind]], out + err)
+
+
+@pytest.mark.parametrize("kind", [each for each in SECRETS if each != "PEM"])
+def test_no_error_shows_the_path_of_a_web_configuration(kind: str) -> None:
+    with pytest.raises(AccessError) as caught:
+        load_access_rules(Path(SECRETS[kind]))
+    assert not found([SECRETS[kind]], str(caught.value))
