@@ -7,6 +7,7 @@ pass by themselves are retried. A call returns a value or raises an `ApiError`; 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ Parse = Callable[[Fields], T]
 _ATTEMPTS = 3
 # If the server asks to wait longer than these seconds, the next poll tries again, not this one.
 _LONGEST_RETRY_AFTER = 60.0
+# A sleep may end this many seconds early.
+_CLOCK_RESOLUTION = 0.05
 # Called with 1 when a request begins to wait before it is sent again, and with -1 when it ends: the poller then gives
 # the slot of this poll to another one.
 on_pause: ContextVar[Callable[[int], None]] = ContextVar("on_pause", default=lambda _: None)
@@ -88,7 +91,7 @@ class Client:
             sleep=self._pause,
             stop=stop_after_attempt(_ATTEMPTS),
             retry=retry_if_exception(_is_retryable),
-            wait=_backoff_seconds,
+            wait=self._backoff_seconds,
             before_sleep=self._count_retry,
             reraise=True,
         )
@@ -132,7 +135,7 @@ class Client:
         return await self._try.copy()(self._attempt, endpoint, send, caller, check)
 
     async def _attempt(self, endpoint: str, send: Send, caller: Caller, check: Check) -> wire.Reply:
-        await self._wait_out_hold(caller)
+        self._check_hold(caller)
         async with self.in_flight:
             self.observer.waited(await self.rate_limiter.acquire())
             reply = await self._observed(endpoint, send)
@@ -145,13 +148,14 @@ class Client:
                 self.throttling.throttled(caller, error)
             raise
 
-    async def _wait_out_hold(self, caller: Caller) -> None:
-        """Wait until the API allows this caller another request. Raises at once if that is not soon."""
+    def _check_hold(self, caller: Caller) -> None:
+        """Raise the error of the last reply, not to be retried, if the API has asked this caller to wait until later.
+
+        The call that was told so waits. Others don't: if each waited, a tenant's polls would be late, and not failing.
+        """
         hold = self.throttling.hold(caller)
-        if hold > _LONGEST_RETRY_AFTER:
-            raise caller.refusal(f"nothing was sent: the API has asked to wait for {hold:.0f} s more", hold)
-        if hold > 0:
-            await self._pause(hold)
+        if hold > _CLOCK_RESOLUTION:
+            raise caller.refusal(f"nothing was sent: the API has asked to wait for {hold:.0f} s more", math.inf)
 
     async def _pause(self, seconds: float) -> None:
         paused = on_pause.get()
@@ -186,6 +190,15 @@ class Client:
             return parse(body)
         async with self._parsing:
             return await in_daemon_thread(parse, body)
+
+    def _backoff_seconds(self, state: RetryCallState) -> float:
+        """Seconds until the next try: those that the server asked for, or growing ones."""
+        *_, caller, _check = state.args
+        wait = _failure(state).retry_after
+        if wait is None:
+            return _backoff(state)
+        # If the account has to wait, the rate limiter waits.
+        return 0.0 if caller.of_account else self.throttling.hold(caller)
 
     def _count_retry(self, state: RetryCallState) -> None:
         self.observer.retry(_failure(state).reason)
@@ -277,11 +290,6 @@ def _is_retryable(error: BaseException) -> bool:
 
 
 _backoff = wait_random_exponential(multiplier=0.5, max=5)
-
-
-def _backoff_seconds(state: RetryCallState) -> float:
-    """Seconds until the next try. If the server said how long to wait, that is waited for instead."""
-    return _backoff(state) if _failure(state).retry_after is None else 0.0
 
 
 def _failure(state: RetryCallState) -> errors.TransientError:

@@ -208,6 +208,9 @@ def test_throttled_tenants_delay_no_other_tenant_and_recover(fault: Fault, share
                 page = await run.pass_time(31)
                 worst = max(worst, *(age for ident, age in ages(run, page).items() if ident not in throttled))
             assert worst <= 65
+            assert max(page.all("kimono_exporter_poll_lag_seconds").values()) <= 120, (
+                "one poll may wait twice for a minute"
+            )
             reasons = page.labels("kimono_tenant_failure_info", "reason")
             assert reasons <= {"throttled", "server"}
             if fault.endpoint is None:

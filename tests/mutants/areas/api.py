@@ -43,8 +43,8 @@ MUTANTS = (
     Mutant(
         "retries follow each other without a pause",
         CLIENT,
-        "return _backoff(state) if _failure(state).retry_after is None else 0.0",
-        "return 0.0",
+        "            return _backoff(state)\n",
+        "            return 0.0\n",
         OF_RETRIES,
     ),
     Mutant(
@@ -155,8 +155,15 @@ MUTANTS = (
     Mutant(
         "a tenant that was told to wait is asked again at once",
         CLIENT,
-        "        if hold > 0:\n            await self._pause(hold)\n",
-        "",
+        "return 0.0 if caller.of_account else self.throttling.hold(caller)",
+        "return 0.0",
+        OF_RETRIES,
+    ),
+    Mutant(
+        "a tenant that has to wait is polled nevertheless",
+        CLIENT,
+        "if hold > _CLOCK_RESOLUTION:",
+        "if False:",
         OF_RETRIES,
     ),
     Mutant(
