@@ -21,8 +21,8 @@ from exporter.api.transport import Options, open_transport
 from exporter.files import FileError
 from tests.api.fakes import SECRET, Recorder
 from tests.api.test_connections import Server, http
+from tests.support.certificates import make_certificate
 from tests.support.virtual_time import run_virtual, virtual_clock
-from tests.web.conftest import MakeCertificate, make_certificate  # noqa: F401 - a fixture
 
 # Of the proxy, and of the API.
 PASSWORD, KEY = "pr0xy-p@ss", f"key-{SECRET}"
@@ -103,10 +103,9 @@ async def outcome(one: Client, credentials: Credentials = ACCOUNT) -> str:
 @pytest.mark.parametrize("over_tls", [False, True])
 def test_a_proxy_sees_its_own_credentials_and_no_others(
     tmp_path: Path,
-    make_certificate: MakeCertificate,  # noqa: F811 - the fixture
     over_tls: bool,  # noqa: FBT001 - a table
 ) -> None:
-    make_certificate("server")
+    make_certificate(tmp_path, "server")
 
     async def scenario() -> None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -171,11 +170,10 @@ def test_a_proxy_that_is_down_is_named_as_the_cause() -> None:
 @pytest.mark.parametrize("through_proxy", [True, False])
 def test_only_a_server_with_a_trusted_certificate_is_talked_to(
     tmp_path: Path,
-    make_certificate: MakeCertificate,  # noqa: F811 - the fixture
     through_proxy: bool,  # noqa: FBT001 - a table
 ) -> None:
-    make_certificate("server")
-    make_certificate("other")
+    make_certificate(tmp_path, "server")
+    make_certificate(tmp_path, "other")
 
     async def scenario() -> None:
         async with api_over_tls(tmp_path) as (url, server), proxying(Proxy()) as proxy:
@@ -219,9 +217,9 @@ def test_what_is_no_proxy_is_refused_and_not_shown(url: str, tmp_path: Path) -> 
     assert SECRET not in str(of_file.value)
 
 
-def test_a_file_of_certificates_may_have_comments(tmp_path: Path, make_certificate: MakeCertificate) -> None:  # noqa: F811
-    make_certificate("a")
-    make_certificate("b")
+def test_a_file_of_certificates_may_have_comments(tmp_path: Path) -> None:
+    make_certificate(tmp_path, "a")
+    make_certificate(tmp_path, "b")
     bundle = tmp_path / "bundle.pem"
     bundle.write_text("# École\n" + (tmp_path / "a.pem").read_text() + "\n# b\n" + (tmp_path / "b.pem").read_text())
     context = trust(bundle)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from exporter.api.transport import HttpTransport
 from exporter.assembly import open_exporter
 from exporter.clock import Clock
 from exporter.settings import Settings, load
+from tests.support.certificates import make_certificate
 from tests.support.settings import KEY, SECRET, only_problem, problems_of, write
 
 PROXY = "http://proxy.example:3128"
@@ -80,19 +80,8 @@ def test_a_proxy_for_an_http_address_is_refused_as_it_would_see_the_credentials(
     assert line.startswith("api.url: must be https if api.proxy_url is set")
 
 
-def certificate(path: Path) -> str:
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    files = ["-keyout", str(path.with_suffix(".key")), "-out", str(path)]
-    subprocess.run(
-        ["openssl", "req", "-x509", *key, *files, "-subj", "/CN=ca"],
-        check=True,
-        capture_output=True,
-    )
-    return str(path)
-
-
 def test_a_private_ca_is_trusted_alone(tmp_path: Path) -> None:
-    settings = load({"api.ca_file": certificate(tmp_path / "ca.pem")}, KEY)
+    settings = load({"api.ca_file": str(make_certificate(tmp_path, "ca"))}, KEY)
     assert not isinstance(settings.egress.tls, bool)
     assert len(settings.egress.tls.get_ca_certs()) == 1
 
@@ -110,7 +99,7 @@ def test_files_that_are_missing_are_all_reported(tmp_path: Path) -> None:
 
 def test_the_exporter_sends_its_requests_that_way_and_after_a_reload_the_new_way(tmp_path: Path) -> None:
     async def scenario() -> None:
-        settings = load({"api.proxy_url": PROXY, "api.ca_file": certificate(tmp_path / "ca.pem")}, KEY)
+        settings = load({"api.proxy_url": PROXY, "api.ca_file": str(make_certificate(tmp_path, "ca"))}, KEY)
         async with open_exporter(settings, Clock()) as exporter:
             tenant = exporter.client.api(None).transport
             assert isinstance(tenant, HttpTransport)
