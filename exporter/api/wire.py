@@ -252,6 +252,8 @@ def _oauth_error(body: bytes) -> str:
 
     Only for comparisons: it may hold a secret. The API's own envelope, `{"error": {"status": 503}}`, counts as well.
     """
+    if not is_small(body):
+        return ""  # nor does anyone read it as a token
     try:
         fields = parse_json(body)
     except errors.BadResponseError:
