@@ -34,6 +34,8 @@ from exporter.web.notices import Notices
 from exporter.web.request_size import RequestSize
 
 SERVER_NAME = "kimono-exporter"
+# So many iterations of the event loop after it was opened, what was sent on it has been read.
+_SETTLED = 3
 # What a connection is worth when there are too many: see `worth`.
 _NO_REQUEST, _STALLED, _IDLE, _ANSWERING = range(4)
 
@@ -71,7 +73,8 @@ class Connection(web.RequestHandler):
         # aiohttp forgets its transport when it closes it, though it may take a slow client long to read the rest.
         self._wire: asyncio.WriteTransport | None = None
         self._refused = self._kept_alive = False
-        self._state, self._since = _NO_REQUEST, self._running_loop.time()
+        self._state, self._since = _NO_REQUEST, inf
+        self._settle(2 * _SETTLED)
         self._time_limit = self._running_loop.call_later(REQUEST_SECONDS, self._request_overdue)
         self._stall_limit: asyncio.TimerHandle | None = None
         self._stalled_since = inf
@@ -123,7 +126,8 @@ class Connection(web.RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is open, with TLS if there is TLS."""
         self._wire = cast(asyncio.WriteTransport, transport)
-        self._since = self._running_loop.time()
+        self._since = inf
+        self._settle(_SETTLED)
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -192,6 +196,13 @@ class Connection(web.RequestHandler):
         if self._wire is not None:
             self._wire.write(("\r\n".join(lines) + "\r\n\r\n" + body).encode())
         self._limit_time(LINGER_SECONDS, self.drop)
+
+    def _settle(self, iterations: int) -> None:
+        """Count as new until the event loop has read what the client has sent, however late the loop is."""
+        if iterations:
+            self._running_loop.call_soon(self._settle, iterations - 1)
+        elif self._since == inf:
+            self._since = self._running_loop.time()
 
     def _limit_time(self, seconds: float, then: Callable[[], None]) -> None:
         self._time_limit.cancel()
