@@ -8,16 +8,17 @@ from typing import TypeVar
 K = TypeVar("K")
 M = TypeVar("M", float, float | None)
 
-# Before it, there are no times; 0 means that a begin was not seen.
-_FIRST = 1.0
+# Before the first, there are no times; 0 means that a begin was not seen. The state file takes none after the last.
+_FIRST, _LAST = 1.0, 253_402_300_800.0
 
 
 def moved(moment: M, seconds: float) -> M:
     """A moment in Unix seconds, so many seconds later, or earlier if negative. None and 0, which are unknown, stay.
 
-    A moment that would be before 1970 stays, too. It is to come then, and the next poll takes the present instead.
+    A moment that would be before 1970 or after the year 9999 stays, too. If it is to come then, the next poll takes the
+    present instead.
     """
-    return moment + seconds if moment and moment + seconds >= _FIRST else moment
+    return moment + seconds if moment and _FIRST <= moment + seconds <= _LAST else moment
 
 
 def all_moved(moments: Mapping[K, float], seconds: float) -> Mapping[K, float]:

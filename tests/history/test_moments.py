@@ -34,6 +34,11 @@ def test_a_moment_is_moved_but_not_to_a_time_that_means_unknown_or_for_ever(
     assert moved(moment, -10.0) == expected
 
 
+@pytest.mark.parametrize("seconds", [10.0, 1e12])
+def test_a_moment_is_not_moved_beyond_the_times_that_the_state_file_takes(seconds: float) -> None:
+    assert moved(253_402_300_800.0, seconds) == 253_402_300_800.0
+
+
 def numbers(value: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], float]:
     """The floating-point numbers in a value, by their places."""
     if isinstance(value, float):

@@ -185,4 +185,11 @@ MUTANTS = (
         "        str(",
         (COMMANDS + "test_check_says_why_it_can_not_use_the_file_and_changes_nothing",),
     ),
+    Mutant(
+        "a clock change moves a time beyond what the state file takes",
+        "exporter/history/moments.py",
+        "_FIRST <= moment + seconds <= _LAST",
+        "_FIRST <= moment + seconds",
+        ("tests/history/test_moments.py",),
+    ),
 )
