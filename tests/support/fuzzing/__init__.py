@@ -1,0 +1,1 @@
+"""Makes inputs for the fuzz tests, and says what the exporter may do with each of them."""
