@@ -21,7 +21,7 @@ define timed
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test quick mutants bench bench-rules backtest storms golden docs alerts dashboards dashboards-live lock image clean
+.PHONY: help demo check test quick mutants fuzz audit sbom bench bench-replies bench-rules backtest storms golden docs alerts dashboards dashboards-live lock image clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,8 +51,23 @@ quick: .venv/.dev ## run the tests that are not slow, without coverage: a minute
 mutants: .venv/.dev ## break the code in named ways, one at a time, and show that a test fails each time (ARGS="--help")
 	@.venv/bin/python -m tests.mutants $(ARGS)
 
+# Without atheris, the inputs of hypothesis are still tried; then the last line says what is missing, and make fails.
+fuzz: .venv/.dev ## search for inputs that break the exporter: a minute for each target (ARGS="--seconds 600", ARGS="--help")
+	@$(PIP_LOCKED) -r requirements-fuzz.txt >$(INSTALL_LOG) 2>&1 || { grep ERROR $(INSTALL_LOG) | tail -n 1; \
+	echo "Could not install atheris (requirements-fuzz.txt). It has no version for every Python and system. Details: $(INSTALL_LOG)"; }
+	@.venv/bin/python -m bench.fuzz $(ARGS)
+
+audit: .venv/.audit ## look for known vulnerabilities in the packages of requirements.txt; needs the network
+	@.venv/bin/python -m supply_chain.audit
+
+sbom: .venv/.dev ## write the SBOM, CycloneDX in JSON, to dist/
+	@.venv/bin/python -m supply_chain.sbom dist/kimono-exporter.cdx.json
+
 bench: .venv/.dev ## measure speed and memory with 100, 1,000 and 10,000 tenants, beside other programs
 	@.venv/bin/python bench/run.py $(ARGS)
+
+bench-replies: .venv/.dev ## measure what one hostile reply costs: the time of the event loop, and memory
+	@.venv/bin/python -m bench.replies $(ARGS)
 
 bench-rules: .venv/.dev ## measure an evaluation of the alert rules with 10,000 tenants: ten minutes (ARGS="--help")
 	@.venv/bin/python -m bench.rules $(ARGS)
@@ -88,13 +103,15 @@ lock: ## pin the requirements again; to move to newer versions: ARGS=--upgrade
 	&& compile="$$tools/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-emit-options $(ARGS)" \
 	&& $$compile --only-build-deps --build-deps-for editable --output-file requirements-build.txt pyproject.toml \
 	&& $$compile --output-file requirements.txt pyproject.toml \
-	&& $$compile --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
+	&& $$compile --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml \
+	&& $$compile --extra audit --constraint requirements-dev.txt --output-file requirements-audit.txt pyproject.toml \
+	&& $$compile --extra fuzz --constraint requirements-dev.txt --output-file requirements-fuzz.txt pyproject.toml
 
 image: ## build the container image (IMAGE=name:tag)
 	docker build --tag $(IMAGE) .
 
 clean: ## remove .venv and everything else that can be made again
-	rm -rf .venv build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .fuzz build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name '*.egg-info' -prune -exec rm -rf {} +
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -116,6 +133,11 @@ clean: ## remove .venv and everything else that can be made again
 .venv/.dev: requirements-dev.txt .venv/.run
 	@echo "Installing what checks and tests need (requirements-dev.txt)"
 	@$(PIP_LOCKED) -r requirements-dev.txt >$(INSTALL_LOG) 2>&1 || $(call not_installed,requirements-dev.txt)
+	@touch $@
+
+.venv/.audit: requirements-audit.txt .venv/.dev
+	@echo "Installing pip-audit (requirements-audit.txt)"
+	@$(PIP_LOCKED) -r requirements-audit.txt >$(INSTALL_LOG) 2>&1 || $(call not_installed,requirements-audit.txt)
 	@touch $@
 
 define not_installed

@@ -21,6 +21,7 @@ from exporter.settings import LEAVES, Settings  # noqa: E402 - likewise
 from exporter.settings.tree import Leaf  # noqa: E402 - likewise
 from exporter.thresholds import THRESHOLDS, Threshold  # noqa: E402 - likewise
 from exporter.web import limits  # noqa: E402 - likewise
+from supply_chain.licences import licences_markdown  # noqa: E402 - likewise
 
 _BEFORE_TABLES = """\
 # Configuration
@@ -389,6 +390,7 @@ PAGES: tuple[tuple[Path, Callable[[], str]], ...] = (
     (DOCS / "configuration.md", configuration_markdown),
     (DOCS / "metrics.md", metrics_markdown),
     (_ALERTS, alerts_markdown),
+    (DOCS / "licences.md", licences_markdown),
 )
 
 

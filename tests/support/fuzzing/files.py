@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from exporter.api.credentials import NamedCredentials
@@ -92,14 +94,18 @@ class Files:
     def settings(self, content: bytes) -> Settings | None:
         """The settings that a file gives."""
         path = self._written("kimono.yaml", content)
-        return load_settings({"config.file": str(path)}, {})
+        hidden = True
+        with suppress(FileError):
+            hidden = not _misplaced(read_yaml(path))
+        return load_settings({"config.file": str(path)}, {}, hidden=hidden)
 
     def tenants(self, content: bytes) -> tuple[NamedCredentials, ...]:
         """The credentials in a tenants file: at least one."""
         try:
             found = read_tenants_file(self._written("tenants.yaml", content))
         except SettingsError as error:
-            check_lines(error)
+            # The name of an entry is for people, and is shown.
+            check_lines(re.sub(r"(, entry \d+) \(.*\): ", r"\1: ", str(error)))
             return ()
         assert found
         assert SECRET not in repr(found)
@@ -138,27 +144,39 @@ class Files:
         return saved
 
 
-def load_settings(flags: Mapping[str, str], environ: Mapping[str, str]) -> Settings | None:
-    """The settings that these sources give; None if they are refused."""
+# Whatever these hold, no error shows it.
+_HIDDEN = ("key", "token", "client_secret", "key_file", "token_file", "client_secret_file")
+
+
+def _misplaced(value: object, name: object = "") -> bool:
+    """Whether a secret is the value of a setting whose values are shown if they are wrong."""
+    if isinstance(value, dict):
+        return any(_misplaced(part, key) for key, part in value.items())
+    return isinstance(value, str) and SECRET in value and name not in _HIDDEN
+
+
+def load_settings(flags: Mapping[str, str], environ: Mapping[str, str], *, hidden: bool = True) -> Settings | None:
+    """The settings that these sources give; None if they are refused. With `hidden`, no error may show a secret."""
     try:
         settings = load(flags, environ)
     except SettingsError as error:
-        check_lines(error)
+        check_lines(error if hidden else str(error).replace(SECRET, ""))
         return None
-    assert SECRET not in f"{settings!r} {settings}"
+    assert not hidden or SECRET not in f"{settings!r} {settings}"
     return settings
 
 
-def check_lines(error: Exception) -> None:
-    """One printable line for each problem, none with a secret, and no other error behind it."""
+def check_lines(error: Exception | str) -> None:
+    """One printable line for each problem, none with a secret, and no other error that a traceback would show."""
     text = str(error)
     assert text
     assert SECRET not in f"{text} {error!r}", text
     assert "GtXzyKwcKxGXoV8K1vrSie" not in text, "a hash of a password"
-    for line in text.splitlines():
+    for line in text.split("\n"):
         assert line.isprintable(), line
-    assert error.__cause__ is None
-    assert error.__suppress_context__ or error.__context__ is None
+    if isinstance(error, Exception):
+        assert error.__cause__ is None
+        assert error.__suppress_context__ or error.__context__ is None
 
 
 def _check_usable(history: History, now: float) -> None:
