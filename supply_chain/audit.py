@@ -27,7 +27,7 @@ def verdict(report: Mapping[str, Any] | None) -> tuple[int, list[str]]:
     skipped = [each for each in packages if "skip_reason" in each]
     checked = len(packages) - len(skipped)
     lines = [
-        f"{each['name']} {each['version']}: {found['id']}, fixed in {' or '.join(found['fix_versions']) or 'no version'}"
+        f"{each['name']} {each['version']}: {found['id']}, fixed in {' or '.join(found['fix_versions']) or 'none'}"
         for each in packages
         for found in each.get("vulns", ())
     ]

@@ -23,7 +23,7 @@ SKIPPED = {"name": "c", "skip_reason": "not found"}
     [
         ([CLEAN], audit.CLEAN, "1 of 1 packages checked, 0 known vulnerabilities"),
         ([CLEAN, BAD], audit.VULNERABLE, "b 2: PYSEC-1, fixed in 3"),
-        ([CLEAN, BAD], audit.VULNERABLE, "b 2: X, fixed in no version"),
+        ([CLEAN, BAD], audit.VULNERABLE, "b 2: X, fixed in none"),
         ([BAD, SKIPPED], audit.VULNERABLE, "1 of 2 packages checked, 2 known vulnerabilities"),
         ([CLEAN, SKIPPED], audit.NOT_CHECKED, "does not know them: c"),
         ([SKIPPED], audit.NOT_CHECKED, "0 of 1 packages checked"),
