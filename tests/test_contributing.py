@@ -103,9 +103,10 @@ class Copy:
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     """A copy in which the example was followed up to and including `make golden` and `make docs`."""
     one = Copy(tmp_path_factory.mktemp("copy"))
-    for name in ("exporter", "tests", "docs"):
+    for name in ("exporter", "tests", "docs", "supply_chain"):
         shutil.copytree(REPOSITORY / name, one.folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(REPOSITORY / "pyproject.toml", one.folder)
+    for name in ("pyproject.toml", "requirements.txt"):
+        shutil.copy(REPOSITORY / name, one.folder)
     for edit in EDITS:
         follow(edit, one.folder)
     commands = re.findall(r"Run `make (\w+)`", EXAMPLE)
