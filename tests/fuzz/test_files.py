@@ -9,7 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.fuzzing.files import SETTINGS, TENANTS, WEB, Files
+from exporter.web.access import AccessError, load_access_rules
+from tests.support.fuzzing.files import SETTINGS, TENANTS, WEB, Files, check_lines
 from tests.support.fuzzing.inputs import changed, damaged
 from tests.support.fuzzing.runs import fuzzed
 
@@ -57,3 +58,24 @@ def test_any_file_of_a_secret_is_read_or_refused(files: Files, content: bytes) -
 @pytest.mark.parametrize("good", [SETTINGS, TENANTS], ids=["settings", "tenants"])
 def test_the_good_files_are_used(files: Files, good: str) -> None:
     assert files.settings(good.encode()) if good is SETTINGS else len(files.tenants(good.encode())) == 3
+
+
+MISPLACED = (
+    "-----BEGIN PRIVATE KEY----- S3CR3T",
+    "$2b$04$GtXzyKwcKxGXoV8K1vrSieaoJn3M0riae2nDtfGPHcfmMqt7gVthu",
+    "a\nb",
+    "\x1b[1m",
+)
+
+
+@pytest.mark.xfail(reason="the name of a file that can't be opened is shown as it is")
+@pytest.mark.parametrize("name", MISPLACED)
+@pytest.mark.parametrize("key", ["cert_file", "key_file"])
+def test_what_stands_in_the_place_of_a_file_name_is_not_shown(files: Files, key: str, name: str) -> None:
+    content = {"tls_server_config": {"cert_file": "tls.crt", "key_file": "tls.key", key: name}}
+    path = files.folder / "web.yaml"
+    path.write_bytes(dumped(content))
+    with pytest.raises(AccessError) as caught:
+        load_access_rules(path)
+    assert len(str(caught.value).splitlines()) == 2
+    check_lines(caught.value)
