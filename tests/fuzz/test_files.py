@@ -9,9 +9,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.settings import LEAVES
 from exporter.web.access import AccessError, load_access_rules
 from tests.support.fuzzing.files import SETTINGS, TENANTS, WEB, Files, check_lines
-from tests.support.fuzzing.inputs import changed, damaged
+from tests.support.fuzzing.inputs import ODD, changed, damaged, replaced
 from tests.support.fuzzing.runs import fuzzed
 
 
@@ -20,9 +21,17 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     return Files(tmp_path_factory.mktemp("files"))
 
 
+def _halves(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def dumped(value: Any) -> bytes:
     """YAML, also of values that it can't have in plain text."""
     return yaml.safe_dump(value, allow_unicode=True).encode("utf-8", "surrogatepass")
+
+
+# Half of a surrogate pair is no text in a file.
+ODD_IN_YAML = [each for each in ODD if not (isinstance(each, str) and not each.isascii() and _halves(each))]
 
 
 def texts(good: str) -> st.SearchStrategy[bytes]:
@@ -47,6 +56,28 @@ def test_any_tenants_file_is_read_or_refused(files: Files, content: bytes) -> No
 @given(texts(WEB))
 def test_any_web_configuration_is_read_or_refused(files: Files, content: bytes) -> None:
     files.access(content)
+
+
+def test_every_value_in_every_file_may_be_anything(files: Files) -> None:
+    for good, read in ((SETTINGS, files.settings), (TENANTS, files.tenants), (WEB, files.access)):
+        for value in replaced(yaml.safe_load(good), ODD_IN_YAML[::5]):
+            read(dumped(value))
+
+
+@pytest.mark.parametrize("path", sorted(LEAVES))
+def test_every_setting_in_the_file_may_be_anything(files: Files, path: str) -> None:
+    for odd in ODD_IN_YAML:
+        content = odd
+        for name in reversed(path.split(".")):
+            content = {name: content}
+        files.settings(dumped(content))
+
+
+@pytest.mark.parametrize("piece", ["[", "{a: ", "- ", "? ", "&a [*a, "])
+def test_every_file_may_nest_deeper_than_the_stack(files: Files, piece: str) -> None:
+    deep = (piece * 20_000).encode()
+    for read in (files.settings, files.tenants, files.access, files.yaml):
+        assert not read(deep)
 
 
 @fuzzed(100)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from exporter.api.wire import Reply
 from tests.support.fetches import good_reply
-from tests.support.fuzzing.inputs import HEADERS, documents
+from tests.support.fuzzing.inputs import DEEP, HEADERS, documents, json_bytes, replaced
+from tests.support.fuzzing.raw import decode
 from tests.support.fuzzing.replies import CALLS, DISCOVERIES, ask_for_a_token, discover, poll_thrice
 from tests.support.fuzzing.runs import fuzzed
 
@@ -38,6 +39,17 @@ def test_a_poll_takes_any_reply_and_the_next_one_succeeds(name: str, path: str, 
 @given(data=st.data())
 def test_a_discovery_takes_any_reply(name: str, path: str, data: st.DataObject) -> None:
     discover(name, path, data.draw(replies(good_reply(path))))
+
+
+@pytest.mark.parametrize("path", sorted({path for _, path in (*CALLS, *DISCOVERIES)}))
+def test_every_member_of_every_reply_may_be_anything(path: str) -> None:
+    for value in replaced(good_reply(path)):
+        decode(json_bytes(value))
+
+
+@pytest.mark.parametrize("number", range(len(DEEP)))
+def test_a_reply_may_nest_deeper_than_the_stack(number: int) -> None:
+    decode(DEEP[number])
 
 
 @fuzzed(100)

@@ -91,6 +91,13 @@ def changed(draw: st.DrawFn, good: Any, *, most: int = 4) -> Any:
     return value
 
 
+def replaced(good: Any, odd: Sequence[Any] = ODD) -> Iterator[Any]:
+    """The value with each of its parts in turn replaced by each of these values."""
+    for path in list(_paths(good)):
+        for each in odd:
+            yield _with(deepcopy(good), path, each)
+
+
 def _change(draw: st.DrawFn, value: Any) -> Any:
     paths = list(_paths(value))
     path = draw(st.sampled_from(paths))
@@ -244,6 +251,12 @@ def _marked(raw: bytes) -> bytes:
 
 
 _ENCODINGS: tuple[Callable[[bytes], bytes], ...] = (_same, _same, _same, _same, _marked, _utf_16)
+
+
+# Deeper than Python's stack.
+DEEP = tuple(
+    before + piece * 100_000 for before in (b"", b'{"data":', b'{"data":[') for piece in (b"[", b'{"a":', b'{"data":')
+)
 
 
 def documents(good: Any) -> st.SearchStrategy[bytes]:

@@ -42,7 +42,7 @@ class Target:
     seeds: tuple[bytes, ...]
 
 
-def _decode(body: bytes) -> None:
+def decode(body: bytes) -> None:
     """A body as every kind of reply, and each of its objects as every model."""
     objects: list[Mapping[str, Any]] = []
     for parse in (wire.parse_object, wire.parse_page, wire.parse_token):
@@ -106,7 +106,7 @@ _DAYS = (
     *("FREQ=WEEKLY;BYDAY=MO,TU", "every weekday", "mon to fri/2", "1111100", "127", "Sa;Su", "all days"),
 )
 TARGETS: Mapping[str, Target] = {
-    "replies": Target(_decode, (*_BODIES, b'{"access_token": "S3CR3T", "expires_in": 3600}')),
+    "replies": Target(decode, (*_BODIES, b'{"access_token": "S3CR3T", "expires_in": 3600}')),
     "polls": Target(_poll.hypothesis.fuzz_one_input, (b"\x00" * 64, bytes(range(256)))),  # type: ignore[attr-defined]  # hypothesis adds it
     "retry-after": Target(_retry_after, (b"30", b"0.5", b"Wed, 21 Oct 2026 07:28:00 GMT", b"21-Oct-26 07:28")),
     "days": Target(_days, tuple(map(str.encode, _DAYS))),
