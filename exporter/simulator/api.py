@@ -25,7 +25,7 @@ _LOG_LENGTH = 100_000
 class LoggedRequest:
     """One request in the log. `endpoint` is the path template, `scheme` that of its authorization or empty.
 
-    `status` is 0 if a wire fault applied instead of a reply. `now` is Unix seconds.
+    `status` is 0 if a wire fault applied instead of a reply. `now` is Unix seconds. `cookie` says whether one was sent.
     """
 
     method: str
@@ -36,6 +36,7 @@ class LoggedRequest:
     status: int
     scheme: str
     now: float
+    cookie: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,8 @@ class SimulatedApi:
 
     def select_faults(self, received: ReceivedRequest) -> list[ActiveFault]:
         """The faults that apply to a request. Each call counts."""
-        return self.faults.select(received.endpoint, received.tenant_id, received.now) if self.faults else []
+        page = received.request.query.get("page", "0")
+        return self.faults.select(received.endpoint, received.tenant_id, received.now, page) if self.faults else []
 
     def answer(self, received: ReceivedRequest, faults: Iterable[ActiveFault] = ()) -> Reply:
         """Answer a received request, with the `faults` that apply to it; wire faults are the server's."""
@@ -125,6 +127,7 @@ class SimulatedApi:
                     status=status,
                     scheme=scheme,
                     now=received.now,
+                    cookie=bool(request.header("Cookie")),
                 )
             )
 

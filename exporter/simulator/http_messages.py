@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http.client import responses
 
 JSON = "application/json"
 _dumps = json.JSONEncoder(separators=(",", ":")).encode
@@ -63,3 +64,10 @@ def error_reply(error: ApiError) -> Reply:
         "details": None,
     }
     return json_reply({"error": envelope}, error.status, error.headers)
+
+
+def head(reply: Reply, *more: tuple[str, str], version: str = "1.1") -> bytes:
+    """The head of a reply as bytes, with more headers, which may be wrong or there twice."""
+    lines = [f"HTTP/{version} {reply.status} {responses.get(reply.status, '')}"]
+    lines += [f"{name}: {value}" for name, value in (*reply.headers.items(), *more)]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")

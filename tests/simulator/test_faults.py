@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from exporter.simulator import Fault, Simulator, WireFault
-from exporter.simulator.faults import KINDS, WIRE_KINDS
+from exporter.simulator.faults import ACCOUNT, WIRE_KINDS
 from tests.simulator.calls import ManualClock, actor, ask_token, body, call
 
 
@@ -39,6 +39,12 @@ def simulator(clock: ManualClock) -> Simulator:
         ("forbidden", {}, 403),
         ("not_found", {}, 404),
         ("revoked_secret", {}, 401),
+        ("status", {"status": 410}, 410),
+        ("empty", {}, 200),
+        ("empty", {"status": 204}, 204),
+        ("token_error", {}, 200),
+        ("many_items", {}, 200),
+        ("endless", {}, 200),
     ],
 )
 def test_a_fault_is_answered_with_its_status(
@@ -63,12 +69,11 @@ def test_a_wire_fault_without_a_socket_is_an_exception(simulator: Simulator, kin
 
 
 def test_an_unknown_kind_is_an_error() -> None:
-    assert len(KINDS) == 18
     with pytest.raises(ValueError, match="gremlins"):
         Fault("gremlins")
 
 
-@pytest.mark.parametrize("kind", ["throttle", "unavailable"])
+@pytest.mark.parametrize("kind", ["throttle", "unavailable", "forbidden", "server_error", "html", "status"])
 def test_retry_after_comes_in_every_form(simulator: Simulator, clock: ManualClock, kind: str) -> None:
     for value, shown in ((None, None), (7, "7"), (0.5, "0.5"), ("soon", "soon")):
         simulator.faults.add(Fault(kind, times=1, retry_after=value))
@@ -87,6 +92,22 @@ def test_a_fault_can_apply_to_one_tenant_only(simulator: Simulator) -> None:
     assert call(simulator, "/tenants").status == 200
     credentials = simulator.tenants()[0].credentials
     assert ask_token(simulator, credentials.client_id, credentials.client_secret).status == 500
+
+
+def test_a_fault_can_apply_to_the_account_only(simulator: Simulator) -> None:
+    tenant = actor(simulator, simulator.tenants()[0].id)
+    simulator.faults.add(Fault("server_error", tenant_id=ACCOUNT))
+    assert call(simulator, "/tenants").status == 500
+    assert ask_token(simulator, simulator.client_id, simulator.client_secret).status == 500
+    assert call(simulator, "/tenant/state", tenant).status == 200
+
+
+def test_a_fault_can_apply_to_one_page_only(simulator: Simulator) -> None:
+    simulator.faults.add(Fault("server_error", page=2))
+    assert [call(simulator, "/tenants", page=page).status for page in ("0", "1", "2", "3")] == [200, 200, 500, 200]
+    simulator.faults.clear()
+    simulator.faults.add(Fault("server_error", page=0))
+    assert call(simulator, "/tenants").status == 500, "the first page is asked for without a number, too"
 
 
 def test_a_fault_can_apply_to_one_endpoint_only(simulator: Simulator) -> None:
@@ -130,6 +151,26 @@ def test_bodies_can_be_given(simulator: Simulator) -> None:
     simulator.faults.add(Fault("not_json", times=1))
     with pytest.raises(ValueError, match="Unterminated"):
         body(call(simulator, "/tenants"))
+
+
+def test_many_items_have_their_size(simulator: Simulator) -> None:
+    simulator.faults.add(Fault("many_items", size=9_000))
+    reply = call(simulator, "/tenants")
+    assert 8_990 < len(reply.body) <= 9_000
+    assert len(body(reply)["data"]) > 2_900
+
+
+def test_an_endless_list_announces_more_and_repeats_itself(simulator: Simulator) -> None:
+    simulator.faults.add(Fault("endless"))
+    pages = [body(call(simulator, "/tenants", page=str(page))) for page in range(3)]
+    assert pages[0] == pages[1] == pages[2]
+    assert pages[0]["paging"]["next"]
+
+
+def test_a_request_with_a_cookie_is_logged_as_such(simulator: Simulator) -> None:
+    call(simulator, "/tenants")
+    call(simulator, "/tenants", {"Cookie": "session=x"})
+    assert [one.cookie for one in simulator.requests] == [False, True]
 
 
 def test_a_redirect_has_its_location(simulator: Simulator) -> None:
