@@ -21,7 +21,7 @@ define timed
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test quick mutants fuzz audit sbom bench bench-replies bench-rules backtest storms golden docs alerts dashboards dashboards-live lock image clean
+.PHONY: help demo check test quick mutants matrix soak fuzz audit sbom bench bench-replies bench-rules backtest storms golden docs alerts dashboards dashboards-live lock image clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,12 @@ quick: .venv/.dev ## run the tests that are not slow, without coverage: a minute
 
 mutants: .venv/.dev ## break the code in named ways, one at a time, and show that a test fails each time (ARGS="--help")
 	@.venv/bin/python -m tests.mutants $(ARGS)
+
+matrix: .venv/.dev ## run every fault in every place, and write the table of docs/reliability.md (ARGS="--help")
+	@.venv/bin/python -m tests.reliability $(ARGS)
+
+soak: .venv/.dev ## live through hours of changes and faults with 1,000 tenants, and measure what grows (ARGS="--help")
+	@.venv/bin/python -m bench.soak $(ARGS)
 
 # Without atheris, the inputs of hypothesis are still tried; then the last line says what is missing, and make fails.
 fuzz: .venv/.dev ## search for inputs that break the exporter: a minute for each target (ARGS="--seconds 600", ARGS="--help")

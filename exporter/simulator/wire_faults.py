@@ -8,6 +8,8 @@ import socket
 import struct
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from functools import lru_cache
 from typing import NoReturn
 
 from aiohttp import web
@@ -193,12 +195,14 @@ async def _endless_informational(request: web.Request, _fault: Fault, sleep: Sle
 async def _huge(request: web.Request, fault: Fault, _sleep: Sleep) -> web.StreamResponse:
     """Stream a valid JSON reply of `size` bytes and more."""
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
-    await response.prepare(request)
-    await response.write(b'{"data": "')
-    for first in range(0, fault.size, _CHUNK):
-        await response.write(b"x" * min(_CHUNK, fault.size - first))
-    await response.write(b'"}')
-    await response.write_eof()
+    # The client may have had enough.
+    with suppress(ConnectionError):
+        await response.prepare(request)
+        await response.write(b'{"data": "')
+        for first in range(0, fault.size, _CHUNK):
+            await response.write(b"x" * min(_CHUNK, fault.size - first))
+        await response.write(b'"}')
+        await response.write_eof()
     return response
 
 
@@ -232,6 +236,7 @@ _SILENT: Mapping[str, Callable[[web.Request, Fault, Sleep], Awaitable[web.Stream
 }
 
 
+@lru_cache(maxsize=8)
 def _bomb(size: int, wbits: int) -> bytes:
     """A small compressed body that unpacks to JSON of `size` bytes and more; `wbits` are zlib's."""
     packer = zlib.compressobj(wbits=wbits)

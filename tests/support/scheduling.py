@@ -10,6 +10,7 @@ LONGEST = (
     "backtest/test_status.py",
     "dashboards/test_live.py",
     "backtest/test_strange.py",
+    "reliability/test_matrix.py",
     "alerts/test_problems.py",
     "alerts/test_syncs.py",
     "alerts/test_notifications.py",

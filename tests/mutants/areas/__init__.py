@@ -13,6 +13,7 @@ from tests.mutants.areas import (
     polling,
     problems,
     process,
+    reliability,
     rules,
     settings,
     simulator,
@@ -36,4 +37,5 @@ AREAS: Mapping[str, Sequence[Mutant]] = {
     "process": process.MUTANTS,
     "web": web.MUTANTS,
     "simulator": simulator.MUTANTS,
+    "reliability": reliability.MUTANTS,
 }
