@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import product
 from random import Random
 from typing import Any
 
@@ -32,9 +33,11 @@ from tests.support.virtual_time import run_virtual, virtual_clock
 MINUTE, HOUR = 60.0, 3600.0
 # Longer than any fault and the polls after it: then all that has happened is on the page.
 _CALM = 20 * MINUTE
-_KEPT = 2 * HOUR
+# How long the simulator keeps an ended ingestion: longer than the exporter does.
+_KEPT = 1.25 * HOUR
 _EVERY = 5 * MINUTE
 _TYPES = ("collection", "bulk_load", "event_bundle", "mirror")
+_FINAL = ("success", "failed", "timeout", "cancelled")
 _ENDS = ("success", "success", "success", "failed", "timeout", "cancelled")
 _FINISHED = "kimono_ingestions_finished_total"
 _LAST_SUCCESS = "kimono_collector_last_success_timestamp_seconds"
@@ -76,13 +79,21 @@ class Outcome:
         return slope / mean
 
 
+@dataclass
+class _Ends:
+    """Ends of one tenant's ingestions after its first poll, at `since`: those of late by id, and how many before."""
+
+    since: float
+    late: dict[str, tuple[str, str, float]] = field(default_factory=dict)
+    before: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
 class Ledger:
     """What the simulator knows of ended ingestions, from the first poll of each tenant on."""
 
     def __init__(self, hub: Simulator) -> None:
         self._hub = hub
-        self._since: dict[str, float] = {}
-        self._ended: dict[str, dict[str, tuple[str, str, float]]] = {}
+        self._ends: dict[str, _Ends] = {}
 
     def watch(self, exporter: Exporter, clock: Clock) -> None:
         """Note the first successful poll of each tenant: ends before it don't count."""
@@ -92,31 +103,33 @@ class Ledger:
         def success(poll: ScheduledPoll, result: PollResult) -> None:
             record(poll, result)
             if poll.schedule.name == "ingestions" and not poll.cancelled:
-                self._since.setdefault(poll.state.id, clock.now())
+                self._ends.setdefault(poll.state.id, _Ends(clock.now()))
 
         recorder.success = success  # type: ignore[method-assign]
 
     def update(self, now: float) -> None:
         """Note all new ends, and let the simulator forget old ones: its memory is not what is measured."""
         listed = {tenant.id for tenant in self._hub.tenants()}
-        for gone in self._since.keys() - listed:
-            del self._since[gone]
-            self._ended.pop(gone, None)
-        for ident, since in self._since.items():
-            ended = self._ended.setdefault(ident, {})
+        for gone in self._ends.keys() - listed:
+            del self._ends[gone]
+        for ident, ends in self._ends.items():
             for one in list(self._hub.tenant(ident).ingestions.by_id.values()):
                 if one.ended_at is None:
                     continue
-                if one.ended_at > since:
-                    ended[one.id] = (one.type, one.state, one.ended_at)
+                if one.ended_at > ends.since:
+                    ends.late[one.id] = (one.type, one.state, one.ended_at)
                 if one.ended_at < now - _KEPT:
                     self._hub.remove_ingestion(ident, one.id)
+                    if one.id in ends.late:
+                        ends.before[ends.late.pop(one.id)[:2]] += 1
 
     def true_counts(self, until: dict[str, float]) -> dict[tuple[str, str, str], int]:
         """Ends by tenant, type and state, up to the last successful poll of each tenant."""
         counts: Counter[tuple[str, str, str]] = Counter()
-        for ident, ended in self._ended.items():
-            counts.update((ident, kind, state) for kind, state, at in ended.values() if at <= until.get(ident, 0.0))
+        for ident, ends in self._ends.items():
+            counts.update({(ident, *key): times for key, times in ends.before.items()})
+            last = until.get(ident, 0.0)
+            counts.update((ident, kind, state) for kind, state, at in ends.late.values() if at <= last)
         return dict(counts)
 
 
@@ -135,6 +148,8 @@ class Life:
         self._ending: list[tuple[float, str, str]] = []
         self._changes = changes
         self._minute = 0
+        for tenant in hub.tenants():
+            self._give_past(tenant.id)
 
     def minute(self) -> None:
         """Let a minute's worth of things happen."""
@@ -156,6 +171,12 @@ class Life:
         """One in so many of them, and at least one."""
         return self._rng.sample(ids, max(1, len(ids) // share))
 
+    def _give_past(self, ident: str) -> None:
+        """Let runs of all kinds have ended in all ways, so that what is known of a tenant does not grow with time."""
+        for kind, state in product(_TYPES, _FINAL):
+            started = self._hub.start_ingestion(ident, type=kind, started_at=self._hub.now() - HOUR)
+            self._hub.finish_ingestion(ident, started, state)
+
     def _start_ingestion(self, ident: str) -> None:
         rng, now = self._rng, self._hub.now()
         started = self._hub.start_ingestion(ident, type=rng.choice(_TYPES), started_at=now)
@@ -172,7 +193,7 @@ class Life:
     def _change_tenants(self, ids: list[str]) -> None:
         for ident in self._some(ids, 500):
             self._hub.remove_tenant(ident)
-            self._hub.add_tenant()
+            self._give_past(self._hub.add_tenant())
             self._changes["tenants"] += 1
         left = [ident for ident in ids if ident in self._hub.inventory.tenants]
         for ident in self._some(left, 200):
