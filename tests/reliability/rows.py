@@ -76,7 +76,7 @@ ROWS = (
     _row("sends a second reply unasked", _F("unsolicited"), _OK, "200", 1),
     _row("sends a second reply unasked, 3 s later", _F("unsolicited_later", seconds=3), _OK, "200", 1),
     _row("sends a second reply unasked, in a write of its own", _F("unsolicited_later", seconds=0), _OK, "200", 1),
-    _row("sends bytes after the reply", _F("trailing_bytes"), _OK, "200", 1),
+    _row("sends bytes after the reply", _F("trailing_bytes"), _BAD, "bad_response", 1),
     _row("sends 1xx replies first", _F("informational"), _OK, "200", 1),
     # Framing
     _row("body without a length, ended by closing", _F("no_length"), _OK, "200", 1),
