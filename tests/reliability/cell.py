@@ -10,13 +10,15 @@ from pathlib import Path
 from exporter.api.errors import REASONS
 from exporter.simulator.faults import ACCOUNT as FAULT_OF_ACCOUNT
 from tests.reliability.places import ACCOUNT, DISCOVERY, Case
+from tests.reliability.rows import LONGEST_WAIT
 from tests.reliability.world import INTERVAL, TENANTS, World, open_world
 from tests.support.simulated_exporter import Page
 
 Keys = set[tuple[str, frozenset[tuple[str, str]]]]
 
-# How long a fault lasts: each affected tenant is polled twice meanwhile.
+# How long a fault lasts: each affected tenant is polled twice meanwhile. If the API asks all to wait, polls take longer.
 _FAULT_SECONDS = 2 * INTERVAL + 10
+_WAITS = 12
 # How late a poll may be: a round over the tenants, or three tries and the pauses between them.
 _SLACK = 10.0
 _REQUESTS = "kimono_exporter_api_requests_total"
@@ -52,6 +54,8 @@ class Cell:
         self._check = self.findings.check
         self._affected: list[str] = []
         self._others: list[str] = []
+        held = case.row.held if case.row.held < LONGEST_WAIT else 0.0
+        self._lasts = _FAULT_SECONDS + _WAITS * held
 
     async def run(self) -> Findings:
         """Live through the cell."""
@@ -95,13 +99,13 @@ class Cell:
         for tenant_id in self._affected or [FAULT_OF_ACCOUNT]:
             world.simulator.faults.add(replace(fault, endpoint=place.endpoint, tenant_id=tenant_id))
 
-    async def _during(self, world: World, before: Page | None, sent: Counter[str | None]) -> None:
-        await world.clock.sleep(_FAULT_SECONDS / 2)
+    async def _during(self, world: World, before: Page | None, sent: Counter[tuple[str | None, str]]) -> None:
+        await world.clock.sleep(self._lasts / 2)
         page = await self._scrape(world, "in the fault")
         self._check_others(world, page)
         if before is not None:
             self._check_series(before, page, {*self._affected, *self._others})
-        await world.clock.sleep(_FAULT_SECONDS / 2)
+        await world.clock.sleep(self._lasts / 2)
         page = await self._scrape(world, "in the fault")
         self._check_others(world, page)
         self._check_failures(world, page)
@@ -176,7 +180,7 @@ class Cell:
     def _account_outcomes(self, page: Page) -> set[str]:
         return page.labels(_POLLS, "outcome", collector=ACCOUNT)
 
-    def _check_counters(self, world: World, before: Page, page: Page, sent: Counter[str | None]) -> None:
+    def _check_counters(self, world: World, before: Page, page: Page, sent: Counter[tuple[str | None, str]]) -> None:
         """The right outcomes of polls and codes of requests are counted, and no more is sent than may be."""
         row, place, expected = self._case.row, self._case.place, self._case.expected
         for name in place.fails:
@@ -193,17 +197,22 @@ class Cell:
             self._check(codes.keys() & set(row.code.split()), f"requests are counted as {dict(codes)}")
             self._check_requests(world, sent)
 
-    def _check_requests(self, world: World, sent: Counter[str | None]) -> None:
+    def _check_requests(self, world: World, sent: Counter[tuple[str | None, str]]) -> None:
         """No tenant gets more requests than its polls may send, and a transient failure gets its retries."""
         row, place = self._case.row, self._case.place
         now = _sent(world)
-        rounds = int(_FAULT_SECONDS // INTERVAL) + 1
+        rounds = int(self._lasts // INTERVAL) + 1
         polls = rounds * (len(place.fails) if place.column == "token" else 1)
         for tenant_id in self._affected or [None]:
             requests = now[tenant_id, place.endpoint] - sent[tenant_id, place.endpoint]
             most = row.requests * polls
             self._check(1 <= requests <= most, f"{requests} requests of one caller, not 1 to {most}")
-            if row.requests == 3 and self._case.expected != "auth" and self._fails and not row.simulator:
+            if self._case.expected == "auth" and place.column != "token":
+                # As many as its polls and one token would take, and then three times that.
+                healthy = rounds * len(place.collectors) + 1
+                of_all = sum(now[key] - sent[key] for key in now if key[0] == tenant_id)
+                self._check(of_all <= 3 * healthy, f"{of_all} requests of one caller, {healthy} of a healthy one")
+            if row.requests == 3 and self._fails and not row.simulator:
                 self._check(requests >= 3, f"{requests} requests of one caller: no retries")
 
     def _check_series(self, before: Page, page: Page, tenants: set[str]) -> None:

@@ -129,8 +129,8 @@ ROWS = (
     _row("HTTP 404 for the third page", _F("not_found", page=2),
          "ok bad_response ok bad_response ok ok", "404", 3, simulator=_SMALL_PAGES),
     # Credentials
-    _row("HTTP 401 for ever, though tokens are issued", _F("unauthorized"), _AUTH, "401", 3),
-    _row("HTTP 401, and the client is unknown", _F("revoked_secret"), _AUTH, "401", 3),
+    _row("HTTP 401 for ever, though tokens are issued", _F("unauthorized"), _AUTH, "401", 4),
+    _row("HTTP 401, and the client is unknown", _F("revoked_secret"), _AUTH, "401", 4),
     _row("all tokens expire at once", _F("expired_token", times=1), _OK, "401", 2),
     _row("HTTP 403", _F("forbidden"), "forbidden forbidden absent absent kept auth", "403", 1),
     _row("HTTP 403 with `Retry-After: 5`", _F("forbidden", retry_after=5), _THROTTLED, "403", 3, held=5),

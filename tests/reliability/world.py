@@ -80,6 +80,8 @@ def new_hub(place: Place, clock: Clock, **more: Any) -> Simulator:
         for number in range(3):
             live.schedules.add(live.schedules.make(number, enabled=False))
             live.rollovers.plan(clock.now() + (40 + 20 * number) * _DAY, clock.now() + (50 + 20 * number) * _DAY)
+        # One more, because one of them ends.
+        for number in range(4):
             hub.start_ingestion(tenant.id, type="mirror", id=f"{tenant.id}-{number}", started_at=clock.now())
     return hub
 
