@@ -54,6 +54,8 @@ class Cell:
         self._check = self.findings.check
         self._affected: list[str] = []
         self._others: list[str] = []
+        # The requests of one interval without a fault.
+        self._round: Counter[tuple[str | None, str]] = Counter()
         held = case.row.held if case.row.held < LONGEST_WAIT else 0.0
         self._lasts = _FAULT_SECONDS + _WAITS * held
 
@@ -66,7 +68,10 @@ class Cell:
                 self._inject(world)
                 before = None
             else:
-                await world.clock.sleep(INTERVAL + _SLACK)
+                await world.clock.sleep(_SLACK)
+                first = _sent(world)
+                await world.clock.sleep(INTERVAL)
+                self._round = _sent(world) - first
                 before = await self._scrape(world, "before the fault")
                 self._check(not _failures(before) and before.value("kimono_up") == 1, "it fails without a fault")
                 self._prepare(world)
@@ -210,9 +215,9 @@ class Cell:
             most = row.requests * polls
             self._check(1 <= requests <= most, f"{requests} requests of one caller, not 1 to {most}")
             if self._case.expected == "auth" and place.column != "token":
-                # As many as its polls and one token would take, and then three times that.
-                healthy = rounds * len(place.collectors) + 1
-                of_all = sum(now[key] - sent[key] for key in now if key[0] == tenant_id)
+                # As many as the same rounds and one token take without a fault, and then three times that.
+                each_round = _of(self._round, tenant_id) + (place.column == "by_id")
+                healthy, of_all = rounds * each_round + 1, _of(now - sent, tenant_id)
                 self._check(of_all <= 3 * healthy, f"{of_all} requests of one caller, {healthy} of a healthy one")
             if row.requests == 3 and self._fails and not row.simulator:
                 self._check(requests >= 3, f"{requests} requests of one caller: no retries")
@@ -252,6 +257,10 @@ class Cell:
 
 def _sent(world: World) -> Counter[tuple[str | None, str]]:
     return Counter((each.tenant_id, each.endpoint) for each in world.simulator.requests)
+
+
+def _of(sent: Counter[tuple[str | None, str]], tenant_id: str | None) -> int:
+    return sum(times for (caller, _), times in sent.items() if caller == tenant_id)
 
 
 def _failures(page: Page) -> set[tuple[str, str, str]]:
