@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 import aiohttp
 import psutil
@@ -285,13 +286,10 @@ async def _soak(plan: _Plan) -> Outcome:
 async def _opened(hub: Simulator, clock: Clock, *, sockets: bool) -> AsyncIterator[tuple[Exporter, Callable[[], Any]]]:
     """An exporter that polls the simulator, and a function that scrapes it."""
     if sockets:
-        async with (
-            serve(hub) as url,
-            open_exporter(_settings(hub, url), clock) as exporter,
-            _polling(exporter),
-            _page_of(exporter) as scrape,
-        ):
-            yield exporter, scrape
+        # aiohttp reads a clock of its own to close idle connections.
+        with patch("aiohttp.connector.monotonic", clock.monotonic):
+            async with _served(hub, clock) as (exporter, scrape):
+                yield exporter, scrape
         return
     settings = _settings(hub, "http://127.0.0.1:1")
     transport = SimulatedTransport(hub, clock)
@@ -303,6 +301,18 @@ async def _opened(hub: Simulator, clock: Clock, *, sockets: bool) -> AsyncIterat
 
     async with _polling(exporter):
         yield exporter, read
+
+
+@asynccontextmanager
+async def _served(hub: Simulator, clock: Clock) -> AsyncIterator[tuple[Exporter, Callable[[], Any]]]:
+    """As `_opened`, over sockets."""
+    async with (
+        serve(hub) as url,
+        open_exporter(_settings(hub, url), clock) as exporter,
+        _polling(exporter),
+        _page_of(exporter) as scrape,
+    ):
+        yield exporter, scrape
 
 
 def _settings(hub: Simulator, url: str) -> Settings:
