@@ -64,10 +64,10 @@ fuzz: .venv/.dev ## search for inputs that break the exporter: a minute for each
 	@.venv/bin/python -m bench.fuzz $(ARGS)
 
 audit: .venv/.audit ## look for known vulnerabilities in the packages of requirements.txt; needs the network
-	@.venv/bin/python -m supply_chain.audit
+	@.venv/bin/python -m deploy.supply_chain.audit
 
 sbom: .venv/.dev ## write the SBOM, CycloneDX in JSON, to dist/
-	@.venv/bin/python -m supply_chain.sbom dist/kimono-exporter.cdx.json
+	@.venv/bin/python -m deploy.supply_chain.sbom dist/kimono-exporter.cdx.json
 
 bench: .venv/.dev ## measure speed and memory with 100, 1,000 and 10,000 tenants, beside other programs
 	@.venv/bin/python bench/run.py $(ARGS)

@@ -16,12 +16,12 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))  # so that the script also runs from a checkout that is not installed
 
+from deploy.supply_chain.licences import licences_markdown  # noqa: E402 - likewise
 from exporter.reference import metrics_markdown  # noqa: E402 - needs the path above
 from exporter.settings import LEAVES, Settings  # noqa: E402 - likewise
 from exporter.settings.tree import Leaf  # noqa: E402 - likewise
 from exporter.thresholds import THRESHOLDS, Threshold  # noqa: E402 - likewise
 from exporter.web import limits  # noqa: E402 - likewise
-from supply_chain.licences import licences_markdown  # noqa: E402 - likewise
 
 _BEFORE_TABLES = """\
 # Configuration

@@ -103,7 +103,7 @@ class Copy:
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     """A copy in which the example was followed up to and including `make golden` and `make docs`."""
     one = Copy(tmp_path_factory.mktemp("copy"))
-    for name in ("exporter", "tests", "docs", "supply_chain"):
+    for name in ("exporter", "tests", "docs", "deploy"):
         shutil.copytree(REPOSITORY / name, one.folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "requirements.txt"):
         shutil.copy(REPOSITORY / name, one.folder)

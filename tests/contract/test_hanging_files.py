@@ -19,6 +19,7 @@ from exporter.assembly import _tenant_entries, account_credentials
 from exporter.cli import run_command
 from exporter.settings import SettingsError, load
 from exporter.simulator import Simulator
+from exporter.web import Verifier
 from tests.support.processes import answers, environment, eventually, get, kimono, running, served
 from tests.support.simulated_exporter import Page, running_exporter
 from tests.support.virtual_time import run_virtual
@@ -164,7 +165,7 @@ def test_a_hanging_disk_at_the_start_does_not_delay_sigterm(tmp_path: Path) -> N
 def test_rules_that_hang_are_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """OpenSSL reads certificates itself, without any limit."""
     hang = threading.Event()
-    monkeypatch.setattr(serve, "load_access_rules", lambda _: hang.wait(60))
+    monkeypatch.setattr(serve, "load_access_rules", lambda *_: hang.wait(60))
     monkeypatch.setattr(serve, "_RULES_SECONDS", 0.05)
     web = tmp_path / "web.yaml"
     settings = load({"web.config_file": str(web)}, {"KIMONO_API_KEY": MARK})
@@ -182,7 +183,7 @@ def test_new_settings_that_hang_are_given_up() -> None:
         raise SettingsError(())
 
     async def scenario() -> None:
-        server = serve._Server(object(), load({}, {"KIMONO_API_KEY": MARK}), None)  # type: ignore[arg-type]
+        server = serve._Server(object(), load({}, {"KIMONO_API_KEY": MARK}), None, Verifier())  # type: ignore[arg-type]
         await server._reload(load_again)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch:

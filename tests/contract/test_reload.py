@@ -15,7 +15,7 @@ import pytest
 from exporter import serve
 from exporter.settings import Settings, load
 from exporter.simulator import Simulator
-from exporter.web import AccessRules
+from exporter.web import AccessRules, Verifier
 from tests.support.processes import Process, answers, environment, eventually, get, kimono, running, served
 from tests.support.simulated_exporter import Page
 
@@ -152,7 +152,7 @@ def test_an_internal_error_at_a_reload_changes_nothing(error: Exception, monkeyp
         raise error
 
     rules = AccessRules()
-    server = serve._Server(object(), load({}, {"KIMONO_API_KEY": MARK}), rules)  # type: ignore[arg-type]
+    server = serve._Server(object(), load({}, {"KIMONO_API_KEY": MARK}), rules, Verifier())  # type: ignore[arg-type]
     asyncio.run(server._reload(broken))
     (line,) = said
     assert line.startswith(f"internal error: {type(error).__name__} at test_reload.py:")

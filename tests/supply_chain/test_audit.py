@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from supply_chain import audit
+from deploy.supply_chain import audit
 
 CLEAN = {"name": "a", "version": "1", "vulns": []}
 BAD = {

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from supply_chain.licences import licences_markdown
-from supply_chain.requirements import RUNTIME, licence, normal, pinned
+from deploy.supply_chain.licences import licences_markdown
+from deploy.supply_chain.requirements import RUNTIME, licence, normal, pinned
 
 ROOT = Path(__file__).parents[2]
 # Permissive: they ask for their notice, and nothing of the exporter's own code.

@@ -11,9 +11,9 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+from deploy.supply_chain.requirements import RUNTIME, direct, pinned
+from deploy.supply_chain.sbom import main, sbom
 from exporter import __version__
-from supply_chain.requirements import RUNTIME, direct, pinned
-from supply_chain.sbom import main, sbom
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from exporter.api.client import Client
 from exporter.api.credentials import BasicCredentials
 from exporter.api.errors import ApiError
 from exporter.api.rate_limiter import RateLimiter
-from exporter.api.transport import open_transport
+from exporter.api.transport import Options, open_transport
 from exporter.telemetry import Telemetry
 from exporter.web import RunningServer, create_app, start
 from tests.support.fuzzing.inputs import SECRET
@@ -76,7 +76,7 @@ async def get_from(pieces: Sequence[bytes]) -> ApiError | None:
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        async with open_transport(f"http://127.0.0.1:{port}", TIMEOUT, LARGEST) as http:
+        async with open_transport(f"http://127.0.0.1:{port}", Options(TIMEOUT, LARGEST)) as http:
             clock = virtual_clock()
             client = Client(http, RateLimiter(float("inf"), clock), clock, _TELEMETRY)
             api = client.api(BasicCredentials("user", SECRET))

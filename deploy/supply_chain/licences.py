@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from supply_chain.requirements import direct, licence, pinned
+from deploy.supply_chain.requirements import direct, licence, pinned
 
 _BEFORE = """\
 # Licences

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from supply_chain.requirements import RUNTIME
+from deploy.supply_chain.requirements import RUNTIME
 
 _COMMAND = (sys.executable, "-m", "pip_audit", "--requirement", str(RUNTIME), "--require-hashes", "--disable-pip")
 _OPTIONS = ("--format", "json", "--progress-spinner", "off", "--timeout", "15")

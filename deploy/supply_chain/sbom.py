@@ -1,6 +1,6 @@
 """Writes the SBOM of the exporter, as CycloneDX 1.6 in JSON, from the pinned requirements.
 
-`python -m supply_chain.sbom FILE`. The same requirements give the same file, to the byte.
+`python -m deploy.supply_chain.sbom FILE`. The same requirements give the same file, to the byte.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
+from deploy.supply_chain.requirements import RUNTIME, Pinned, direct, licence, needed_by, pinned
 from exporter import __version__
-from supply_chain.requirements import RUNTIME, Pinned, direct, licence, needed_by, pinned
 
 NAME = "kimono-exporter"
 
