@@ -36,8 +36,8 @@ Parse = Callable[[Fields], T]
 _ATTEMPTS = 3
 # If the server asks to wait longer than these seconds, the next poll tries again, not this one.
 _LONGEST_RETRY_AFTER = 60.0
-# A sleep may end this many seconds early.
-_CLOCK_RESOLUTION = 0.05
+# Calls other than the one that was told so wait for so many seconds at most.
+_SHORT_HOLD = 10.0
 # Called with 1 when a request begins to wait before it is sent again, and with -1 when it ends: the poller then gives
 # the slot of this poll to another one.
 on_pause: ContextVar[Callable[[int], None]] = ContextVar("on_pause", default=lambda _: None)
@@ -135,7 +135,7 @@ class Client:
         return await self._try.copy()(self._attempt, endpoint, send, caller, check)
 
     async def _attempt(self, endpoint: str, send: Send, caller: Caller, check: Check) -> wire.Reply:
-        self._check_hold(caller)
+        await self._respect_hold(caller)
         async with self.in_flight:
             self.observer.waited(await self.rate_limiter.acquire())
             reply = await self._observed(endpoint, send)
@@ -148,14 +148,16 @@ class Client:
                 self.throttling.throttled(caller, error)
             raise
 
-    def _check_hold(self, caller: Caller) -> None:
-        """Raise the error of the last reply, not to be retried, if the API has asked this caller to wait until later.
+    async def _respect_hold(self, caller: Caller) -> None:
+        """Wait if the API allows this caller another request within seconds. If not, raise the error of the last reply.
 
-        The call that was told so waits. Others don't: if each waited, a tenant's polls would be late, and not failing.
+        That is not retried. The call that was told to wait does so; if others did, polls would be minutes late.
         """
         hold = self.throttling.hold(caller)
-        if hold > _CLOCK_RESOLUTION:
+        if hold > _SHORT_HOLD:
             raise caller.refusal(f"nothing was sent: the API has asked to wait for {hold:.0f} s more", math.inf)
+        if hold > 0:
+            await self._pause(hold)
 
     async def _pause(self, seconds: float) -> None:
         paused = on_pause.get()

@@ -162,7 +162,7 @@ MUTANTS = (
     Mutant(
         "a tenant that has to wait is polled nevertheless",
         CLIENT,
-        "if hold > _CLOCK_RESOLUTION:",
+        "if hold > _SHORT_HOLD:",
         "if False:",
         OF_RETRIES,
     ),
