@@ -28,8 +28,8 @@ from exporter.status import Status
 from exporter.store import Store
 from exporter.telemetry import Telemetry
 
-# Each exemption keeps up to 300 objects of requests in flight: together, that is less than 3 MB.
-_ALL_EVERY = 100
+# The share of objects that may be new, before all of them are scanned, and what is left is exempt from scans.
+_NEW_SHARE = 0.1
 _EOF = b"# EOF\n"
 _KINDS = {each.name: each for each in COLLECTORS}
 
@@ -104,7 +104,7 @@ async def open_exporter(settings: Settings, clock: Clock) -> AsyncIterator[Expor
     """An exporter over HTTP that has not begun to poll."""
     api = settings.api
     async with open_transport(api.url, Options(api.timeout, api.max_response_bytes, settings.egress)) as transport:
-        yield Exporter(settings, transport, clock, on_growth=GarbageCollection().exempt)
+        yield Exporter(settings, transport, clock, on_growth=exempt_from_collection)
 
 
 @asynccontextmanager
@@ -129,20 +129,15 @@ async def keeping_state(exporter: Exporter, path: Path | None) -> AsyncIterator[
         raise SettingsError((LEAVES["state.file"].problem(str(error)),)) from None
 
 
-class GarbageCollection:
-    """Exempts what is known of tenants from garbage collection: it stays, and scanning it takes 0.1 s at 10,000.
+def exempt_from_collection() -> None:
+    """Exempt what is known of tenants from garbage collection: it stays, and scanning it takes 0.1 s at 10,000.
 
-    What is in use for a moment is exempt as well, and would never be freed. So once in a while, all is scanned.
+    To be called after tenants were added. What is in use for a moment is exempt as well, and is not freed if it refers
+    to itself. So nothing happens while few objects are new, and otherwise all are scanned first.
     """
-
-    def __init__(self) -> None:
-        self._times = 0
-
-    def exempt(self) -> None:
-        """Exempt all that is there now and is no garbage. To be called after tenants were added."""
-        self._times += 1
-        if self._times % _ALL_EVERY == 0:
-            gc.unfreeze()
+    gc.collect()
+    if len(gc.get_objects()) >= _NEW_SHARE * gc.get_freeze_count():
+        gc.unfreeze()
         gc.collect()
         gc.freeze()
 

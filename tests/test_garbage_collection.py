@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from exporter import assembly
-from exporter.assembly import Exporter, GarbageCollection
+from exporter.assembly import Exporter, exempt_from_collection
 from exporter.polling.sources import Discovered, TenantSource
 from exporter.polling.tenant import TenantState
 from tests.support.simulated_exporter import running_exporter
@@ -45,16 +45,14 @@ def objects() -> int:
 
 
 def churn(exporter: Exporter) -> None:
-    """Let all tenants come and go at each discovery, and tell a new `GarbageCollection` so."""
+    """Let all tenants come and go at each discovery, and exempt them from garbage collection."""
     source = exporter._source
     assert source
     exporter._source = exporter.poller.discovery._source = Renamed(source)
-    exporter.poller.discovery._on_growth = GarbageCollection().exempt
+    exporter.poller.discovery._on_growth = exempt_from_collection
 
 
-def test_memory_is_flat_while_tenants_come_and_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assembly, "_ALL_EVERY", 5)
-
+def test_memory_is_flat_while_tenants_come_and_go() -> None:
     async def scenario() -> tuple[list[int], list[int]]:
         counts, alive = [], []
         states: weakref.WeakSet[TenantState] = weakref.WeakSet()
@@ -75,32 +73,37 @@ def test_memory_is_flat_while_tenants_come_and_go(monkeypatch: pytest.MonkeyPatc
     assert max(alive[5:]) <= 3 * TENANTS, "polls of removed tenants are dropped when they are due"
 
 
-def test_garbage_is_not_exempt() -> None:
-    collection = GarbageCollection()
-    collection.exempt()
+def cycles(number: int) -> list[list[object]]:
+    """Objects that become garbage for the collector to find."""
+    found: list[list[object]] = [[] for _ in range(number)]
+    for each in found:
+        each.append(each)
+    return found
+
+
+def test_what_became_garbage_before_or_after_it_was_exempt_is_freed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assembly, "_NEW_SHARE", 0.0)
+    exempt_from_collection()
     gc.disable()
     before = gc.get_freeze_count()
-    for _ in range(1000):
-        cycle: list[object] = []
-        cycle.append(cycle)
-    gc.collect(1)  # what survives this would be exempt for ever
-    old = [cycle for cycle in ([] for _ in range(1000)) if cycle.append(cycle) is None]
+    kept = cycles(1000)
+    exempt_from_collection()
+    assert gc.get_freeze_count() - before > 900
+    dropped = cycles(1000)
     gc.collect(1)
-    del old, cycle
-    collection.exempt()
+    del kept, dropped
+    exempt_from_collection()
     gc.enable()
     assert gc.get_freeze_count() - before < 500
 
 
-def test_what_became_garbage_after_it_was_exempt_is_freed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assembly, "_ALL_EVERY", 3)
-    collection = GarbageCollection()
-    collection.exempt()
-    kept: list[list[object]] = [[] for _ in range(1000)]
-    for cycle in kept:
-        cycle.append(cycle)
-    collection.exempt()
+def test_all_objects_are_scanned_only_if_many_are_new() -> None:
+    exempt_from_collection()
     before = gc.get_freeze_count()
-    del kept, cycle
-    collection.exempt()
-    assert before - gc.get_freeze_count() > 900
+    few = cycles(1000)
+    exempt_from_collection()
+    assert gc.get_freeze_count() <= before
+    many = cycles(int(before * 0.2))
+    exempt_from_collection()
+    assert gc.get_freeze_count() > before + len(many)
+    assert few

@@ -95,8 +95,8 @@ MUTANTS = (
     Mutant(
         "a tenant whose schedule was just changed is stale",
         PROBLEMS,
-        " and newest >= changed",
-        "",
+        "first_due(each, by_key[key].changed_at, after, now)",
+        "first_due(each, 0.0, after, now)",
         OF_PROBLEMS,
     ),
     Mutant(

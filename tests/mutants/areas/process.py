@@ -148,8 +148,8 @@ MUTANTS = (
     Mutant(
         "the log shows credentials",
         "exporter/polling/sources.py",
-        "            self._credentials, self._api = credentials, self._client.api(credentials)\n",
-        "            self._credentials, self._api = credentials, self._client.api(credentials)\n"
+        "            self._credentials, self._api = credentials, self._client.api(credentials, of_account=True)\n",
+        "            self._credentials, self._api = credentials, self._client.api(credentials, of_account=True)\n"
         "            __import__('structlog').get_logger('x').debug('got', it=getattr(credentials, 'password', ''))\n",
         (SECRETS + "test_no_secret_is_in_any_place_of_a_run",),
     ),
@@ -180,15 +180,22 @@ MUTANTS = (
     Mutant(
         "garbage is exempt from collection",
         "exporter/assembly.py",
-        "        gc.collect()\n",
-        "        gc.collect(1)\n",
+        "        gc.collect()\n        gc.freeze()",
+        "        gc.freeze()",
         ("tests/test_garbage_collection.py",),
     ),
     Mutant(
         "what became garbage stays exempt from collection",
         "exporter/assembly.py",
-        "            gc.unfreeze()\n",
-        "            pass\n",
+        "        gc.unfreeze()\n",
+        "",
+        ("tests/test_garbage_collection.py",),
+    ),
+    Mutant(
+        "all objects are scanned whenever a tenant is added",
+        "exporter/assembly.py",
+        "_NEW_SHARE = 0.1",
+        "_NEW_SHARE = 0.0",
         ("tests/test_garbage_collection.py",),
     ),
 )

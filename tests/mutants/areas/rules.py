@@ -112,8 +112,8 @@ MUTANTS = (
     _mutant(
         "tenants that miss a schedule are not looked at",
         "recorded.py",
-        'yield "kimono_schedule_missed_since_timestamp_seconds"',
-        'yield "kimono_schedule_missed_since_timestamp_seconds > 1e18"',
+        "{ago(of.limit('sync_overdue'))}\"\n    yield f\"kimono_tenant_last_run",
+        '-1e18"\n    yield f"kimono_tenant_last_run',
         "tests/alerts/test_syncs.py",
     ),
     _mutant(
@@ -175,8 +175,8 @@ MUTANTS = (
     _mutant(
         "two exporters of the same name break the comparison of tenants",
         "fleet_rules.py",
-        "scopes = only(",
-        "scopes = str(",
+        "* ignoring (schedule_id,",
+        "* ignoring (cluster, schedule_id,",
         STORMS + "test_two_exporters_of_the_same_name_and_replicas_that_disagree_do_not_break_the_rules",
     ),
     _mutant(

@@ -224,8 +224,8 @@ MUTANTS = (
     Mutant(
         "known scrapers are unknown after a reload",
         "exporter/serve.py",
-        "rules = access_rules(settings, self._verifier)",
-        "rules = access_rules(settings)",
+        "in_daemon_thread(_read_again, load, self._verifier)",
+        "in_daemon_thread(_read_again, load, Verifier())",
         ("tests/web/test_reload.py",),
     ),
     Mutant(
