@@ -141,11 +141,6 @@ def stale(of: Source) -> str:
     # Spares Prometheus the schedules of all other tenants.
     of_idle = f" and {TENANT} {last}" if of.recorded else ""
     readable = counted(of, f"{of('kimono_schedule_next_due_timestamp_seconds')}{of_idle}", SCHEDULES)
-    # A pause before the first poll may be the reason. A replica that has just started knows of no other poll.
-    first_polled = block(
-        counted(of, of("kimono_tenant_unscheduled_first_polled_timestamp_seconds"), SCHEDULES),
-        "min by (job, tenant_id)",
-    )
     unscheduled = f"{polled_by(of, SCHEDULES)} unless {TENANT} {of('kimono_schedule_enabled')}"
     return fresh(
         of,
@@ -155,7 +150,6 @@ def stale(of: Source) -> str:
             f"unless {TENANT} {block(counted(of, long_pause, 'state'))}",
             # With a readable schedule: only if something was due.
             f"unless {TENANT} {block(f'{readable} unless {TENANT} {block(counted(of, was_due, SCHEDULES))}')}",
-            f"unless {TENANT} ({first_polled} > {ago(limit)})",
             # No schedule at all: nothing is missing.
             f"unless {TENANT} {block(unscheduled)}",
         ),

@@ -53,7 +53,7 @@ queries and rules need no history:
 - `kimono_tenant_last_run_timestamp_seconds` and the two about the last pause come from the history as well, but stay.
 - If polls fail for a while and nothing changes in that time, the value stays the same.
 - With the setting `state.file`, values outlive a restart, and so do the counts of `kimono_ingestions_finished_total`.
-  Without it, they begin anew. That can delay an alert, but never causes one ([Restarts](alerts.md#restarts)).
+  Without it, they begin anew, which delays alerts, and in one case causes one ([Restarts](alerts.md#restarts)).
 
 A tenant is paused while it is in rollover mode, suspended, in setup mode, or has a mass change pending. A paused tenant
 misses no schedule.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from exporter.history import rollover_problems, schedules
-from exporter.history.due_times import first_due
+from exporter.history.due_times import first_due, next_due
 from exporter.history.history import History
 from exporter.history.rollover_problems import on_for_longer_than
 from exporter.history.schedules import TOLERANCE
@@ -181,11 +181,8 @@ def _stale(history: History, now: float) -> float | None:
     listed = history.schedules.listed
     if history.schedules.polled_at and all(schedule.enabled is None for schedule in listed.values()):
         return None  # no schedule: nothing is missing
-    if schedules.is_planned(history.schedules, now):
-        return run if _was_due(history, run + TOLERANCE, now) else None
-    # A pause before the first poll may be the reason.
-    first_polled = history.schedules.first_polled
-    return None if first_polled is not None and first_polled > now - limit else run
+    planned = any(next_due(schedule, now) is not None for schedule in listed.values())
+    return None if planned and not _was_due(history, run + TOLERANCE, now) else run
 
 
 def _was_due(history: History, after: float, now: float) -> bool:

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from exporter.api.models import Schedule
 from exporter.history.bounds import kept
-from exporter.history.due_times import first_due, last_due, next_due
+from exporter.history.due_times import first_due, last_due
 from exporter.history.ingestions import CLOCKS_DIFFER
 from exporter.history.moments import moved
 from exporter.history.unfinished import FULL_TYPES
@@ -44,12 +44,7 @@ MISSED_SINCE = polled(
     "First due time of an active schedule that no run has followed, in Unix seconds; only while it is missed.",
     *_LABELS,
 )
-UNSCHEDULED = polled(
-    "kimono_tenant_unscheduled_first_polled_timestamp_seconds",
-    "First poll of the schedules of a tenant, in Unix seconds; only while none says when it is due.",
-    "tenant_id",
-)
-FAMILIES = (CHANGED, DUE_SINCE, UNSCHEDULED)
+FAMILIES = (CHANGED, DUE_SINCE)
 ACTIVE_FAMILIES = (ACTIVE_SINCE, MISSED_SINCE)
 
 # By how much the hub's clock and the times in its replies may differ, in seconds.
@@ -97,14 +92,12 @@ class SchedulesHistory:
     """The tenant's schedules by key. `listed` is the last list, of `polled_at`; the state file does not have them.
 
     `last_executed` (Unix seconds) is the newest start that any schedule has told, also one that is gone. `good_runs`
-    ended since the last poll of the schedules: it will tell which of them were started by a schedule. `first_polled` is
-    also in Unix seconds.
+    ended since the last poll of the schedules: it will tell which of them were started by a schedule.
     """
 
     by_key: Mapping[str, ScheduleHistory] = field(default_factory=dict)
     last_executed: float | None = None
     good_runs: tuple[GoodRun, ...] = ()
-    first_polled: float | None = None
     listed: Annotated[Mapping[str, Schedule], Field(exclude=True)] = field(default_factory=dict)
     polled_at: Annotated[float, Field(exclude=True)] = 0.0
 
@@ -143,8 +136,7 @@ def advance(
     if before.last_executed is not None:
         starts.append(min(before.last_executed, at + TOLERANCE))
     newest = max((start for start in starts if start is not None), default=None)
-    first = at if before.first_polled is None else min(before.first_polled, at)
-    return SchedulesHistory(by_key, newest, (), first, listed, at)
+    return SchedulesHistory(by_key, newest, (), listed, at)
 
 
 def _advance(before: ScheduleHistory | None, schedule: Schedule, at: float, *, paused: bool | None) -> ScheduleHistory:
@@ -223,8 +215,7 @@ def after_clock_change(before: SchedulesHistory, seconds: float) -> SchedulesHis
         )
         for key, each in before.by_key.items()
     }
-    first = moved(before.first_polled, seconds)
-    return replace(before, by_key=by_key, first_polled=first, polled_at=moved(before.polled_at, seconds))
+    return replace(before, by_key=by_key, polled_at=moved(before.polled_at, seconds))
 
 
 def after_runs(before: SchedulesHistory, good_runs: tuple[GoodRun, ...]) -> SchedulesHistory:
@@ -256,13 +247,6 @@ def samples(history: SchedulesHistory, last_run: float | None, tenant_id: str, n
         due = None if history.has_unknown_start else first_due(schedule, changed, after, now)
         if due is not None:
             yield DUE_SINCE(due, **labels)
-    if history.first_polled is not None and not is_planned(history, now):
-        yield UNSCHEDULED(history.first_polled, tenant_id=tenant_id)
-
-
-def is_planned(history: SchedulesHistory, now: float) -> bool:
-    """Whether a schedule says when it is due."""
-    return any(next_due(schedule, now) is not None for schedule in history.listed.values())
 
 
 def missed(history: SchedulesHistory, now: float) -> Mapping[str, float]:

@@ -58,7 +58,6 @@ LAST_FAILURE = 'kimono_ingestion_last_started_timestamp_seconds{ingestion_type="
 LAST_RUN = "kimono_tenant_last_run_timestamp_seconds"
 LAST_PAUSED = "kimono_tenant_last_paused_timestamp_seconds"
 LAST_LONG_PAUSE = "kimono_tenant_last_long_pause_timestamp_seconds"
-UNSCHEDULED = "kimono_tenant_unscheduled_first_polled_timestamp_seconds"
 NAME = (
     'kimono_tenant_info{tenant_name="Maple LMS",account_id="a",account_name="Maple Ridge",cloud_id="c",'
     'cloud_name="us-1",integration="canopy-lms",integration_version="1"}'

@@ -40,12 +40,10 @@ from tests.alerts.stories import (
     LAST_PAUSED,
     LAST_RUN,
     LAST_SUCCESS,
-    LONG_AGO,
     MISSED_SINCE,
     NEXT_DUE,
     SCHEDULE,
     TICK,
-    UNSCHEDULED,
     Value,
     always,
     check,
@@ -286,22 +284,6 @@ def test_a_tenant_that_was_turned_off_and_forgotten_is_stale_too() -> None:
     check_stale(silent() | {ENABLED: always(0)}, {STALE_FROM + TICK: [STALE]})
 
 
-def test_a_tenant_that_was_turned_off_before_the_first_poll_is_stale_five_days_later() -> None:
-    """A pause that nobody saw may be the reason until then."""
-    begin = STALE_FROM + DAY
-    page = silent() | {ENABLED: always(0), NEXT_DUE: never, UNSCHEDULED: always(begin * 60)}
-    check_stale(page, {begin + 5 * DAY - TICK: [], begin + 5 * DAY: [STALE]})
-
-
-def test_a_replica_that_has_just_started_does_not_hide_that_a_tenant_that_is_turned_off_is_stale() -> None:
-    off = silent() | {ENABLED: always(0), NEXT_DUE: never}
-    pages = (off | {UNSCHEDULED: always(LONG_AGO * 60)}, off | {UNSCHEDULED: always(STALE_FROM * 60)})
-    series: dict[str, Value] = {}
-    for number, page in enumerate(pages):
-        series |= replica({**exporter(), **page}, f"replica-{number}")
-    scraped(series, {STALE_FROM + TICK: [STALE]}, about=("KimonoSyncStale",))
-
-
 def test_a_tenant_without_schedules_is_not_stale() -> None:
     none = dict.fromkeys((SCHEDULE, ENABLED, LAST_DUE, NEXT_DUE, LAST_EXECUTED), never)
     check_stale(silent() | none, {STALE_FROM + DAY: []})
@@ -376,7 +358,7 @@ def test_facts_that_are_old_make_nothing_stale(collector: str) -> None:
 # The contract's metrics alone
 
 
-@pytest.mark.parametrize("name", [CHANGED, DUE_SINCE, LAST_LONG_PAUSE, UNSCHEDULED])
+@pytest.mark.parametrize("name", [CHANGED, DUE_SINCE, LAST_LONG_PAUSE])
 def test_without_the_metrics_that_are_not_in_the_contract_a_tenant_is_stale(name: str) -> None:
     page = missed(DUE + DAY) | {LAST_RUN: always(DUE * 60), name: never}
     check_stale(page, {STALE_FROM + TICK: [STALE]})

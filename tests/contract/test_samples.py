@@ -156,7 +156,6 @@ def test_a_value_that_the_api_does_not_return_has_no_sample() -> None:
                 "kimono_tenant_last_run_timestamp_seconds",
                 "kimono_schedule_info",
                 "kimono_schedule_changed_timestamp_seconds",
-                "kimono_tenant_unscheduled_first_polled_timestamp_seconds",
                 "kimono_rollover_info",
             }
             assert set(page.all("kimono_ingestion_duration_seconds_count").values()) == {0}

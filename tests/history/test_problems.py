@@ -269,9 +269,6 @@ def stale(schedule: Schedule | None, seen: float = 6 * DAY, age: float = 5.5 * D
         (stale(daily(3, weekdays=None)), True),
         (stale(daily(3, enabled=None)), False),
         (stale(daily(3, enabled=False)), True),
-        # A pause before the first poll may be the reason, if nothing says when something is due.
-        (stale(daily(3, enabled=False), seen=4 * DAY), False),
-        (stale(daily(3, weekdays=None), seen=4 * DAY), False),
         (stale(daily(int(NOW % DAY // HOUR) - 1), seen=2 * DAY), True),
         (stale(daily(int(NOW % DAY // HOUR) - 1), seen=HOUR + 60), False),  # due an hour ago for the first time
         (stale(daily(3), seen=60), False),  # not due since it was changed

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exporter.history.schedules import ACTIVE_SINCE, CHANGED, DUE_SINCE, MISSED_SINCE, UNSCHEDULED, GoodRun
+from exporter.history.schedules import ACTIVE_SINCE, CHANGED, DUE_SINCE, MISSED_SINCE, GoodRun
 from exporter.history.shared import LAST_RUN
 from tests.history.tenant import DAY, HOUR, MINUTE, OFF, START, SUSPENDED, Tenant, daily, run, utc
 
@@ -105,19 +105,6 @@ def test_an_edit_is_told_until_the_schedule_has_been_due(edit: dict[str, Any]) -
     assert tenant.series(CHANGED) == {KEY: DUE + 4 * HOUR}
     tenant.schedules(DUE + DAY, daily())
     assert tenant.series(CHANGED) == {}
-
-
-def test_the_first_poll_is_told_while_no_schedule_says_when_it_is_due() -> None:
-    tenant = active()
-    assert tenant.series(UNSCHEDULED) == {}
-    for unclear in ((), (replace(daily(), weekdays=None),), (replace(daily(), enabled=False),)):
-        tenant.schedules(START + HOUR, *unclear)
-        assert list(tenant.series(UNSCHEDULED).values()) == [START]
-    tenant.restart()
-    tenant.schedules(START + 2 * HOUR)
-    assert list(tenant.series(UNSCHEDULED).values()) == [START]
-    tenant.schedules(START + 3 * HOUR, daily(), replace(daily(ident="t"), enabled=False))
-    assert tenant.series(UNSCHEDULED) == {}
 
 
 def test_a_schedule_that_leaves_the_list_is_gone_and_new_when_it_comes_back() -> None:
