@@ -45,15 +45,19 @@ class FileTimeoutError(FileError):
     """A file could not be read in time; it may become readable."""
 
 
-def shown_path(path: Path) -> str:
+def shown_path(path: Path, base: Path = Path()) -> str:
     """The path, quoted; without it if it may be a secret in the wrong place, because there is no such file or folder.
 
+    `base` is the folder that a relative path begins at: that it exists says nothing of what was given as the path.
     This may block.
     """
     folder = path.parent
-    known = folder not in (Path(), Path("/")) and folder.is_dir()
-    if known or path.suffix in _NAMES_OF_FILES or os.path.lexists(path):
-        return repr(str(path))
+    try:
+        known = folder not in (Path(), Path("/")) and (base / folder).is_dir()
+        if known or path.suffix in _NAMES_OF_FILES or os.path.lexists(base / path):
+            return repr(str(base / path))
+    except (OSError, ValueError):  # no path at all, or one that is too long
+        return "the file"
     return "the file (its name is not shown, because it may be a secret in the wrong place)"
 
 
@@ -96,17 +100,10 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         # Some network file systems give up by themselves.
         kind = FileTimeoutError if isinstance(error, TimeoutError) else FileError
-        reason, shown = error.strerror or type(error).__name__, _shown(path)
+        reason, shown = error.strerror or type(error).__name__, shown_path(path)
     except ValueError:
         kind, reason, shown = FileError, "it is not a path", "the file"
     raise kind(path, reason, shown)
-
-
-def _shown(path: Path) -> str:
-    try:
-        return shown_path(path)
-    except (OSError, ValueError):
-        return "the file"
 
 
 def _read_regular(path: Path) -> bytes:

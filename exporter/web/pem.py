@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from exporter.files import FileError, FileTimeoutError, read_bytes, shown_path
 from exporter.web.section import ConfigSection
 from exporter.web.stamps import Stamp, stamp_of
 
@@ -31,21 +32,22 @@ class PemSetting:
         elif inline:
             return cls(name, inline.encode())
         elif file:
-            return cls._from_file(section, f"{name}_file", directory / file)
+            return cls._from_file(section, f"{name}_file", Path(file), directory)
         else:
             section.problem(f"{name}_file", "is missing")
         return None
 
     @classmethod
-    def _from_file(cls, section: ConfigSection, key: str, path: Path) -> PemSetting | None:
+    def _from_file(cls, section: ConfigSection, key: str, file: Path, directory: Path) -> PemSetting | None:
+        path = directory / file
         try:
             stamp = stamp_of(path)
-            path.read_bytes()  # OpenSSL does not say why it can't read a file
+            read_bytes(path)  # OpenSSL does not say why it can't read a file, and waits for one that hangs
             return cls(key, path=path, stamp=stamp)
-        except OSError as error:
-            section.problem(key, f"can't open {path}: {error.strerror}")
-        except ValueError:  # a NUL byte
-            section.problem(key, "is not a path")
+        except FileTimeoutError as error:
+            section.problem(key, str(error))
+        except FileError as error:
+            section.problem(key, f"can't read {shown_path(file, directory)}: {error.reason}")
         return None
 
     @contextmanager

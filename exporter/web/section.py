@@ -6,6 +6,7 @@ The file holds hashes and keys, so a problem quotes nothing from it but the name
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from typing import TypeVar
 
 _PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
@@ -92,10 +93,17 @@ class ConfigSection:
 
     def reject_unknown(self) -> None:
         """Add a problem for every key that was not read."""
-        for key in self._values.keys() - self._read:
-            plain = isinstance(key, str) and _PLAIN_NAME.fullmatch(key)
-            shown = self._path(str(key)) if plain else f"{self._name or 'the file'}: a key that is not a plain name"
-            self._problems.append(f"{shown}: unknown setting")
+        for number, key in enumerate(self._values, start=1):
+            if key not in self._read:
+                self._problems.append(self._unknown(key, number))
+
+    def _unknown(self, key: object, number: int) -> str:
+        """Only a misspelt name is shown. Any other key may be a secret: with a space missing, `key:SECRET` is one."""
+        plain = isinstance(key, str) and _PLAIN_NAME.fullmatch(key)
+        near = get_close_matches(str(key), map(str, self._read), n=1) if plain else []
+        if not near:
+            return f"{self._name or 'the file'}: key {number} in it is not the name of a setting"
+        return f"{self._path(str(key))}: unknown setting; did you mean {near[0]}?"
 
     def _get(self, key: str) -> object:
         self._read.add(key)

@@ -99,7 +99,6 @@ MISPLACED = (
 )
 
 
-@pytest.mark.xfail(reason="the name of a file that can't be opened is shown as it is")
 @pytest.mark.parametrize("name", MISPLACED)
 @pytest.mark.parametrize("key", ["cert_file", "key_file"])
 def test_what_stands_in_the_place_of_a_file_name_is_not_shown(files: Files, key: str, name: str) -> None:

@@ -148,3 +148,44 @@ def test_no_error_shows_the_path_of_a_web_configuration(kind: str) -> None:
     with pytest.raises(AccessError) as caught:
         load_access_rules(Path(SECRETS[kind]))
     assert not found([SECRETS[kind]], str(caught.value))
+
+
+@pytest.mark.parametrize("kind", SECRETS)
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{secret}: 1",
+        "basic_auth_user: {secret}",
+        "tls_server_config: {secret}",
+        "tls_server_config: [{secret}]",
+        "tls_server_config: {{cert_file: {secret}, key_file: web.json}}",
+        "tls_server_config: {{cert_file: web.json, key_file: {secret}}}",
+        "tls_server_config: {{cert_file: web.json, key_file: {beside}}}",
+        "tls_server_config: {{client_auth_type: RequireAndVerifyClientCert, client_ca_file: {secret}}}",
+        "tls_server_config: {{client_auth_type: {secret}, min_version: {secret}, cipher_suites: [{secret}]}}",
+        "tls_server_config: {{{secret}: 1}}",
+        "http_server_config: {{headers: {{{secret}: 1}}}}",
+        "basic_auth_users: {{{secret}: {secret}}}",
+        "rate_limit: {{interval: {secret}}}",
+    ],
+)
+def test_no_error_shows_what_is_in_a_web_configuration(content: str, kind: str, tmp_path: Path) -> None:
+    path, secret = tmp_path / "web.json", SECRETS[kind]
+    path.write_text(content.format(secret=json.dumps(secret), beside=json.dumps(f"./{secret}")))
+    with pytest.raises(AccessError) as caught:
+        load_access_rules(path)
+    assert not found([secret], str(caught.value))
+    assert len(str(caught.value).splitlines()) == len(caught.value.problems)
+
+
+@pytest.mark.parametrize("name", ["gone.pem", "gone", "certificates/gone", "../web/gone.pem"])
+def test_the_path_of_a_missing_certificate_is_shown_where_it_leads_somewhere(name: str, tmp_path: Path) -> None:
+    (tmp_path / "web" / "certificates").mkdir(parents=True)
+    path = tmp_path / "web" / "web.json"
+    path.write_text(json.dumps({"tls_server_config": {"cert_file": name, "key_file": "web.json"}}))
+    with pytest.raises(AccessError) as caught:
+        load_access_rules(path)
+    which = "the file (its name is not shown, because it may be a secret in the wrong place)"
+    if name != "gone":
+        which = repr(str(path.parent / name))
+    assert caught.value.problems == (f"tls_server_config.cert_file: can't read {which}: No such file or directory",)

@@ -78,7 +78,7 @@ basic_auth_users:
     ("text", "expected"),
     [
         ("[]", "the file: must be a mapping"),
-        ("tls_config: {}", "tls_config: unknown setting"),
+        ("tls_config: {}", "tls_config: unknown setting; did you mean tls_server_config?"),
         ("rate_limit: {interval: 1s}", "rate_limit.burst: must be at least 1, or no request is ever answered"),
         (
             "rate_limit: {interval: 1, burst: 1}",
@@ -90,7 +90,7 @@ basic_auth_users:
         ("rate_limit: {interval: true, burst: 1}", None),
         ("rate_limit: {interval: 1s, burst: -1}", "rate_limit.burst: must be a whole number, at least 0"),
         ("rate_limit: {interval: 1s, burst: true}", "rate_limit.burst: must be a whole number, at least 0"),
-        ("rate_limit: {interval: 1s, burst: 1, more: 1}", "rate_limit.more: unknown setting"),
+        ("rate_limit: {interval: 1s, burst: 1, more: 1}", "rate_limit: key 3 in it is not the name of a setting"),
         ("basic_auth_users: [a]", "basic_auth_users: must be a mapping"),
         ("basic_auth_users: {a: 1}", "basic_auth_users.entry 1: the password must be a bcrypt hash"),
         ("basic_auth_users: {'a:b': x}", "basic_auth_users.entry 1: the user name must be a string without a colon"),
@@ -102,7 +102,10 @@ basic_auth_users:
         ),
         (TLS + ", cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]}", None),
         ("http_server_config: {http2: 3}", "http_server_config.http2: must be true or false"),
-        ("http_server_config: {headers: {X-Mine: a}}", "http_server_config.headers.X-Mine: unknown setting"),
+        (
+            "http_server_config: {headers: {X-Mine: a}}",
+            "http_server_config.headers: key 1 in it is not the name of a setting",
+        ),
         (
             "http_server_config: {headers: {X-Frame-Options: allow}}",
             "http_server_config.headers.X-Frame-Options: must be one of deny, sameorigin",
@@ -124,7 +127,11 @@ basic_auth_users:
         ),
         ("tls_server_config: {cert: PEM}", "tls_server_config.key_file: is missing"),
         (TLS + ", cert_file: [1]}", None),
-        (TLS + ", surprise: 1}", "tls_server_config.surprise: unknown setting"),
+        (TLS + ", surprise: 1}", "tls_server_config: key 3 in it is not the name of a setting"),
+        (
+            TLS + ", client_ca_fil: 1}",
+            "tls_server_config.client_ca_fil: unknown setting; did you mean client_ca_file?",
+        ),
         (
             TLS + ", client_auth_type: RequireAnyClientCert}",
             (

@@ -6,12 +6,15 @@ import asyncio
 import os
 import ssl
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
 import pytest
 import yaml
 
+from exporter import files
+from exporter.files import MAX_BYTES
 from exporter.web import AccessError, AccessRules, load_access_rules
 from exporter.web.pem import PemSetting
 from tests.web.conftest import MakeCertificate
@@ -218,3 +221,37 @@ def test_a_client_below_the_lowest_version_is_rejected(tmp_path: Path, make_cert
                 await client.get("/metrics", ssl=context)
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("setting", ["cert_file", "key_file", "client_ca_file"])
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda path: path.write_bytes(b"x" * (MAX_BYTES + 1)), "it is larger than 16 MiB"),
+        (os.mkfifo, "it did not respond within 0.2 s"),
+        (Path.mkdir, "Is a directory"),
+        (lambda path: path.symlink_to("/dev/zero"), "it is not a regular file"),
+        (lambda path: path.symlink_to(path), "Too many levels of symbolic links"),
+    ],
+)
+def test_only_regular_files_of_a_bounded_size_are_read(
+    *,
+    tmp_path: Path,
+    make_certificate: MakeCertificate,
+    setting: str,
+    make: Callable[[Path], object],
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing ever writes to the named pipe: to open it takes for ever."""
+    monkeypatch.setattr(files, "READ_SECONDS", 0.2)
+    make_certificate("server")
+    odd = tmp_path / "odd.pem"
+    make(odd)
+    given = {"cert_file": "server.pem", "key_file": "server.key", "client_ca_file": "server.pem"}
+    given |= {"client_auth_type": "RequireAndVerifyClientCert", setting: odd.name}
+    path = tmp_path / "web.yml"
+    path.write_text(yaml.safe_dump({"tls_server_config": given}))
+    with pytest.raises(AccessError) as caught:
+        load_access_rules(path)
+    assert caught.value.problems == (f"tls_server_config.{setting}: can't read {str(odd)!r}: {reason}",)

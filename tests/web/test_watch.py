@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from exporter.web import AccessRules, Verifier, limits, load_access_rules, watch_files
+from exporter.web import AccessRules, Verifier, limits, load_access_rules, pem, watch_files
 from tests.support.virtual_time import run_virtual, virtual_clock
 from tests.web.conftest import MakeCertificate
 from tests.web.serving import HASHED
@@ -185,7 +185,7 @@ def test_rules_that_were_replaced_by_a_signal_are_not_replaced_by_older_ones(
 
 
 def test_a_change_while_the_files_are_read_is_not_missed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = Path.read_bytes
+    original = pem.read_bytes
 
     def read_bytes(file: Path) -> bytes:
         content = original(file)
@@ -195,7 +195,7 @@ def test_a_change_while_the_files_are_read_is_not_missed(path: Path, monkeypatch
 
     async def scenario() -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(Path, "read_bytes", read_bytes)
+            patch.setattr(pem, "read_bytes", read_bytes)
             watched = Watched(path)
         task = asyncio.create_task(watch_files(lambda: watched.rules, watched.use, Verifier(), virtual_clock()))
         await asyncio.sleep(SOON)

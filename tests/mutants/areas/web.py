@@ -250,6 +250,27 @@ MUTANTS = (
         ("tests/web/test_watch.py",),
     ),
     Mutant(
+        "a secret in the place of a certificate's path is shown",
+        "exporter/web/pem.py",
+        "{shown_path(file, directory)}",
+        "{str(path)!r}",
+        ("tests/fuzz/test_files.py", "tests/settings/test_misplaced_secrets.py"),
+    ),
+    Mutant(
+        "an unknown key of the web configuration is shown, whatever it is",
+        "exporter/web/section.py",
+        "n=1) if plain",
+        "n=1, cutoff=0.0) if plain",
+        ("tests/settings/test_misplaced_secrets.py",),
+    ),
+    Mutant(
+        "a certificate's file is read, however large it is",
+        "exporter/web/pem.py",
+        "            read_bytes(path)",
+        "            path.read_bytes()",
+        ("tests/web/test_tls.py",),
+    ),
+    Mutant(
         "an inline key is written to a disk",
         "exporter/web/pem.py",
         'elif hasattr(os, "memfd_create"):',

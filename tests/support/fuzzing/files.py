@@ -113,25 +113,14 @@ class Files:
 
     def access(self, content: bytes) -> AccessRules | None:
         """The rules in a web configuration file."""
-        names = self._file_names(content)
         try:
             rules = load_access_rules(self._written("web.yaml", content))
         except AccessError as error:
-            text = str(error)
-            for name in names:
-                text = text.replace(name, "a file")
-            check_lines(text)
+            check_lines(error)
             return None
         for name, value in rules.headers.items():
             assert (name + value).isprintable()
         return rules
-
-    def _file_names(self, content: bytes) -> list[str]:
-        """The files that a web configuration names: error lines show them as they are."""
-        section = self.yaml(content)
-        tls = section.get("tls_server_config") if isinstance(section, dict) else None
-        values = tls.values() if isinstance(tls, dict) else ()
-        return [str(self.folder / name) for name in values if isinstance(name, str) and name]
 
     def state(self, content: bytes, now: float = NOW) -> Saved:
         """What a state file has. Every history that is accepted can be used, and saved and read again."""
