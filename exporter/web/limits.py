@@ -55,5 +55,7 @@ PASSWORD_SECONDS = 5.0
 
 # How often web.config_file and the files that it names are checked for changes.
 WATCH_SECONDS = 10.0
+# To look at these files, and to load them: each may be on a disk that hangs.
+STAMP_SECONDS, RULES_SECONDS = 5.0, 20.0
 # Messages about clients are logged at most so often, each with the number of times.
 NOTICE_SECONDS = 60.0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +13,8 @@ from pathlib import Path
 import pytest
 import structlog
 
-from exporter.web import AccessRules, Verifier, limits, load_access_rules, pem, watch_files
+from exporter import files
+from exporter.web import AccessRules, Verifier, limits, load_access_rules, pem, tls, watch, watch_files
 from tests.support.virtual_time import run_virtual, virtual_clock
 from tests.web.conftest import MakeCertificate
 from tests.web.serving import HASHED
@@ -82,7 +85,7 @@ def relink(path: Path, make_certificate: MakeCertificate) -> None:
         (path.parent / f"server{suffix}").symlink_to(f"renewed{suffix}")
 
 
-def add_user(path: Path, _: MakeCertificate) -> None:
+def add_user(path: Path, _: MakeCertificate | None) -> None:
     path.write_text(f"{TLS}basic_auth_users: {{a: {HASHED}}}\n")
 
 
@@ -203,3 +206,114 @@ def test_a_change_while_the_files_are_read_is_not_missed(path: Path, monkeypatch
         task.cancel()
 
     run_virtual(scenario())
+
+
+class Hang:
+    """A disk that hangs: calls for the file of this name wait until it is over."""
+
+    def __init__(self, call: Callable[..., object], name: str) -> None:
+        self._call = call
+        self._name = name
+        self._over = threading.Event()
+        self.waiting = 0
+
+    def __call__(self, path: Path, *more: object) -> object:
+        if path.name == self._name and not self._over.is_set():
+            self.waiting += 1
+            assert self._over.wait(60)
+        return self._call(path, *more)
+
+    def end(self) -> None:
+        self._over.set()
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "name"),
+    [
+        (watch, "stamp_of", "web.yml"),
+        (watch, "stamp_of", "server.key"),
+        (watch, "load_access_rules", "web.yml"),
+        (files, "_read_regular", "web.yml"),
+        (files, "_read_regular", "server.pem"),
+        (tls.PemSetting, "as_file", "server.pem"),
+    ],
+)
+def test_a_disk_that_hangs_is_one_message_and_one_thread_and_the_watch_goes_on(
+    path: Path, monkeypatch: pytest.MonkeyPatch, module: object, function: str, name: str
+) -> None:
+    for owner, limit in ((watch, "STAMP_SECONDS"), (watch, "RULES_SECONDS"), (files, "READ_SECONDS")):
+        # Reading one file is given up before loading all.
+        monkeypatch.setattr(owner, limit, 0.01 if owner is files else 0.03)
+    original = getattr(module, function)
+    if function == "as_file":
+        hang = Hang(lambda _, setting: original(setting), name)
+        monkeypatch.setattr(module, function, lambda setting: hang(setting.path, setting))
+    else:
+        hang = Hang(original, name)
+        monkeypatch.setattr(module, function, hang)
+
+    async def scenario() -> None:
+        hang.end()
+        async with watching(path) as watched:
+            hang._over.clear()
+            add_user(path, None)
+            await asyncio.sleep(30 * limits.WATCH_SECONDS)
+            assert watched.used == []
+            assert hang.waiting == 1
+            hang.end()
+            await asyncio.sleep(2 * SOON)
+            assert watched.used == [watched.rules]
+            assert watched.used[0].passwords is not None
+
+    with structlog.testing.capture_logs() as logs:
+        run_virtual(scenario())
+    assert [entry["event"] for entry in logs] == [REFUSED, USED]
+
+
+def test_rules_of_another_file_are_watched_while_a_disk_hangs(
+    path: Path, make_certificate: MakeCertificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "STAMP_SECONDS", 0.01)
+    hang = Hang(watch.stamp_of, "web.yml")
+    monkeypatch.setattr(watch, "stamp_of", hang)
+
+    async def scenario() -> None:
+        async with watching(path) as watched:
+            await asyncio.sleep(SOON)
+            (path.parent / "other.yml").write_text(TLS)
+            watched.rules = load_access_rules(path.parent / "other.yml")
+            await asyncio.sleep(SOON)
+            make_certificate("server")
+            await asyncio.sleep(SOON)
+            assert watched.used == [watched.rules]
+        hang.end()
+
+    run_virtual(scenario())
+
+
+def test_a_file_that_becomes_readable_is_used_although_it_has_not_changed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its mode, or that of its folder, does not change its stamp."""
+    refused = True
+    original = files._read_regular
+
+    def read(file: Path) -> bytes:
+        if refused and file == path:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return original(file)
+
+    async def scenario() -> None:
+        nonlocal refused
+        async with watching(path) as watched:
+            monkeypatch.setattr(files, "_read_regular", read)
+            add_user(path, None)
+            await asyncio.sleep(3600)
+            assert watched.used == []
+            refused = False
+            await asyncio.sleep(SOON)
+            assert watched.used == [watched.rules]
+
+    with structlog.testing.capture_logs() as logs:
+        run_virtual(scenario())
+    assert [entry["event"] for entry in logs] == [REFUSED, USED]

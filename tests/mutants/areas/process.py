@@ -50,7 +50,7 @@ MUTANTS = (
     Mutant(
         "an unusable path is shown",
         FILES,
-        "if known or path.suffix in _NAMES_OF_FILES or os.path.lexists(path):",
+        "if known or path.suffix in _NAMES_OF_FILES or os.path.lexists(base / path):",
         "if True:",
         OF_FILES,
     ),

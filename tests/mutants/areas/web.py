@@ -245,8 +245,8 @@ MUTANTS = (
     Mutant(
         "broken files are reported again and again",
         "exporter/web/watch.py",
-        "refused = last",
-        "pass",
+        "            reported = problems\n",
+        "",
         ("tests/web/test_watch.py",),
     ),
     Mutant(
@@ -269,6 +269,20 @@ MUTANTS = (
         "            read_bytes(path)",
         "            path.read_bytes()",
         ("tests/web/test_tls.py",),
+    ),
+    Mutant(
+        "a disk that hangs stops the watch",
+        "exporter/web/watch.py",
+        "in_daemon_thread(self._future.result, self._seconds)",
+        "asyncio.wrap_future(self._future)",
+        ("tests/web/test_watch.py",),
+    ),
+    Mutant(
+        "a disk that hangs costs a thread at each look",
+        "exporter/web/watch.py",
+        "if self._future is None or self._future.done() or arguments != self._arguments:",
+        "if True:",
+        ("tests/web/test_watch.py",),
     ),
     Mutant(
         "an inline key is written to a disk",
