@@ -20,11 +20,12 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import bcrypt
 import pytest
 
-from exporter.api.transport import HttpTransport
+from exporter.api.transport import HttpTransport, Options
 from exporter.assembly import Exporter
 from exporter.cli import run_command
 from exporter.clock import Clock
@@ -36,6 +37,9 @@ from tests.support.processes import Process, environment, eventually, kimono, ne
 from tests.support.simulated_exporter import SimulatedTransport
 
 USER, PASSWORD = "scraper", f"{MARK}-web/pass+word=é"
+PROXY_USER, PROXY_PASSWORD = f"{MARK}-proxy user", f"{MARK}-proxy/pass+word=:@é"
+# Nothing listens there.
+PROXY_URL = f"http://{quote(PROXY_USER, safe='')}:{quote(PROXY_PASSWORD, safe='')}@127.0.0.1:1"
 
 
 # The search itself
@@ -101,6 +105,12 @@ KINDS: dict[str, Callable[[Simulator, Path], dict[str, str]]] = {
     "tenants file with files": lambda hub, folder: {
         "TENANTS_FILE": _file(folder, "tenants", _entries(hub, folder, files=True)),
     },
+    # A proxy is allowed for https alone. No request gets beyond it.
+    "proxy": lambda hub, folder: {
+        "KEY": hub.api_key,
+        "URL": "https://127.0.0.1:2",
+        "PROXY_URL_FILE": _file(folder, "proxy", f"{PROXY_URL}\n"),
+    },
 }
 # Refused replies of all kinds, and replies that repeat a secret where none belongs.
 FAULTS = ("unauthorized", "forbidden", "server_error", "html", "not_json", "wrong_json", "throttle", "redirect")
@@ -115,6 +125,10 @@ def planted(kind: str, hub: Simulator, folder: Path) -> Secrets:
         "bearer token": hub.token,
         "password of the web page": PASSWORD,
         "its hash": _hash(),
+        "user of the proxy": PROXY_USER,
+        "password of the proxy": PROXY_PASSWORD,
+        "both": f"{PROXY_USER}:{PROXY_PASSWORD}",
+        "URL of the proxy": PROXY_URL,
         **{f"secret of tenant {number}": each.credentials.client_secret for number, each in enumerate(hub.tenants())},
         **{f"private key, line {number}": line for number, line in enumerate(_private_key(folder))},
     }
@@ -166,7 +180,7 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         del environ["KIMONO_API_KEY"]
         environ |= secrets.environ
         with running(kimono("run"), environ, folder / "run") as process:
-            yield Seen(secrets, _places(process, hub, folder), environ)
+            yield Seen(secrets, _places(process, hub, folder, is_reached=request.param != "proxy"), environ)
 
 
 @dataclass
@@ -178,14 +192,15 @@ class Seen:
     environ: dict[str, str]
 
 
-def _places(process: Process, hub: Simulator, folder: Path) -> dict[str, str]:
+def _places(process: Process, hub: Simulator, folder: Path, *, is_reached: bool) -> dict[str, str]:
     match = eventually(lambda: re.search(r"metrics=(https://\S+)/metrics", process.errors))
     address = match[1]
-    eventually(lambda: get(f"{address}/-/ready", folder)[0] == 200)
+    if is_reached:
+        eventually(lambda: get(f"{address}/-/ready", folder)[0] == 200)
     for fault, tenant in zip(FAULTS, hub.tenants(), strict=False):
         hub.faults.add(Fault(fault, tenant_id=tenant.id))
     hub.override("/tenant/state", {"error": hub.api_key, "data": {hub.client_secret: hub.token}}, hub.tenants()[-1].id)
-    eventually(lambda: "tenant fails" in process.errors)
+    eventually(lambda: ("tenant fails" if is_reached else "connection to the proxy failed") in process.errors)
     (folder / "kimono.yaml").write_text(
         f"log: {{level: debug}}\napi: {{{hub.api_key}: {hub.token}, timeout: {hub.token}}}\n"
     )
@@ -210,7 +225,7 @@ def _places(process: Process, hub: Simulator, folder: Path) -> dict[str, str]:
         "standard output": process.output,
         "process arguments": arguments,
         "names of threads": threads,
-        "the state file": (folder / "state").read_text(),
+        "the state file": (folder / "state").read_text() if is_reached else "none: no tenant is known",
         "names of files": "\n".join(map(str, folder.rglob("*"))),
     }
 
@@ -241,8 +256,11 @@ def test_no_secret_is_in_any_place_of_a_run(seen: Seen) -> None:
     for place, text in seen.places.items():
         assert text or place in ("standard output", "names of threads"), f"nothing to search in {place}"
         assert_none(seen.secrets, place, text)
-    assert "kimono_tenant_up" in seen.places["/metrics, known"]
-    assert "level=debug" in seen.places["the log"] or "level=warning" in seen.places["the log"]
+    if "KIMONO_API_PROXY_URL_FILE" in seen.environ:
+        assert "connection to the proxy failed" in seen.places["the log"]
+    else:
+        assert "kimono_tenant_up" in seen.places["/metrics, known"]
+        assert "level=debug" in seen.places["the log"] or "level=warning" in seen.places["the log"]
 
 
 @pytest.mark.parametrize("command", ["check", "once"])
@@ -262,6 +280,7 @@ def test_no_secret_is_in_a_representation_or_a_traceback(seen: Seen, tmp_path: P
     exporter = Exporter(settings, transport, Clock())  # type: ignore[arg-type]
     tree = [settings, settings.api, settings.model_dump(), settings.model_dump_json(), rules, rules.passwords]
     tree += [exporter, exporter.client, exporter._source, vars(exporter._source), exporter.poller, transport]
+    tree += [settings.egress, Options(1, 1, settings.egress)]
     if settings.api.tenants_file is None:
         tree.append(settings.api.credentials())
     for each in tree:
@@ -273,9 +292,13 @@ def _traceback(settings: Settings, tmp_path: Path) -> str:
     """Tracebacks of errors with secrets nearby."""
     texts = []
     unreadable = settings.api.model_copy(update={"key_file": tmp_path})
+    proxy, no_proxy = _file(tmp_path, "proxy", PROXY_URL), _file(tmp_path, "no-proxy", f"{PROXY_URL}/{MARK}")
     for call in (
         unreadable.credentials,
         lambda: load({"api.timeout": settings.api.url}, {"KIMONO_API_KEY": f"{PASSWORD}\n"}),
+        lambda: load({}, {"KIMONO_API_KEY": "x", "KIMONO_API_PROXY_URL": PROXY_URL}),
+        lambda: load({"api.url": "https://x", "api.proxy_url_file": no_proxy}, {"KIMONO_API_KEY": "x"}),
+        lambda: load({"api.url": "http://x", "api.proxy_url_file": proxy}, {"KIMONO_API_KEY": "x"}),
         lambda: HttpTransport(None, "x", 1, 1).to(settings.api),  # type: ignore[arg-type]
     ):
         try:
@@ -332,7 +355,7 @@ def test_the_exporter_forbids_core_dumps_itself(tmp_path: Path) -> None:
 
 
 def test_the_table_is_as_large_as_it_looks(seen: Seen) -> None:
-    """Fourteen places and more than twenty secrets for each of eight kinds of credentials."""
-    assert len(KINDS) == 8
+    """Fourteen places and more than twenty secrets for each of nine kinds of credentials."""
+    assert len(KINDS) == 9
     assert len(seen.places) >= 14
     assert len(seen.secrets.values) >= 17

@@ -154,6 +154,21 @@ MUTANTS = (
         (SECRETS + "test_no_secret_is_in_any_place_of_a_run",),
     ),
     Mutant(
+        "errors show the URL of the proxy",
+        "exporter/api/transport.py",
+        "except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:",
+        "except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:\n"
+        "            raise NetworkError(f'connection to the proxy failed: {self.options.egress.proxy}')",
+        (SECRETS + "test_no_secret_is_in_any_place_of_a_run",),
+    ),
+    Mutant(
+        "the settings show the URL of the proxy",
+        "exporter/api/egress.py",
+        "proxy: str | None = field(default=None, repr=False)",
+        "proxy: str | None = None",
+        (SECRETS + "test_no_secret_is_in_a_representation_or_a_traceback",),
+    ),
+    Mutant(
         "a task that is cancelled from inside ends unnoticed",
         "exporter/tasks.py",
         "        if asked_to_end():\n            raise\n",
