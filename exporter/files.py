@@ -28,6 +28,7 @@ MAX_KEYS = 10_000
 # Keys, values, lists and mappings, with those that aliases repeat. A tenants file with 10,000 entries has 100,000.
 MAX_NODES = 200_000
 _UNCONSTRUCTED_TAGS = ("tag:yaml.org,2002:merge", "tag:yaml.org,2002:value")
+HIDDEN = "the file (its name is not shown, because it may be a secret in the wrong place)"
 _NAMES_OF_FILES = (".conf", ".crt", ".json", ".key", ".pem", ".txt", ".yaml", ".yml")
 
 
@@ -45,8 +46,8 @@ class FileTimeoutError(FileError):
     """A file could not be read in time; it may become readable."""
 
 
-def shown_path(path: Path, base: Path = Path()) -> str:
-    """The path, quoted; without it if it may be a secret in the wrong place, because there is no such file or folder.
+def is_path(path: Path, base: Path = Path()) -> bool:
+    """Whether this leads to a file or a folder, or looks like it. If not, it may be a secret in the wrong place.
 
     `base` is the folder that a relative path begins at: that it exists says nothing of what was given as the path.
     This may block.
@@ -54,11 +55,14 @@ def shown_path(path: Path, base: Path = Path()) -> str:
     folder = path.parent
     try:
         known = folder not in (Path(), Path("/")) and (base / folder).is_dir()
-        if known or path.suffix in _NAMES_OF_FILES or os.path.lexists(base / path):
-            return repr(str(base / path))
-    except (OSError, ValueError):  # no path at all, or one that is too long
-        return "the file"
-    return "the file (its name is not shown, because it may be a secret in the wrong place)"
+    except (OSError, ValueError):  # too long, or no path at all
+        return False
+    return known or path.suffix in _NAMES_OF_FILES or os.path.lexists(base / path)
+
+
+def shown_path(path: Path, base: Path = Path()) -> str:
+    """The path, quoted; without it if it is none, as `is_path` says. This may block."""
+    return repr(str(base / path)) if is_path(path, base) else HIDDEN
 
 
 def read_bytes(path: Path) -> bytes:

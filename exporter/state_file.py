@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from exporter.files import HIDDEN, is_path
 from exporter.history import History
 from exporter.logs import internal_error
 from exporter.state_format import NotUsedError, lines, parse
@@ -51,11 +52,10 @@ class Saved:
     set_aside: SetAside | None = None
 
 
-def cause(error: OSError, path: Path) -> str:
-    """What the system says of an error with the file of this path, and of which file, if it is another one."""
-    other = str(error.filename2 or error.filename or path)
-    reason = error.strerror or str(error)
-    return reason if other == str(path) else f"{reason} ({other})"
+def _is_path(path: Path) -> bool:
+    """Whether this may be shown as a path, also if its folder is still to be created in another one."""
+    folder = path.parent
+    return is_path(path) or (folder.parent not in (Path(), Path("/")) and is_path(folder))
 
 
 class StateFile:
@@ -64,6 +64,9 @@ class StateFile:
     def __init__(self, path: Path) -> None:
         # Links are followed: two names of one file need the same lock, and a link must not be replaced by a file.
         self.path = Path(os.path.realpath(path))
+        self._is_shown = _is_path(path)
+        # The path for messages, if it is not a secret in the wrong place; `shown` is quoted.
+        self.name, self.shown = (str(self.path), repr(str(self.path))) if self._is_shown else (HIDDEN, HIDDEN)
         self._temporary = self._sibling("tmp")
         self._lock: int | None = None
         self._locked = False
@@ -85,12 +88,18 @@ class StateFile:
             return False
         except OSError as error:
             self.unlock()
-            raise self._unusable(cause(error, self.path)) from None
+            raise self._unusable(self.cause(error)) from None
         self._locked = True
         return True
 
     def _unusable(self, reason: str) -> StateFileError:
-        return StateFileError(f"can't use {str(self.path)!r}: {reason}")
+        return StateFileError(f"can't use {self.shown}: {reason}")
+
+    def cause(self, error: OSError) -> str:
+        """What the system says of an error with the file, and of which file, if it is another one."""
+        other = str(error.filename2 or error.filename or self.path)
+        reason = error.strerror or type(error).__name__
+        return f"{reason} ({other})" if self._is_shown and other != str(self.path) else reason
 
     def _take_lock(self) -> None:
         """Lock the file of the lock; raises OSError. The file itself is replaced at each write, with any lock on it."""
@@ -143,7 +152,8 @@ class StateFile:
     def _check_path(self) -> None:
         folder = self.path.parent
         if not folder.is_dir():
-            raise self._unusable(f"there is no folder {str(folder)!r}; create it")
+            named = f"there is no folder {str(folder)!r}" if self._is_shown else "its folder does not exist"
+            raise self._unusable(f"{named}; create it")
         try:
             mode = self.path.stat().st_mode
         except FileNotFoundError:
@@ -173,7 +183,7 @@ class StateFile:
         except NotUsedError as error:
             return Saved(set_aside=self._set_aside(error.kind, str(error)))
         except OSError as error:
-            return Saved(set_aside=self._set_aside("damaged", cause(error, self.path)))
+            return Saved(set_aside=self._set_aside("damaged", self.cause(error)))
         except Exception as error:  # noqa: BLE001 - whatever is in the file, the exporter starts
             return Saved(set_aside=self._set_aside("damaged", internal_error(error)))
 
@@ -191,7 +201,7 @@ class StateFile:
         except NotUsedError as error:
             raise self._unusable(str(error)) from None
         except OSError as error:
-            raise self._unusable(cause(error, self.path)) from None
+            raise self._unusable(self.cause(error)) from None
         except StateFileError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever is in the file, `check` goes on without it

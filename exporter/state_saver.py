@@ -19,7 +19,7 @@ import structlog
 from exporter.clock import Clock
 from exporter.history import History
 from exporter.logs import internal_error
-from exporter.state_file import Saved, StateFile, StateFileError, cause
+from exporter.state_file import Saved, StateFile, StateFileError
 from exporter.telemetry import Telemetry
 from exporter.threads import in_daemon_thread
 
@@ -106,14 +106,14 @@ class StateSaver:
         try:
             omitted = await in_daemon_thread(self._file.write, snapshot.histories, snapshot.api_url, now)
         except OSError as error:
-            self._log_failure(cause(error, self._file.path), _HOW_TO_FIX.get(error.errno or 0, _HOW_TO_FIX_OTHERS))
+            self._log_failure(self._file.cause(error), _HOW_TO_FIX.get(error.errno or 0, _HOW_TO_FIX_OTHERS))
         except Exception as error:  # noqa: BLE001 - an internal error here must not stop the polls
             self._log_failure(internal_error(error), "please report it")
         else:
             self._changes, self._saved_at = snapshot.changes, started
             self._telemetry.state_saved(now)
             if self._failing:
-                log.info("state is saved again", file=str(self._file.path))
+                log.info("state is saved again", file=self._file.name)
             self._failing = False
             self._log_omitted(frozenset(omitted))
         finally:
@@ -127,7 +127,7 @@ class StateSaver:
     def _log_failure(self, reason: str, how_to_fix: str = _HOW_TO_FIX_OTHERS) -> None:
         if not self._failing:
             fix = f"{how_to_fix}; {_UNTIL_THEN}"
-            log.error("state can't be saved", file=str(self._file.path), reason=reason, how_to_fix=fix)
+            log.error("state can't be saved", file=self._file.name, reason=reason, how_to_fix=fix)
         self._failing = True
 
 
@@ -137,7 +137,7 @@ async def locked(path: Path, clock: Clock) -> AsyncIterator[StateFile]:
     file, begun = await _within(_CHECK_SECONDS, path, StateFile, path), clock.monotonic()
     while not await _within(_CHECK_SECONDS, path, file.lock):
         if clock.monotonic() - begun >= _LOCK_SECONDS:
-            raise StateFileError(f"another exporter uses {str(path)!r}; stop it, or give each its own file")
+            raise StateFileError(f"another exporter uses {file.shown}; stop it, or give each its own file")
         await clock.sleep(_LOCK_PAUSE)
     try:
         yield file

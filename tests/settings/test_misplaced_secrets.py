@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from exporter.cli import run_command
 from exporter.settings import LEAVES, SettingsError, load
+from exporter.state_file import StateFile, StateFileError
 from exporter.web import AccessError, load_access_rules
 from tests.support.canaries import found
 
@@ -189,3 +193,36 @@ def test_the_path_of_a_missing_certificate_is_shown_where_it_leads_somewhere(nam
     if name != "gone":
         which = repr(str(path.parent / name))
     assert caught.value.problems == (f"tls_server_config.cert_file: can't read {which}: No such file or directory",)
+
+
+@pytest.mark.parametrize("kind", SECRETS)
+@pytest.mark.parametrize("path", ["{}", "{}/state", "./{}", "/{}/state", "/{}/{}/state", "file/{}", "{}/../{}"])
+def test_no_message_shows_the_path_of_a_state_file(
+    path: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one that does not lead to a file or into a folder. With a disk that fails, none can be written."""
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    secret = SECRETS[kind]
+    texts = []
+    file = StateFile(Path(path.replace("{}", secret)))
+    for wrong in (OSError(5, "failed", f"{file.path}.tmp"), OSError(5, "failed", "a", None, str(file.path))):
+        monkeypatch.setattr(file, "_create_temporary", Mock(side_effect=wrong))
+        texts += [file.cause(wrong), file.name, file.shown]
+        for call in (file.lock, partial(file.peek, "https://api.example", 0.0)):
+            try:
+                call()
+            except StateFileError as error:
+                texts.append(str(error))
+    assert not found([secret], "\n".join(texts))
+    assert any("can't use the file (" in each for each in texts)
+
+
+@pytest.mark.parametrize(("name", "reason"), [("gone/state", "there is no folder '{}'"), ("a/b/state", "its folder ")])
+def test_the_missing_folder_of_a_state_file_is_shown_if_it_can_be_created(
+    name: str, reason: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    with pytest.raises(StateFileError, match=re.escape(reason.format(path.parent))) as caught:
+        StateFile(path).lock()
+    assert (str(path) in str(caught.value)) == (name == "gone/state")

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from exporter import state_file, state_format
 from exporter.history import History
-from exporter.state_file import InUseError, Saved, SetAside, StateFile, StateFileError, cause
+from exporter.state_file import InUseError, Saved, SetAside, StateFile, StateFileError
 from exporter.state_format import FORMAT, VERSION
 from tests.support.histories import FLEETS
 
@@ -549,7 +549,7 @@ def test_a_folder_in_the_place_of_the_file_is_an_error_and_leaves_nothing_behind
     path.mkdir()
     with pytest.raises(IsADirectoryError) as caught:
         file.write(SOME.items(), URL, NOW)
-    assert cause(caught.value, path) == "Is a directory"
+    assert StateFile(path).cause(caught.value) == "Is a directory"
     assert names(path) == {"state", "state.lock"}
 
 

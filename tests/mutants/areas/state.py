@@ -15,6 +15,13 @@ COMMANDS = "tests/contract/test_state_commands.py::"
 
 MUTANTS = (
     Mutant(
+        "a secret in the place of the state file is shown",
+        FILE,
+        "if self._is_shown else (HIDDEN, HIDDEN)",
+        "if True else (HIDDEN, HIDDEN)",
+        ("tests/settings/test_misplaced_secrets.py",),
+    ),
+    Mutant(
         "the state file is written in place",
         FILE,
         "descriptor = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)",
