@@ -43,6 +43,7 @@ class Case:
     make: Callable[[], bytes]
     compressed: bool = False
     tenants: int = 1
+    charset: str | None = None
 
 
 def _list(item: object, size: int = _LARGEST) -> bytes:
@@ -82,10 +83,16 @@ CASES = {
     "5,000 ingestions": Case("/ingestions", lambda: _numbered(_ingestion, 5_000)),
     "5,000 schedules": Case("/tenant/schedules", lambda: _numbered(lambda n: {"id": f"s{n}", "hour": 3}, 5_000)),
     "5,000 tenants without credentials": Case("/tenants", lambda: _numbered(lambda n: {"id": f"t{n}"}, 5_000)),
+    "20,000 tenants without credentials": Case("/tenants", lambda: _numbered(lambda n: {"id": f"t{n}"}, 20_000)),
     "100,000 flags": Case("/tenant/state", lambda: _flags(100_000)),
     "1,000 flags": Case("/tenant/state", lambda: _flags(1_000)),
     "a gzip bomb of 16 MiB": Case("/ingestions", lambda: b" " * _LARGEST, compressed=True),
     "a gzip bomb of 1 GiB": Case("/ingestions", lambda: b" " * 2**30, compressed=True),
+    "16 MiB in ISO 8859-1": Case("/ingestions", lambda: b'"' + b"\xe9" * (_LARGEST - 9) + b'"', charset="iso-8859-1"),
+    "16 MiB of UTF-8, said to be ASCII": Case(
+        "/ingestions", lambda: "é".encode() * (_LARGEST // 2), charset="us-ascii"
+    ),
+    "16 MiB in UTF-16": Case("/ingestions", lambda: ("é" * (_LARGEST // 2 - 9)).encode("utf-16"), charset="utf-16"),
     "12 gzip bombs of 16 MiB at once": Case("/ingestions", lambda: _list({}), compressed=True, tenants=12),
 }
 
@@ -113,7 +120,9 @@ class Api:
             return web.json_response({"access_token": "token", "expires_in": 3600})
         if which != "good" and self.case and path == self.case.path:
             headers = {"Content-Encoding": "gzip"} if self.case.compressed else {}
-            return web.Response(body=self._body, headers=headers, content_type="application/json")
+            return web.Response(
+                body=self._body, headers=headers, content_type="application/json", charset=self.case.charset
+            )
         if path == "/tenants":
             return web.json_response({"data": [_tenant(n) for n in range(self.case.tenants if self.case else 1)]})
         value = good_reply(path)

@@ -260,9 +260,16 @@ MUTANTS = (
     Mutant(
         "a reply without end fills the memory",
         "exporter/api/transport.py",
-        "if max(packed, len(body)) > self.options.max_bytes:",
+        "if max(packed, body.tell()) > self.options.max_bytes:",
         "if False:",
         ("tests/api/test_on_the_wire.py::test_the_largest_reply_is_exactly_as_large_as_allowed",),
+    ),
+    Mutant(
+        "the body of a reply is copied when it is complete",
+        "exporter/api/transport.py",
+        "return body.getvalue()",
+        "return bytes(bytearray(body.getvalue()))",
+        (*OF_ENCODINGS,),
     ),
     Mutant(
         "a reply is built before its values are counted",
