@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-MakeCertificate = Callable[[str], None]
+from tests.support import certificates
+
+MakeCertificate = Callable[[str], Path]
 
 
 @pytest.fixture(scope="session")
@@ -27,15 +29,4 @@ def chromium() -> str:
 @pytest.fixture
 def make_certificate(tmp_path: Path) -> MakeCertificate:
     """Writes <name>.pem and <name>.key to tmp_path: self-signed, for <name>, localhost and the loopback addresses."""
-
-    def make(name: str) -> None:
-        names = f"subjectAltName=DNS:{name},DNS:localhost,IP:127.0.0.1,IP:::1"
-        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        files = ["-keyout", f"{tmp_path}/{name}.key", "-out", f"{tmp_path}/{name}.pem"]
-        subprocess.run(
-            ["openssl", "req", "-x509", "-days", "2", *key, *files, "-subj", f"/CN={name}", "-addext", names],
-            check=True,
-            capture_output=True,
-        )
-
-    return make
+    return partial(certificates.make_certificate, tmp_path)
