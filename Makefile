@@ -54,7 +54,7 @@ mutants: .venv/.dev ## break the code in named ways, one at a time, and show tha
 matrix: .venv/.dev ## run every fault in every place, and write the table of docs/reliability.md (ARGS="--help")
 	@.venv/bin/python -m tests.reliability $(ARGS)
 
-soak: .venv/.dev ## live through hours of changes and faults with 1,000 tenants, and measure what grows (ARGS="--help")
+soak: .venv/.dev ## simulate hours of changes and faults with 1,000 tenants, and measure what grows (ARGS="--help")
 	@.venv/bin/python -m bench.soak $(ARGS)
 
 # Without atheris, the inputs of hypothesis are still tried; then the last line says what is missing, and make fails.
