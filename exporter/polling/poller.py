@@ -34,12 +34,10 @@ from exporter.threads import in_daemon_thread
 log = structlog.get_logger("exporter.polling.poller")
 
 # Without progress for this many seconds, and this many discovery intervals, the process should be restarted.
-_STUCK_SECONDS, _STUCK_INTERVALS = 900.0, 3
+_STUCK_SECONDS, _STUCK_INTERVALS, _STUCK_CHECK_SECONDS = 900.0, 3, 60.0
 # Nor is it restarted within the time that the rate limit allows for this many requests.
 _STUCK_REQUESTS = 10
-# So many ingestions, schedules or flags are worked out in 20 ms.
-_FACTS_AT_ONCE = 500
-_STUCK_CHECK_SECONDS = 60.0
+_FACTS_AT_ONCE = 500  # ingestions, schedules or flags, which are worked out in 20 ms
 
 
 class StuckError(Exception):
@@ -163,11 +161,12 @@ class Poller:
     async def _next_poll(self) -> ScheduledPoll:
         """The next poll, as soon as it is due and one of `api.concurrency` slots is free.
 
-        A poll that waits because its tenant is throttled or failing holds no slot: such tenants delay no other one.
+        A poll that waits before it sends again holds no slot. Requests that time out hold theirs for long: for tenants
+        that do, there is half of the slots.
         """
         while True:
             free = self.scheduler.running - self._paused < self._client.concurrency
-            poll = self.scheduler.next_due() if free else None
+            poll = self.scheduler.next_due(max(1, self._client.concurrency // 2)) if free else None
             self._check_all_polled()
             if poll:
                 return poll

@@ -2,12 +2,13 @@
 
 Every enabled collector polls every tenant once an interval, never two at a time for one tenant. First polls are due at
 once, later ones are spread evenly over the interval. If the intervals can't be kept, the most overdue poll is next:
-intervals stretch, and no tenant is skipped.
+intervals stretch, and no tenant is skipped. Only those whose requests time out have to leave others room.
 """
 
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -82,6 +83,9 @@ class Scheduler:
         self._numbers = 0
         # Tenants that are being polled, each with the polls that came due meanwhile.
         self._deferred: dict[TenantState, list[ScheduledPoll]] = {}
+        # Those of them whose requests time out, and the polls of other such tenants that wait for them.
+        self._slow: set[TenantState] = set()
+        self._waiting: list[ScheduledPoll] = []
 
     def configure(self, intervals: Mapping[type[Collector[Any]], float]) -> list[Collector[Any]]:
         """Set the collectors and their intervals in seconds; returns the collectors that are no longer enabled.
@@ -126,13 +130,16 @@ class Scheduler:
         if not wanted:
             return
         now = self._clock.monotonic()
-        for poll in self._polls:
+        for poll in (*self._polls, *self._waiting):
             if poll.state in wanted and poll.schedule.name in poll.state.failures:
                 poll.due = min(poll.due, now)
         heapq.heapify(self._polls)
 
-    def next_due(self) -> ScheduledPoll | None:
-        """The most overdue poll of a tenant that is not being polled; `finish` must follow."""
+    def next_due(self, most_slow: float = math.inf) -> ScheduledPoll | None:
+        """The most overdue poll of a tenant that is not being polled; `finish` must follow.
+
+        Of tenants whose requests time out, `most_slow` are polled at the same time. Each takes a slot for long.
+        """
         now = self._clock.monotonic()
         while self._polls and self._polls[0].due <= now:
             poll = heapq.heappop(self._polls)
@@ -140,8 +147,12 @@ class Scheduler:
                 self._count_first(poll)
             elif poll.state in self._deferred:
                 self._deferred[poll.state].append(poll)
+            elif self.repeat and poll.state.times_out and len(self._slow) >= most_slow:
+                self._waiting.append(poll)
             else:
                 self._deferred[poll.state] = []
+                if poll.state.times_out:
+                    self._slow.add(poll.state)
                 return poll
         return None
 
@@ -152,8 +163,13 @@ class Scheduler:
     def finish(self, poll: ScheduledPoll) -> None:
         """Note that a poll has ended, and schedule the next one."""
         now = self._clock.monotonic()
-        for deferred in self._deferred.pop(poll.state):
-            heapq.heappush(self._polls, deferred)
+        again = self._deferred.pop(poll.state)
+        if poll.state in self._slow:
+            self._slow.remove(poll.state)
+            again += self._waiting
+            self._waiting.clear()
+        for each in again:
+            heapq.heappush(self._polls, each)
         if not poll.cancelled:
             # Moved to the end, so that the first entry is the oldest.
             poll.schedule.ended_at.pop(poll.state.id, None)

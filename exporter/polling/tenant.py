@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import asdict, dataclass, field, replace
 
 from exporter.api.client import Api
+from exporter.api.errors import RequestTimeoutError
 from exporter.api.models import Tenant
 from exporter.history import History
 from exporter.history.problems import Found, Health
@@ -101,6 +102,11 @@ class TenantState:
     def polled(self) -> set[str]:
         """The names of the collectors that have finished a poll of it, successful or not."""
         return self.succeeded_at.keys() | self.failures.keys()
+
+    @property
+    def times_out(self) -> bool:
+        """Whether requests of a collector have timed out at its last poll."""
+        return any(failure.reason == RequestTimeoutError.reason for failure in self.failures.values())
 
     def drop(self, collector: str) -> None:
         """Remove what a collector has shown."""

@@ -224,6 +224,31 @@ def test_throttled_tenants_delay_no_other_tenant_and_recover(fault: Fault, share
     run_virtual(scenario())
 
 
+def test_more_hanging_tenants_than_slots_delay_no_other_tenant_for_long() -> None:
+    """Until their first polls have failed, they take all slots; from then on half of them."""
+
+    async def scenario() -> None:
+        flags = {"api.concurrency": "4", "api.rate_limit": "100", "api.timeout": "30"}
+        async with running_exporter(flags, tenants=48, stories=[]) as run:
+            await run.until_ready()
+            await run.pass_time(120)
+            hanging = {tenant.id for tenant in run.simulator.tenants()[:16]}
+            for ident in hanging:
+                run.simulator.faults.add(Fault("hang", tenant_id=ident))
+            await run.pass_time(600)
+            worst = 0.0
+            for _ in range(20):
+                page = await run.pass_time(31)
+                worst = max(worst, *(age for ident, age in ages(run, page).items() if ident not in hanging))
+            assert worst <= 75
+            assert page.labels("kimono_tenant_failure_info", "tenant_id") == hanging
+            run.simulator.faults.clear()
+            page = await run.pass_time(910)
+            assert not page.all("kimono_tenant_failure_info")
+
+    run_virtual(scenario())
+
+
 def test_a_short_retry_after_of_a_tenant_is_waited_for_and_is_no_failure() -> None:
     async def scenario() -> None:
         async with running_exporter({"api.rate_limit": "100"}, tenants=3, stories=[]) as run:

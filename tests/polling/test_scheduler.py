@@ -191,3 +191,56 @@ def _begin(scheduler: Scheduler, begun: Counter[tuple[str, str]]) -> list[Schedu
     polls = drained(scheduler)
     begun.update(names(polls))
     return polls
+
+
+def timing_out(each: TenantState) -> None:
+    each.failures["state"] = Failure("state", "timeout", "no reply", 0.0)
+
+
+def test_tenants_that_time_out_leave_room_for_the_others() -> None:
+    """Of those, two at a time; the others are not held back, and the waiting ones go on in turn."""
+    scheduler, _, states = scheduled(*(f"slow-{n}" for n in range(5)), "a", "b")
+    for each in states[:5]:
+        timing_out(each)
+    polls = []
+    while poll := scheduler.next_due(2):
+        polls.append(poll)
+    assert [one for one, _ in names(polls)] == ["slow-0", "slow-1", "a", "b"]
+    scheduler.finish(polls[2])
+    assert scheduler.next_due(2) is None
+    for _ in range(3):
+        scheduler.finish(polls.pop(0))
+        following = scheduler.next_due(2)
+        assert following
+        assert scheduler.next_due(2) is None
+        polls.insert(1, following)
+    assert {one for one, _ in names(polls)} >= {"slow-3", "slow-4"}
+
+
+def test_a_tenant_that_answers_again_needs_no_room_of_its_own() -> None:
+    scheduler, _, states = scheduled("slow", "better", "other")
+    timing_out(states[0])
+    timing_out(states[1])
+    first = scheduler.next_due(1)
+    assert first
+    assert [one for one, _ in names(drained_slow(scheduler))] == ["other"]
+    states[1].failures.clear()
+    scheduler.finish(first)
+    following = scheduler.next_due(0)
+    assert following
+    assert following.state is states[1]
+
+
+def drained_slow(scheduler: Scheduler) -> list[ScheduledPoll]:
+    due = []
+    while poll := scheduler.next_due(1):
+        due.append(poll)
+    return due
+
+
+def test_a_single_round_polls_all_tenants_at_once_whatever_times_out() -> None:
+    scheduler, _, states = scheduled("a", "b", "c")
+    scheduler.repeat = False
+    for each in states:
+        timing_out(each)
+    assert len(drained_slow(scheduler)) == 3

@@ -230,4 +230,11 @@ MUTANTS = (
         "",
         OF_DISCOVERY,
     ),
+    Mutant(
+        "tenants that hang take all slots",
+        "exporter/polling/poller.py",
+        "next_due(max(1, self._client.concurrency // 2))",
+        "next_due()",
+        ("tests/contract/test_pacing.py::test_more_hanging_tenants_than_slots_delay_no_other_tenant_for_long",),
+    ),
 )
