@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,10 @@ from urllib.parse import urlsplit
 
 from exporter.files import FileError, read_secret, read_text
 
-_CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL | re.ASCII)
+# Characters and certificates of a CA file. The CAs of a system are some 150, in 300 kB with comments.
+MAX_CA_SIZE = 2**21
+MAX_CERTIFICATES = 500
+_BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,27 @@ def read_proxy(path: Path) -> str:
 
 def trust(ca_file: Path) -> ssl.SSLContext:
     """Trust the CA certificates in a PEM file, and no others. Raises FileError."""
-    # Only the certificates: bundles also have comments in UTF-8, which OpenSSL does not accept as text.
-    certificates = _CERTIFICATE.findall(read_text(ca_file))
-    if not certificates:
-        raise FileError(ca_file, "it has no certificate in PEM format")
+    certificates = _certificates(ca_file)
     try:
         context = ssl.create_default_context(cadata="\n".join(certificates))
-    except (ssl.SSLError, ValueError):
+    except (ssl.SSLError, TypeError, ValueError):  # TypeError: it is not ASCII
         raise FileError(ca_file, "it has a certificate that is not valid") from None
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def _certificates(ca_file: Path) -> list[str]:
+    """Only the certificates: bundles also have comments in UTF-8, which OpenSSL does not accept as text."""
+    text = read_text(ca_file)
+    if len(text) > MAX_CA_SIZE:
+        raise FileError(ca_file, f"it is larger than {MAX_CA_SIZE >> 20} MiB")
+    # A regular expression would look for the end again from each beginning.
+    _, *blocks = text.split(_BEGIN, MAX_CERTIFICATES + 1)
+    if not blocks:
+        raise FileError(ca_file, "it has no certificate in PEM format")
+    if len(blocks) > MAX_CERTIFICATES:
+        raise FileError(ca_file, f"it has more than {MAX_CERTIFICATES} certificates")
+    parts = [block.partition(_END) for block in blocks]
+    if not all(end for _, end, _ in parts):
+        raise FileError(ca_file, "it has a certificate without an end")
+    return [_BEGIN + content + end for content, end, _ in parts]

@@ -14,7 +14,7 @@ import pytest
 
 from exporter.api.client import Client
 from exporter.api.credentials import BasicCredentials, ClientCredentials, Credentials
-from exporter.api.egress import Egress, check_proxy, read_proxy, trust
+from exporter.api.egress import MAX_CA_SIZE, MAX_CERTIFICATES, Egress, check_proxy, read_proxy, trust
 from exporter.api.errors import ApiError
 from exporter.api.rate_limiter import RateLimiter
 from exporter.api.transport import Options, open_transport
@@ -217,6 +217,41 @@ def test_what_is_no_proxy_is_refused_and_not_shown(url: str, tmp_path: Path) -> 
     assert SECRET not in str(of_file.value)
 
 
+BEGIN, END = "-----BEGIN CERTIFICATE-----\n", "-----END CERTIFICATE-----\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (BEGIN * MAX_CERTIFICATES, "a certificate without an end"),
+        (BEGIN * (MAX_CERTIFICATES + 1), f"more than {MAX_CERTIFICATES} certificates"),
+        ((BEGIN + END) * (MAX_CERTIFICATES + 1), f"more than {MAX_CERTIFICATES} certificates"),
+        (BEGIN + "A" * MAX_CA_SIZE + END, "larger than 2 MiB"),
+        ("# comment\n" * MAX_CA_SIZE, "larger than"),
+        (END * MAX_CERTIFICATES, "no certificate"),
+    ],
+)
+def test_a_file_that_would_take_long_is_refused_by_its_size(content: str, expected: str, tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text(content)
+    with pytest.raises(FileError, match=expected):
+        trust(file)
+
+
+def test_a_certificate_that_is_cut_off_is_refused_also_after_a_whole_one(tmp_path: Path) -> None:
+    whole = make_certificate(tmp_path, "a").read_text()
+    file = tmp_path / "ca.pem"
+    file.write_text(whole + whole[:200])
+    with pytest.raises(FileError, match="without an end"):
+        trust(file)
+
+
+def test_as_many_certificates_as_allowed_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text(make_certificate(tmp_path, "a").read_text() * MAX_CERTIFICATES)
+    assert len(trust(file).get_ca_certs()) == 1
+
+
 def test_a_file_of_certificates_may_have_comments(tmp_path: Path) -> None:
     make_certificate(tmp_path, "a")
     make_certificate(tmp_path, "b")
@@ -228,7 +263,15 @@ def test_a_file_of_certificates_may_have_comments(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["", SECRET, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "-----BEGIN PRIVATE KEY-----\nAA"],
+    [
+        "",
+        SECRET,
+        f"{BEGIN}AAAA\n{END}",
+        f"{BEGIN}É\n{END}",
+        f"{BEGIN}{BEGIN}AAAA\n{END}",
+        f"{END}{BEGIN}",
+        "-----BEGIN PRIVATE KEY-----\nAA",
+    ],
 )
 def test_a_file_without_a_certificate_is_refused_and_not_shown(content: str, tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"

@@ -440,6 +440,13 @@ MUTANTS = (
         ("tests/api/test_egress.py",),
     ),
     Mutant(
+        "a file of any number of certificates is read",
+        "exporter/api/egress.py",
+        "if len(blocks) > MAX_CERTIFICATES:",
+        "if False:",
+        ("tests/api/test_egress.py",),
+    ),
+    Mutant(
         "those who have a tenants file are told to change the account's key",
         "exporter/check.py",
         "if api.tenants_file is not None:",
