@@ -1,18 +1,26 @@
-"""Decodes the body of a reply: its content encoding, and its character set. Pure functions and state, no I/O."""
+"""Decodes the body of a reply: its content encoding, and its character set. No I/O."""
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from email.message import Message
 
 from exporter.api.errors import BadResponseError
 
 # What requests ask for. A server that sends anything else has not read the request.
 ACCEPTED = "gzip, deflate"
-# Bytes that are unpacked at a time: this takes a fraction of a millisecond.
+# Bytes that are unpacked or converted at a time: this takes a fraction of a millisecond.
 PIECE = 2**18
+# Bytes that are given to zlib at a time: it copies those that it does not use.
+_INPUT = 2**14
+# Members of a gzip file. Servers send one. An empty one has 20 bytes, and would take as long as a large one.
+MAX_MEMBERS = 1_000
+# Characters of a `Content-Type`. Python's parser takes quadratic time.
+MAX_CONTENT_TYPE = 256
 _GZIP, _ZLIB, _RAW = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 # Character sets other than UTF-8 that a reply may have: those with a table of their own. Some of Python's codecs, such
 # as `idna` and `unicode_escape`, are slow or mean something else.
@@ -30,6 +38,7 @@ class Decoder:
             raise BadResponseError("the reply has a content encoding that was not asked for")
         self._coding = codings[0] if codings else ""
         self._begun = b""
+        self._members = 0
         self._stream: zlib._Decompress | None = None
 
     def decode(self, data: bytes) -> Iterator[bytes]:
@@ -41,9 +50,10 @@ class Decoder:
             self._begun += data
             if len(self._begun) < 2:  # noqa: PLR2004 - the length of zlib's header
                 return
-            self._stream, data = zlib.decompressobj(self._window_bits()), self._begun
+            self._stream, data = self._next_member(), self._begun
         try:
-            yield from self._unpack(self._stream, data)
+            for at in range(0, len(data), _INPUT):
+                yield from self._unpack(self._stream, data[at : at + _INPUT])
         except zlib.error:
             raise BadResponseError("the reply is not encoded as its header says") from None
 
@@ -54,13 +64,19 @@ class Decoder:
                 data = data.lstrip(b"\0")
                 if not data:
                     return
-                self._stream = stream = zlib.decompressobj(self._window_bits())
+                self._stream = stream = self._next_member()
             piece = stream.decompress(data, PIECE)
             if piece:
                 yield piece
             data = stream.unused_data if stream.eof else stream.unconsumed_tail
             if not data and len(piece) < PIECE:
                 return
+
+    def _next_member(self) -> zlib._Decompress:
+        self._members += 1
+        if self._members > MAX_MEMBERS:
+            raise BadResponseError(f"the reply's encoded content has more than {MAX_MEMBERS} members")
+        return zlib.decompressobj(self._window_bits())
 
     def _window_bits(self) -> int:
         """`deflate` means zlib's format (RFC 9110, 8.4.1.2), but some servers send the raw one."""
@@ -75,28 +91,37 @@ class Decoder:
             raise BadResponseError("the reply ends before its encoded content does")
 
 
-def to_utf8(body: bytes, content_type: str) -> bytes:
+async def to_utf8(body: bytes, content_type: str) -> bytes:
     """The body in UTF-8, if it is in another character set that its `Content-Type` names.
 
-    JSON is UTF-8 (RFC 8259, 8.1). So a body that is valid UTF-8 stays as it is, whatever the header says.
+    JSON is UTF-8 (RFC 8259, 8.1). So a body that is valid UTF-8 stays as it is, whatever the header says. One that is
+    in neither stays as it is as well. A thread would not help: Python's codecs let no other thread run.
     """
-    header = Message()
-    header["content-type"] = content_type
-    charset = header.get_content_charset()
-    if charset is None:
-        return body
-    try:
-        name = codecs.lookup(charset).name
-        if name in _CHARSETS and not _is_utf8(body):
-            return body.decode(name).encode()
-    except (LookupError, ValueError):  # also UnicodeError
-        pass
+    charset = _charset(content_type)
+    for each in ("utf-8", charset) if charset else ():
+        with suppress(ValueError):
+            return await _reencoded(body, each)
     return body
 
 
-def _is_utf8(body: bytes) -> bool:
+def _charset(content_type: str) -> str | None:
+    """The character set that is named, as Python's codecs call it; None if there is none that a reply may have."""
+    if len(content_type) > MAX_CONTENT_TYPE:
+        return None
+    header = Message()
+    header["content-type"] = content_type
     try:
-        body.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+        name = codecs.lookup(header.get_content_charset("")).name
+    except (LookupError, ValueError):
+        return None
+    return name if name in _CHARSETS else None
+
+
+async def _reencoded(body: bytes, charset: str) -> bytes:
+    """The body in UTF-8, converted in pieces between which the event loop goes on. Raises ValueError."""
+    decoder, found = codecs.getincrementaldecoder(charset)(), bytearray()
+    for at in range(0, len(body), PIECE):
+        found += decoder.decode(body[at : at + PIECE]).encode()
+        await asyncio.sleep(0)
+    found += decoder.decode(b"", final=True).encode()
+    return bytes(found)

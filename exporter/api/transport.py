@@ -114,7 +114,7 @@ class HttpTransport:
             if response.ok:
                 raise
             return b""
-        return to_utf8(body, response.headers.get("Content-Type", ""))
+        return await to_utf8(body, response.headers.get("Content-Type", ""))
 
     async def _unpack(self, response: aiohttp.ClientResponse) -> bytes:
         decoder = Decoder(",".join(response.headers.getall("Content-Encoding", ())))

@@ -17,7 +17,7 @@ from multidict import CIMultiDict
 
 from exporter.api import encodings
 from exporter.api.credentials import BearerToken
-from exporter.api.encodings import PIECE, Decoder, to_utf8
+from exporter.api.encodings import MAX_CONTENT_TYPE, MAX_MEMBERS, PIECE, Decoder, to_utf8
 from exporter.api.errors import ApiError, BadResponseError
 from exporter.api.transport import HttpTransport, Options
 from tests.api.test_connections import http, name_of, serving
@@ -99,12 +99,53 @@ def pieces(coding: str, packed: bytes) -> Iterator[int]:
 
 
 @pytest.mark.parametrize(
-    "packed", [packed_by_gzip(b"x" * 20 * PIECE), packed_by_gzip(b"") * 1000 + packed_by_gzip(BODY)]
+    "packed", [packed_by_gzip(b"x" * 20 * PIECE), packed_by_gzip(b"") * (MAX_MEMBERS - 1) + packed_by_gzip(BODY)]
 )
 def test_a_body_is_unpacked_in_pieces(packed: bytes) -> None:
     sizes = list(pieces("gzip", packed))
     assert max(sizes) <= PIECE
     assert sum(sizes) in (20 * PIECE, len(BODY))
+
+
+@pytest.mark.parametrize(
+    ("coding", "packed"),
+    [
+        ("gzip", packed_by_gzip(b"") * MAX_MEMBERS + packed_by_gzip(BODY)),
+        ("gzip", packed_by_gzip(b"x") * 700_000),
+        ("gzip", (packed_by_gzip(b"") + b"\0" * 50) * (MAX_MEMBERS + 1)),
+        ("deflate", zlib.compress(b"") * (MAX_MEMBERS + 1)),
+        ("deflate", raw_deflate(b"") * (MAX_MEMBERS + 1)),
+    ],
+)
+def test_a_body_of_too_many_members_is_a_bad_response(coding: str, packed: bytes) -> None:
+    with pytest.raises(BadResponseError, match="members"):
+        decoded(coding, packed)
+    with pytest.raises(BadResponseError, match="members"):
+        decoded(coding, *(packed[at : at + 100] for at in range(0, len(packed), 100)))
+
+
+@pytest.mark.parametrize(
+    "packed", [packed_by_gzip(b"") * MAX_MEMBERS + b"\0" * 14_000_000, packed_by_gzip(b"x" * 10**7)]
+)
+def test_what_a_member_leaves_unused_is_copied_in_small_pieces(packed: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """zlib copies what it is given and does not use: each time, so all of it would be quadratic."""
+    given: list[int] = []
+
+    class Counting:
+        def __init__(self, window_bits: int) -> None:
+            self._one = decompressobj(window_bits)
+
+        def decompress(self, data: bytes, most: int) -> bytes:
+            given.append(len(data))
+            return self._one.decompress(data, most)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._one, name)
+
+    decompressobj = zlib.decompressobj
+    monkeypatch.setattr(zlib, "decompressobj", Counting)
+    decoded("gzip", packed)
+    assert sum(given) < 20_000_000
 
 
 @given(st.sampled_from(["", "gzip", "x-gzip", "deflate", "br", "\x00"]) | st.text(max_size=20), st.binary(max_size=300))
@@ -117,6 +158,48 @@ def test_any_bytes_give_a_body_or_a_bad_response(coding: str, data: bytes) -> No
 
 
 LATIN = BODY.decode().encode("latin-1")
+LATIN_JSON = "application/json; charset=latin1"
+
+
+def converted(body: bytes, content_type: str) -> tuple[bytes, int]:
+    """The body in UTF-8, and how often the event loop went on meanwhile."""
+    converting, turns = to_utf8(body, content_type), 0
+    while True:
+        try:
+            converting.send(None)
+        except StopIteration as end:
+            return end.value, turns
+        turns += 1
+
+
+@pytest.mark.parametrize("charset", ["cp1252", "ISO-8859-1", "iso-8859-15", "utf-16-le"])
+@pytest.mark.parametrize("unit", [b"\xe9\x00", b"aa", "é".encode()])
+def test_the_event_loop_goes_on_while_a_large_body_is_converted(charset: str, unit: bytes) -> None:
+    body = unit * (5 * PIECE)
+    _, turns = converted(body, f"text/plain; charset={charset}")
+    assert turns >= len(body) // PIECE
+
+
+@pytest.mark.parametrize("cut", [PIECE - 1, PIECE, PIECE + 1])
+@pytest.mark.parametrize("charset", ["utf-8", "utf-16", "utf-16-be"])
+def test_a_character_may_lie_between_two_pieces(charset: str, cut: int) -> None:
+    text = "é" + "a" * ((cut - 5) // (1 if charset == "utf-8" else 2)) + "é€𝄞" * 5
+    header = f"text/plain; charset={'latin1' if charset == 'utf-8' else charset}"
+    assert converted(text.encode(charset), header)[0].decode() == text
+
+
+@pytest.mark.parametrize("more", [";" * 64_000, '; x="' + ";" * 64_000, "; x*0*=''%41" * 5_000, "(" * 64_000])
+def test_a_long_content_type_is_not_parsed(more: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def parse() -> None:
+        raise AssertionError("this takes quadratic time")
+
+    monkeypatch.setattr(encodings, "Message", parse)
+    assert converted(LATIN, LATIN_JSON + more) == (LATIN, 0)
+
+
+def test_a_content_type_of_usual_length_is_parsed() -> None:
+    assert converted(LATIN, LATIN_JSON.ljust(MAX_CONTENT_TYPE - 1) + ";")[0] == BODY
+    assert converted(LATIN, LATIN_JSON.ljust(MAX_CONTENT_TYPE) + ";")[0] == LATIN
 
 
 @pytest.mark.parametrize(
@@ -144,13 +227,13 @@ LATIN = BODY.decode().encode("latin-1")
     ],
 )
 def test_a_body_is_read_in_the_character_set_of_its_header(content_type: str, body: bytes, expected: bytes) -> None:
-    assert to_utf8(body, content_type) == expected
+    assert converted(body, content_type)[0] == expected
 
 
 @given(st.text(max_size=40), st.binary(max_size=100))
 def test_any_content_type_gives_a_body(content_type: str, body: bytes) -> None:
     for header in (content_type, f"a/b; charset={content_type}"):
-        assert isinstance(to_utf8(body, header), bytes)
+        assert isinstance(converted(body, header)[0], bytes)
 
 
 @pytest.mark.parametrize(

@@ -421,8 +421,36 @@ MUTANTS = (
     Mutant(
         "a body in UTF-8 is read as its header wrongly says",
         ENCODINGS,
-        "if name in _CHARSETS and not _is_utf8(body):",
-        "if name in _CHARSETS:",
+        'for each in ("utf-8", charset) if charset else ():',
+        "for each in (charset,) if charset else ():",
+        OF_ENCODINGS,
+    ),
+    Mutant(
+        "a large body stops the event loop while it is converted",
+        ENCODINGS,
+        "        await asyncio.sleep(0)\n",
+        "",
+        OF_ENCODINGS,
+    ),
+    Mutant(
+        "a long Content-Type is parsed in quadratic time",
+        ENCODINGS,
+        "if len(content_type) > MAX_CONTENT_TYPE:",
+        "if False:",
+        OF_ENCODINGS,
+    ),
+    Mutant(
+        "a packed body of empty members stops the event loop",
+        ENCODINGS,
+        "if self._members > MAX_MEMBERS:",
+        "if False:",
+        OF_ENCODINGS,
+    ),
+    Mutant(
+        "the rest of a packed body is copied for each of its members",
+        ENCODINGS,
+        "_INPUT = 2**14",
+        "_INPUT = 2**30",
         OF_ENCODINGS,
     ),
     Mutant(
