@@ -37,6 +37,12 @@ MAX_HEAD_BYTES = 2**17
 MAX_HEADERS = 1_000
 # Interim replies (1xx) before a reply.
 MAX_INTERIM = 100
+# Bytes of a body that is sent in chunks beside those of the body itself: so many, and one for so many bytes of the
+# body. A chunk has at least 5, and some 10 from most servers, which send chunks of kilobytes.
+MAX_FRAMING_BYTES = 2**15
+BODY_BYTES_PER_FRAMING_BYTE = 8
+# Bytes that are parsed until the limits are checked again: up to 1,300 chunks, which take some milliseconds.
+_STEP = 2**13
 
 
 class Connections(aiohttp.TCPConnector):
@@ -94,10 +100,13 @@ class Exchange(ResponseHandler):
         self._spoke_first = False
         self._replies = 0
         self._head_bytes = 0
+        self._framing_bytes = 0
+        self._body: aiohttp.StreamReader = aiohttp.EMPTY_PAYLOAD
 
     def set_response_params(self, **params: Any) -> None:  # noqa: ANN401 - aiohttp's own arguments
         """A request is about to be sent."""
         self.expecting, self._replies, self._head_bytes = True, 0, 0
+        self._framing_bytes, self._body = 0, aiohttp.EMPTY_PAYLOAD
         super().set_response_params(**params)
 
     def is_silent(self, *, reused: bool) -> bool:
@@ -109,20 +118,35 @@ class Exchange(ResponseHandler):
         return has_tickets or not _is_readable(self.transport.get_extra_info("socket").fileno())
 
     def data_received(self, data: bytes) -> None:
-        """Parse what arrives, unless nothing is expected or the headers have become too large."""
-        if data and not self.expecting:
-            self._spoke_first = True
-            self.abort()
-            return
-        replies = self._replies
-        self._head_bytes += len(data) if not replies else 0
+        """Parse what arrives, unless nothing is expected, or the headers or the chunks' heads have become too large."""
+        # aiohttp calls it with no data to go on with what it has kept.
+        for at in range(0, max(1, len(data)), _STEP):
+            if data and not self.expecting:
+                self._spoke_first = True
+                self.abort()
+                return
+            self._parse(data[at : at + _STEP])
+            if not self.is_connected():
+                return
+
+    def _parse(self, data: bytes) -> None:
+        body, before = self._body, self._body.total_bytes
+        self._head_bytes += len(data) if not self._replies else 0
         super().data_received(data)
         if not self._replies and self._head_bytes > MAX_HEAD_BYTES:
             self._refuse("headers are too large")
+        if body is not aiohttp.EMPTY_PAYLOAD:
+            self._framing_bytes += len(data) - (body.total_bytes - before)
+            if self._framing_bytes > MAX_FRAMING_BYTES + body.total_bytes // BODY_BYTES_PER_FRAMING_BYTE:
+                self._refuse("chunks are too small")
+                # So that it is not taken for a body that was cut off when the connection is closed.
+                self._payload = None
+                body.set_exception(BadResponseError("the reply has too many small chunks, or too much between them"))
 
     def feed_data(self, data: Any, size: int = 0) -> None:  # noqa: ANN401 - aiohttp's own type
         """A reply's headers are complete."""
         self._replies += 1
+        self._body = data[1]
         if self._replies <= MAX_INTERIM + 1:
             super().feed_data(data, size)
         elif self._replies == MAX_INTERIM + 2:

@@ -378,3 +378,85 @@ def test_interim_replies_are_skipped_and_a_flood_of_them_is_refused(interim: int
             assert await name_of(api) == expected
 
     run_virtual(scenario())
+
+
+# Chunks
+
+
+def chunks(size: int, total: int, extension: str = "") -> bytes:
+    """White space of so many bytes, and then a tenant, in chunks of one size."""
+    body = b" " * total + own("a")
+    parts = [body[at : at + size] for at in range(0, len(body), size)]
+    sent = b"".join(f"{len(part):x}{extension}\r\n".encode() + part + b"\r\n" for part in parts)
+    return CHUNKED + b"\r\n" + sent + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (chunks(1, 5_000), "a"),
+        (chunks(1, 10_000), "bad_response"),
+        (chunks(7, 10_000), "a"),
+        (chunks(7, 150_000), "bad_response"),
+        (chunks(100, 150_000), "a"),
+        (chunks(8_192, 150_000), "a"),
+        (chunks(10_000, 50_000, ";" + "x" * 4_000), "a"),
+        (chunks(100, 50_000, ";" + "x" * 4_000), "bad_response"),
+        (CHUNKED + b"\r\n2;" + b"x" * 10**6, "bad_response"),
+        (CHUNKED + b"\r\n" + b"0" * 10**6, "bad_response"),
+        (CHUNKED + b"\r\n2\r\n{}\r\n0\r\n" + b"X: y\r\n" * 10**5, "bad_response"),
+    ],
+)
+def test_a_body_of_many_small_chunks_is_refused(sent: bytes, expected: str) -> None:
+    async def scenario() -> None:
+        async def answer(_: str, writer: asyncio.StreamWriter) -> None:
+            writer.write(sent)
+
+        async with serving(answer) as (_, one, _):
+            api = one.api(BearerToken("a"))
+            assert await name_of(api) == expected
+            assert len(one.observer.requests) == 1, "it would be the same the next time"
+            assert await name_of(api) == expected, "connections are used again, with all counts from 0"
+
+    run_virtual(scenario())
+
+
+@pytest.mark.parametrize(("status", "expected"), [("503 No", "server"), ("401 No", "auth"), ("404 No", "not_found")])
+def test_the_chunks_of_a_refusal_do_not_matter(status: str, expected: str) -> None:
+    async def scenario() -> None:
+        async def answer(_: str, writer: asyncio.StreamWriter) -> None:
+            writer.write(chunks(1, 100_000).replace(b"200 OK", status.encode()))
+
+        async with serving(answer) as (_, one, _):
+            assert await name_of(one.api(BearerToken("a"))) == expected
+
+    run_virtual(scenario())
+
+
+def test_no_more_chunks_are_parsed_at_a_time_than_are_allowed_in_all() -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        exchange = connections.Exchange({}, loop)
+        exchange.connection_made(Silent())
+        exchange.set_response_params()
+        exchange.data_received(CHUNKED + b"\r\n")
+        exchange.data_received(b"1\r\n \r\n" * 100_000)
+        _, body = await exchange.read()
+        assert body.total_bytes < connections.MAX_FRAMING_BYTES / 4
+
+    run_virtual(scenario())
+
+
+class Silent(asyncio.Transport):
+    """A connection on which nothing is sent."""
+
+    closed = False
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def pause_reading(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        self.closed = True

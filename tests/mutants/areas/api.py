@@ -372,8 +372,8 @@ MUTANTS = (
     Mutant(
         "a reply that came unasked is given to the next request",
         CONNECTIONS,
-        "        if data and not self.expecting:\n",
-        "        if False:\n",
+        "            if data and not self.expecting:\n",
+        "            if False:\n",
         OF_CONNECTIONS,
     ),
     Mutant(
@@ -452,6 +452,20 @@ MUTANTS = (
         "_INPUT = 2**14",
         "_INPUT = 2**30",
         OF_ENCODINGS,
+    ),
+    Mutant(
+        "a body of endless small chunks is read",
+        CONNECTIONS,
+        "if self._framing_bytes > MAX_FRAMING_BYTES",
+        "if False and self._framing_bytes > MAX_FRAMING_BYTES",
+        OF_CONNECTIONS,
+    ),
+    Mutant(
+        "all chunks that have come are parsed before they are counted",
+        CONNECTIONS,
+        "_STEP = 2**13",
+        "_STEP = 2**30",
+        OF_CONNECTIONS,
     ),
     Mutant(
         "a proxy sees the credentials of an http API",
