@@ -201,11 +201,13 @@ def _data(envelope: Json) -> Json:
 
 # No list has more pages, and a much longer number can't be sent.
 _HIGHEST_PAGE = 1_000_000_000
+# Characters of a `next`. Servers that count no pages may give a longer one; the number is not looked for in it.
+_LONGEST_NEXT = 8_192
 
 
 def _number(following: Json) -> int | None:
     """The page number in a `next`, which may be a number or a URL. The URL itself is never followed."""
-    if isinstance(following, bool):
+    if isinstance(following, bool) or (isinstance(following, str) and len(following) > _LONGEST_NEXT):
         return None
     try:
         number = parse_qs(urlsplit(following).query)["page"][-1] if isinstance(following, str) else following

@@ -468,6 +468,13 @@ MUTANTS = (
         OF_CONNECTIONS,
     ),
     Mutant(
+        "a page number is looked for in a link of any length",
+        WIRE,
+        " or (isinstance(following, str) and len(following) > _LONGEST_NEXT):",
+        ":",
+        OF_WIRE,
+    ),
+    Mutant(
         "a proxy sees the credentials of an http API",
         "exporter/settings/load.py",
         'if proxy and not api.url.startswith("https:"):',
