@@ -139,7 +139,8 @@ credentials, but no credentials or replies of the API. An `http` address of the 
 proxy, it is an error. An `https` proxy must have a certificate that the exporter trusts.
 
 `api.ca_file` has the certificates, in PEM format, that are trusted instead of the system's. To trust both, put both in
-the file. Without it, the system's are used, or those that OpenSSL's variable `SSL_CERT_FILE` names.
+the file. It may have 2 MiB and 500 certificates. Without it, the system's are used, or those that OpenSSL's variable
+`SSL_CERT_FILE` names.
 
 Both files are read again on `SIGHUP`.
 
@@ -157,6 +158,11 @@ another. These limits are fixed:
 | one header of a reply | 64 KiB |
 | all headers of a reply | 128 KiB, and 1,000 headers |
 | interim replies (1xx) | 100 before a reply |
+| what chunks add to a body | 32 KiB, and 1 byte for 8 bytes of the body |
+| members of a gzip body | 1,000 |
+
+A reply beyond the last three of these limits is `bad_response`. A character set is not read from a `Content-Type` of
+more than 256 characters, nor a page number from a `next` of more than 8,192.
 
 ## The YAML file
 
