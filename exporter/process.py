@@ -1,7 +1,7 @@
 """Prepares the process, from its first line to its end: signals, standard streams, core dumps.
 
 It imports nothing that takes long to load, because a signal may come meanwhile. What comes before its first line, while
-Python itself starts, can't be handled: SIGHUP ends the process then.
+Python itself starts, can't be handled: SIGHUP ends the process then, and SIGINT prints Python's traceback.
 """
 
 from __future__ import annotations
