@@ -18,6 +18,7 @@ from typing import cast
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestPayloadError
 
 from exporter.web.connections import Connections
 from exporter.web.limits import (
@@ -181,6 +182,11 @@ class Connection(web.RequestHandler):
         response = web.Response(status=status, text="bad request\n", headers={"Server": SERVER_NAME})
         response.force_close()
         return response
+
+    def log_exception(self, *args: object, exc_info: object = None, **more: object) -> None:
+        """Log what aiohttp did not expect. A malformed body, which it reads after the response, is no fault of ours."""
+        if not isinstance(exc_info, RequestPayloadError):
+            super().log_exception(*args, exc_info=exc_info, **more)
 
     def _refuse(self, status: HTTPStatus) -> None:
         """Answer a request of which only a part has come, and ignore the rest until the client has read that."""

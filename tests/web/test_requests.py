@@ -157,6 +157,28 @@ def test_malformed_requests_are_refused_quietly(caplog: pytest.LogCaptureFixture
     assert status_of(sent.encode("latin-1"), caplog) in {200, 400, 404, 405, 414, 417, 431}
 
 
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ("Content-Encoding: gzip\r\nContent-Length: 2", b"ab"),
+        ("Content-Encoding: deflate\r\nContent-Length: 7", b"ODD ODD"),
+        ("Content-Encoding: br\r\nContent-Length: 3", b"ODD"),
+        ("Content-Encoding: gzip\r\nTransfer-Encoding: chunked", b"2\r\nab\r\n0\r\n\r\n"),
+        ("Content-Encoding: gzip\r\nTransfer-Encoding: chunked", b"2\r\nabODD"),
+        ("Transfer-Encoding: chunked", b"2\r\nabODD\r\n0\r\n\r\n"),
+        ("Transfer-Encoding: chunked", b"2\r\nab\r\nODD\r\n"),
+        ("Content-Encoding: gzip\r\nExpect: 100-continue\r\nContent-Length: 2", b"ab"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_malformed_body_is_ignored_quietly(
+    caplog: pytest.LogCaptureFixture, method: str, headers: str, body: bytes
+) -> None:
+    sent = f"{GET}{headers}\r\n\r\n".replace("GET", method).encode() + body
+    assert status_of(sent, caplog) in {100, 200, 400, 405}
+    assert status_of(sent, caplog, NEEDS_PASSWORD) in {100, 400, 401, 405}
+
+
 def test_random_bytes_get_a_quiet_reply_or_none(caplog: pytest.LogCaptureFixture) -> None:
     rng = random.Random(11)  # noqa: S311 - reproducible, not secret
     parts = [

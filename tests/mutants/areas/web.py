@@ -170,6 +170,13 @@ MUTANTS = (
         ("tests/web/test_requests.py",),
     ),
     Mutant(
+        "a malformed body is logged as an internal error",
+        "exporter/web/connection.py",
+        "if not isinstance(exc_info, RequestPayloadError):",
+        "if True:",
+        ("tests/web/test_requests.py",),
+    ),
+    Mutant(
         "headers of any size are read",
         "exporter/web/request_size.py",
         "if self._line is not None and self._head - self._line > MAX_HEADER_BYTES:",
