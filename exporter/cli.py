@@ -47,7 +47,10 @@ _DEMO_DEFAULTS = {
     "web.listen_address": "127.0.0.1:10120",
 }
 # What the demo decides by itself.
-_NOT_IN_DEMO = ("api.url", "api.allow_insecure", *(f"api.{name}" for name in CREDENTIALS), "state.file")
+_NOT_IN_DEMO = (
+    *(f"api.{name}" for name in ("url", "allow_insecure", "proxy_url", "proxy_url_file", "ca_file", *CREDENTIALS)),
+    "state.file",
+)
 _REAL = ("KIMONO_API_", "KIMONO_CONFIG", "KIMONO_STATE_FILE")
 _DEMO_END_AFTER = 10.0
 

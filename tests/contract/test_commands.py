@@ -343,6 +343,9 @@ def test_an_invalid_command_line_ends_with_2(arguments: list[str], capsys: pytes
         ([f"--api.kee={MARK}"], "no such flag: --api.kee"),
         (["check", "--api-key", MARK], "no such flag: --api-key"),
         (["demo", "--api.url=http://x"], "no such flag: --api.url ("),
+        (["demo", "--api.proxy_url=http://x:1"], "no such flag: --api.proxy_url ("),
+        (["demo", "--api.proxy_url_file=x"], "no such flag: --api.proxy_url_file ("),
+        (["demo", "--api.ca_file=x.pem"], "no such flag: --api.ca_file ("),
     ],
 )
 def test_an_unknown_flag_is_named_without_its_value(
