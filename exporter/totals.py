@@ -25,7 +25,7 @@ class Totals:
     """The series without a tenant, by family and label values."""
 
     def __init__(self, on_drop: Callable[[str, int], None] = lambda _name, _samples: None) -> None:
-        """`on_drop` is told the family's name and the number of samples that were dropped."""
+        """`on_drop` receives the family's name and the number of samples that were dropped."""
         self._on_drop = on_drop
         self._totals: dict[Family, dict[tuple[str, ...], _Total]] = {}
 

@@ -86,11 +86,6 @@ class ConfigSection:
         self._read.update(self._values)
         return list(self._values.items())
 
-    def reject(self, key: str, reason: str) -> None:
-        """Add a problem if a setting of the toolkit is set that the exporter does not support."""
-        if self._get(key) is not None:
-            self.problem(key, reason)
-
     def reject_unknown(self) -> None:
         """Add a problem for every key that was not read."""
         for number, key in enumerate(self._values, start=1):
