@@ -94,7 +94,8 @@ pipe or a device is an error too, because the exporter reads the file more than 
 
 **Files that hang.** The exporter waits 5 s for each file. If a file system does not respond, discovery fails with the
 reason `timeout`, and all else goes on. A reload that takes more than 60 s is given up, and the old settings stay.
-If a certificate or `web.config_file` does not respond, the exporter logs it once and keeps the old ones.
+If a certificate or `web.config_file` does not respond, the exporter logs it once and keeps the old ones. The exporter
+tries to read a file that hangs anew after 1 minute, then after 2, 4, 8, … further minutes.
 
 **Core dumps.** The exporter forbids core dumps of its process, because they would have secrets in them.
 

@@ -11,7 +11,8 @@ import stat
 import threading
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from time import monotonic
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -19,6 +20,10 @@ from exporter.threads import start_in_daemon_thread
 
 # For each file. A healthy disk takes milliseconds.
 READ_SECONDS = 5.0
+# A read that takes longer may wait for what is gone, such as a disk that was replaced: another one is begun.
+STUCK_SECONDS = 60.0
+# A pipe does not wait for a writer, and is refused.
+OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 # A tenants file with 10,000 entries has 2 MiB.
 MAX_BYTES = 16 * 2**20
 # No file of the exporter nests deeper than 5. libyaml crashes the process at some 50,000.
@@ -68,27 +73,43 @@ def shown_path(path: Path, base: Path = Path()) -> str:
 def read_bytes(path: Path) -> bytes:
     """The content of a regular file of at most 16 MiB.
 
-    Raises FileError; FileTimeoutError after 5 s. The thread still waits for the file then, and later calls wait for
-    the same thread: a file system that hangs costs one thread for each file.
+    Raises FileError; FileTimeoutError after 5 s. The thread still waits for the file then. Later calls wait for the
+    same thread, and begin another one when the first has waited 1 minute, the next 2, 4, 8, …: 14 in a week.
     """
     with _lock:
-        reading = _reading.get(path)
-        if reading is None or reading.done():
-            reading = _reading[path] = _start_reading(path)
+        reading = _reading[path] = _current(path)
     try:
-        return reading.result(READ_SECONDS)
+        return reading.content.result(READ_SECONDS)
     except TimeoutError:
         raise FileTimeoutError(path, f"it did not respond within {READ_SECONDS:g} s") from None
     finally:
-        if reading.done():
+        if reading.content.done():
             with _lock:
                 if _reading.get(path) is reading:
                     del _reading[path]
 
 
-# By path, the calls that are reading a file now.
-_reading: dict[Path, Future[bytes]] = {}
+class _Reading(NamedTuple):
+    """A call that reads a file, since when, and after how long another one is begun, in seconds."""
+
+    content: Future[bytes]
+    since: float
+    patience: float
+
+
+# By path, the newest calls that are reading a file now.
+_reading: dict[Path, _Reading] = {}
 _lock = threading.Lock()
+
+
+def _current(path: Path) -> _Reading:
+    """The call that reads the file: a new one if there is none, or if it has waited too long."""
+    before, patience = _reading.get(path), STUCK_SECONDS
+    if before and not before.content.done():
+        if monotonic() - before.since < before.patience:
+            return before
+        patience = 2 * before.patience
+    return _Reading(_start_reading(path), monotonic(), patience)
 
 
 def _start_reading(path: Path) -> Future[bytes]:
@@ -111,7 +132,7 @@ def _read(path: Path) -> bytes:
 
 
 def _read_regular(path: Path) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY)
+    descriptor = os.open(path, OPEN_FLAGS)
     try:
         if not stat.S_ISREG(mode := os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "Is a directory" if stat.S_ISDIR(mode) else "it is not a regular file")
@@ -181,6 +202,8 @@ class _StrictLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ign
         if node in self._checked:
             return
         self._checked.add(node)
+        if len(node.value) > MAX_KEYS:
+            raise _StrictnessError(problem="it has too many keys", problem_mark=node.start_mark)
         seen: set[Any] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode):  # no other key is hashable, and PyYAML refuses those

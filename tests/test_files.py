@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from exporter import files
 from exporter.files import FileError, FileTimeoutError, read_secret, read_text, read_yaml
+from tests.support.hanging_files import let_pipes_hang
 
 SECRET = "hunter2-do-not-show"
 
@@ -208,6 +209,14 @@ def test_merge_keys_can_not_multiply_without_end(read: Read) -> None:
     assert str(read(f"a: &a {{{keys}}}\nb: {{x: 1, y: 2, <<: *a}}\n")).startswith("it merges too many keys at line 2")
 
 
+@pytest.mark.parametrize("form", ["{}", "{{<<: {{a: 1}}, {}}}", "b: {{{}}}"])
+def test_a_mapping_has_a_bounded_number_of_keys(form: str, read: Read) -> None:
+    keys = [f"k{n}: 1" for n in range(files.MAX_KEYS + 1)]
+    form, between = (form, ", ") if "{{" in form else (form, "\n")
+    assert str(read(form.format(between.join(keys)) + "\n")).startswith("it has too many keys at line 1")
+    assert isinstance(read(form.format(between.join(keys[:-2])) + "\n"), dict)
+
+
 # Anchors and merge keys as people write them, and values as alias bombs
 
 
@@ -253,12 +262,19 @@ def test_a_file_that_grows_when_it_is_read_is_refused(text: str, tmp_path: Path)
 
 
 def test_a_pipe_and_a_device_are_no_files(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "silent")
     os.mkfifo(tmp_path / "pipe")
     writer = os.open(tmp_path / "pipe", os.O_RDWR)
     os.write(writer, SECRET.encode())
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(tmp_path / "socket"))
-        for path in (tmp_path / "pipe", Path("/dev/zero"), Path("/dev/null"), Path(f"/dev/fd/{writer}")):
+        for path in (
+            tmp_path / "silent",
+            tmp_path / "pipe",
+            Path("/dev/zero"),
+            Path("/dev/null"),
+            Path(f"/dev/fd/{writer}"),
+        ):
             with pytest.raises(FileError, match="it is not a regular file"):
                 read_secret(path)
         with pytest.raises(FileError, match="No such device or address"):
@@ -275,7 +291,8 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
 
 @pytest.fixture
 def pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A pipe without a writer: opening it hangs, as on a file system that does not respond."""
+    """A file that hangs."""
+    let_pipes_hang(monkeypatch)
     monkeypatch.setattr(files, "READ_SECONDS", 0.05)
     path = tmp_path / "hangs"
     os.mkfifo(path)
@@ -300,11 +317,38 @@ def test_a_file_that_no_longer_hangs_is_read_as_it_is_now(pipe: Path, monkeypatc
     pipe.unlink()
     pipe.write_text("new", encoding="utf-8")
     os.close(writer)
-    files._reading[pipe].exception(30)
+    files._reading[pipe].content.exception(30)
     assert read_secret(pipe) == "new"
     os.mkfifo(pipe.with_name("other"))
     pipe.unlink()
     pipe.with_name("other").rename(pipe)
+
+
+def test_a_read_that_hangs_for_ever_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with a disk that was replaced: its thread never ends. The more reads hang, the longer until the next one."""
+    now, begun, gone = 0.0, [], threading.Event()
+
+    def hangs(_: Path) -> bytes:
+        begun.append(now)
+        gone.wait()
+        return b"old"
+
+    monkeypatch.setattr(files, "READ_SECONDS", 0.01)
+    monkeypatch.setattr(files, "monotonic", lambda: now)
+    path = tmp_path / "secret"
+    path.write_text("new", encoding="utf-8")
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "_read_regular", hangs)
+        for _ in range(100):
+            with pytest.raises(FileTimeoutError):
+                read_secret(path)
+            now += 10
+    assert begun == [0, 60, 180, 420, 900]
+    monkeypatch.setattr(files, "READ_SECONDS", 30.0)
+    now = 900 + 16 * 60
+    assert read_secret(path) == "new"
+    assert path not in files._reading
+    gone.set()
 
 
 def test_a_file_system_that_gives_up_is_a_timeout_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Tests that a file on a file system that hangs delays nothing else. A pipe without a writer stands for it."""
+"""Tests that a file on a file system that hangs delays nothing else."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from pathlib import Path
 import pytest
 
 from exporter import files, serve
-from exporter.api.errors import RequestTimeoutError
+from exporter.api.errors import AuthError, RequestTimeoutError
 from exporter.assembly import _tenant_entries, account_credentials
 from exporter.cli import run_command
 from exporter.settings import SettingsError, load
 from exporter.simulator import Simulator
 from exporter.web import Verifier
-from tests.support.processes import answers, environment, eventually, get, kimono, running, served
+from tests.support.hanging_files import kimono_with_hanging_pipes, let_pipes_hang
+from tests.support.processes import answers, environment, eventually, get, running, served
 from tests.support.simulated_exporter import Page, running_exporter
 from tests.support.virtual_time import run_virtual
 
@@ -38,6 +39,7 @@ GOOD = {
 @pytest.fixture
 def hanging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(files, "READ_SECONDS", 0.05)
+    let_pipes_hang(monkeypatch)
     path = tmp_path / "hangs"
     os.mkfifo(path)
     yield path
@@ -109,7 +111,32 @@ def test_discovery_fails_with_timeout_and_recovers(setting: str, tmp_path: Path)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "READ_SECONDS", 0.05)
+        let_pipes_hang(patch)
         run_virtual(scenario())
+
+
+@pytest.mark.parametrize("setting", ["api.key_file", "config.file", "web.config_file"])
+def test_a_pipe_in_place_of_a_file_is_refused_at_once(
+    setting: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "READ_SECONDS", 0.5)
+    os.mkfifo(tmp_path / "pipe")
+    environ = {} if setting == "api.key_file" else {"KIMONO_API_KEY": MARK}
+    assert run_command(["check", f"--{setting}={tmp_path / 'pipe'}"], environ) == 2
+    assert f"{setting}: can't read '{tmp_path / 'pipe'}': it is not a regular file" in capsys.readouterr().err
+
+
+def test_a_key_file_that_was_a_pipe_for_a_while_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "READ_SECONDS", 0.5)
+    key = tmp_path / "key"
+    key.write_text(MARK)
+    settings = load({"api.key_file": str(key)}, {})
+    replace_by_pipe(key)
+    with pytest.raises(AuthError, match="it is not a regular file"):
+        account_credentials(settings.api)
+    key.unlink()
+    key.write_text(MARK)
+    account_credentials(settings.api)
 
 
 def test_pages_go_on_while_every_file_hangs_and_sigterm_ends_it(tmp_path: Path) -> None:
@@ -128,7 +155,7 @@ def test_pages_go_on_while_every_file_hangs_and_sigterm_ends_it(tmp_path: Path) 
             KIMONO_WEB_LISTEN_ADDRESS="127.0.0.1:0",
         )
         del environ["KIMONO_API_KEY"]
-        with running(kimono("run"), environ, tmp_path / "run") as process:
+        with running(kimono_with_hanging_pipes("run"), environ, tmp_path / "run") as process:
             match = eventually(lambda: re.search(r"metrics=(\S+)/metrics", process.errors))
             eventually(lambda: answers(f"{match[1]}/-/ready"))
             for path in (key, config, web):
@@ -153,7 +180,7 @@ def test_a_hanging_disk_at_the_start_does_not_delay_sigterm(tmp_path: Path) -> N
     os.mkfifo(tmp_path / "key")
     (tmp_path / "web.yaml").write_text("tls_server_config: {cert_file: cert, key_file: key}\n")
     for flag, name in (("--api.key_file", "key"), ("--web.config_file", "web.yaml")):
-        command = kimono("run", flag, str(tmp_path / name), "--web.listen_address", "127.0.0.1:0")
+        command = kimono_with_hanging_pipes("run", flag, str(tmp_path / name), "--web.listen_address", "127.0.0.1:0")
         environ = {"KIMONO_API_KEY": MARK} if name == "web.yaml" else {}
         with running(command, environ, tmp_path / f"run-{name}") as process:
             eventually(lambda opened=process.popen.pid: len(list(Path(f"/proc/{opened}/task").iterdir())) > 1)

@@ -18,10 +18,19 @@ MUTANTS = (
     Mutant(
         "each read of a file that hangs takes another thread",
         FILES,
-        "if reading is None or reading.done():",
-        "if True:",
-        (*OF_FILES,),
+        "if before and not before.content.done():",
+        "if False:",
+        OF_FILES,
     ),
+    Mutant(
+        "a read that is stuck is waited for for ever",
+        FILES,
+        "if monotonic() - before.since < before.patience:",
+        "if True:",
+        OF_FILES,
+    ),
+    Mutant("a file that hangs takes a thread each minute", FILES, "2 * before.patience", "before.patience", OF_FILES),
+    Mutant("a pipe waits for a writer", FILES, " | os.O_NONBLOCK", "", OF_FILES),
     Mutant(
         "a file that hangs is an authentication error",
         "exporter/assembly.py",
