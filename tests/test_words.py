@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
 PAGES += [path for name in ("docs", "bench") for path in sorted((ROOT / name).rglob("*.md"))]
-DEPLOYED = [path for path in sorted((ROOT / "deploy").rglob("*")) if path.is_file()]
+DEPLOYED = [path for path in sorted((ROOT / "deploy").rglob("*")) if path.is_file() and path.suffix != ".pyc"]
 LONGEST_SENTENCE = 25
 # The standard term, and what stood for it once.
 REPLACED = {

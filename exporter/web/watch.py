@@ -46,6 +46,7 @@ async def watch_files(
             if last == rules.files or last != before or current() is not rules:
                 continue
             new = await load.result(rules.path, verifier)
+            settled = await stamps.result(*new.files) == new.files
         except (AccessError, TimeoutError) as error:
             # What is wrong may pass without a change of the files, so they are read again, and reported if it changes.
             problems = error.problems if isinstance(error, AccessError) else (_HANGS,)
@@ -53,7 +54,7 @@ async def watch_files(
                 log.error("new web configuration can't be used, the old one stays", problem=problem)  # noqa: TRY400
             reported = problems
             continue
-        if current() is rules:  # and not replaced at a signal meanwhile
+        if settled and current() is rules:  # neither written to nor replaced at a signal meanwhile
             use(new)
             log.info("web configuration reloaded", file=str(rules.path))
 
