@@ -67,6 +67,28 @@ def test_files_that_stay_the_same_are_not_loaded_again(path: Path) -> None:
     run_virtual(scenario())
 
 
+def test_files_that_are_replaced_while_they_are_read_are_used_once(
+    path: Path, make_certificate: MakeCertificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter(range(9))
+
+    def load(*_: object) -> AccessRules:
+        rules = load_access_rules(path)
+        if next(times) == 0:
+            make_certificate("server")
+        return rules
+
+    monkeypatch.setattr(watch, "load_access_rules", load)
+
+    async def scenario() -> None:
+        async with watching(path) as watched:
+            make_certificate("server")
+            await asyncio.sleep(2 * SOON)
+            assert len(watched.used) == 1
+
+    run_virtual(scenario())
+
+
 def renew(_: Path, make_certificate: MakeCertificate) -> None:
     make_certificate("server")
 

@@ -319,4 +319,11 @@ MUTANTS = (
         "if False else",
         ("tests/web/test_connections.py",),
     ),
+    Mutant(
+        "certificates that are replaced while they are read are used",
+        "exporter/web/watch.py",
+        "if settled and current() is rules:",
+        "if current() is rules:",
+        ("tests/web/test_watch.py::test_files_that_are_replaced_while_they_are_read_are_used_once",),
+    ),
 )
