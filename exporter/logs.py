@@ -29,17 +29,17 @@ class LogThread:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._lines: queue.Queue[bytes] = queue.Queue(_MAX_WAITING)
+        self._lines: queue.Queue[bytes] = queue.Queue()
         self._dropped = 0
         start_in_daemon_thread(self._write_lines)
 
     def write(self, text: str) -> None:
         """Write the text soon. If too many lines wait, it is dropped; when the reader goes on, a line says how many."""
-        try:
-            self._lines.put_nowait(text.encode(sys.stderr.encoding, "replace"))
-        except queue.Full:
+        lines = 2 if self._dropped else 1  # the line that says how many are missing must not be missing itself
+        if self._lines.qsize() + lines > _MAX_WAITING:
             self._dropped += 1
             return
+        self._lines.put(text.encode(sys.stderr.encoding, "replace"))
         dropped, self._dropped = self._dropped, 0
         if dropped:
             structlog.get_logger("exporter.logs").warning("log messages were dropped", number=dropped)

@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -63,7 +64,10 @@ def test_a_librarys_traceback_is_told_in_a_word(capsys: pytest.CaptureFixture[st
     assert "ValueError" in line
 
 
-def test_a_reader_that_stalls_delays_nothing_and_is_told_what_it_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("starts", [0, 5, 50, 99], ids="the thread starts at line {}".format)
+def test_a_reader_that_stalls_delays_nothing_and_is_told_what_it_missed(
+    monkeypatch: pytest.MonkeyPatch, starts: int
+) -> None:
     monkeypatch.setattr(logs, "_MAX_WAITING", 10)
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
@@ -71,11 +75,18 @@ def test_a_reader_that_stalls_delays_nothing_and_is_told_what_it_missed(monkeypa
         while True:
             os.write(writing, b"x")
     os.set_blocking(writing, True)
+    started = threading.Event()
+    write_lines = logs.LogThread._write_lines
+    monkeypatch.setattr(logs.LogThread, "_write_lines", lambda thread: (started.wait(30), write_lines(thread)))
     thread = logs.LogThread(writing)
     monkeypatch.setattr(logs._Output, "thread", thread)
     logs.configure("info", "json")
     log = structlog.get_logger("x")
     for number in range(100):
+        if number == starts:
+            started.set()
+            while number and thread._lines.qsize() >= min(number, 10):  # until it has taken a line
+                pass
         log.info("line", number=number)
 
     text = b""
@@ -87,7 +98,7 @@ def test_a_reader_that_stalls_delays_nothing_and_is_told_what_it_missed(monkeypa
     os.set_blocking(reading, False)
     text += os.read(reading, 2**20)
     events = [json.loads(line) for line in text.lstrip(b"x").splitlines()]
-    dropped = next(event["number"] for event in events if event["event"] == "log messages were dropped")
+    dropped = sum(event["number"] for event in events if event["event"] == "log messages were dropped")
     assert dropped + sum(event["event"] == "line" for event in events) == 100
     assert 80 < dropped < 100
     assert "at last" in [event["event"] for event in events]

@@ -133,6 +133,9 @@ class Exchange(ResponseHandler):
         body, before = self._body, self._body.total_bytes
         self._head_bytes += len(data) if not self._replies else 0
         super().data_received(data)
+        if self.exception() is not None and body.is_eof():
+            # If the reply ends in the same step, the parser refuses it as well. It shall not depend on its length.
+            body.set_exception(BadResponseError("the server sent something after the reply that is not HTTP"))
         if not self._replies and self._head_bytes > MAX_HEAD_BYTES:
             self._refuse("headers are too large")
         if body is not aiohttp.EMPTY_PAYLOAD:

@@ -177,6 +177,20 @@ def test_a_body_whose_length_is_wrong_reaches_no_one_else(sent: bytes) -> None:
     run_virtual(scenario())
 
 
+def test_bytes_after_a_reply_refuse_it_wherever_it_ends() -> None:
+    """Replies are parsed in steps: one may end with a step, and what follows is then in the next one."""
+    lengths = range(connections._STEP - 100, connections._STEP + 20)
+
+    async def scenario() -> None:
+        async def answer(name: str, writer: asyncio.StreamWriter) -> None:
+            writer.write(http(own(name) + b" " * int(name)) + b"\0\1 and more")
+
+        async with serving(answer) as (_, one, _):
+            assert {await name_of(one.api(BearerToken(str(length)))) for length in lengths} == {"bad_response"}
+
+    run_virtual(scenario())
+
+
 def test_a_reply_that_comes_after_the_time_limit_reaches_nobody() -> None:
     async def scenario() -> None:
         late = [31.0, 0.0]
