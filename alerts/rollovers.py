@@ -19,13 +19,17 @@ def in_mode(of: Source, flag: str, after: float) -> str:
 def windows(of: Source, before: float, after: float, unless: str, removed: float = 0) -> str:
     """Rollover windows from so long before to so long after, by replica and rollover, without some.
 
-    Those of rollovers that were removed in the last `removed` seconds count.
+    Those of rollovers that were removed in the last `removed` seconds count. So do windows that may be open, because a
+    time is unknown.
     """
-    ends = [of(f"kimono_rollover_{which}_timestamp_seconds") for which in ("start", "end")]
-    start, end = (f"last_over_time({each}[{number(removed)}s])" for each in ends) if removed else ends
+
+    def lately(which: str) -> str:
+        series = of(f"kimono_rollover_{which}")
+        return f"last_over_time({series}[{number(removed)}s])" if removed else series
+
     near = lines(
-        f"{start} < {ahead(before)}",
-        f"and {end} > {ago(after)}",
+        f"({lately('start_timestamp_seconds')} < {ahead(before)} or {lately('start_unknown')})",
+        f"and ({lately('end_timestamp_seconds')} > {ago(after)} or {lately('end_unknown')})",
         f"unless {ROLLOVER} {unless}",
     )
     return counted(of, near, "rollovers")
@@ -87,12 +91,13 @@ def rollover_stuck(of: Source) -> str:
 def begun_late(of: Source) -> str:
     """When the windows of rollovers opened that are late, by replica and rollover."""
     start, end = of("kimono_rollover_start_timestamp_seconds"), of("kimono_rollover_end_timestamp_seconds")
+    unknown_end = of("kimono_rollover_end_unknown")
     return lines(
         f"{start} < {ago(of.limit('rollover'))}",
         f"and {ROLLOVER} {of('kimono_rollover_status', status(ROLLOVER_UPCOMING))}",
         f"unless {ROLLOVER} {of('kimono_rollover_status_change_failures')} > 0",
         f"unless {ROLLOVER} {of('kimono_rollover_failure_info')}",
-        f"unless {end} < {ago(WINDOW_MISSED)}",
+        f"unless ({end} < {ago(WINDOW_MISSED)} or {unknown_end} and {start} < {ago(WINDOW_MISSED)})",
     )
 
 

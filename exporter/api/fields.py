@@ -106,6 +106,11 @@ class Fields:
         value = self.raw.get(name)
         return self._known(name, _unix(value) if isinstance(value, str) else None)
 
+    def is_invalid_time(self, name: str) -> bool:
+        """Whether there is a time, but not one that can be parsed: then it is unknown, and not "never"."""
+        value = self.raw.get(name)
+        return value is not None and not (isinstance(value, str) and _unix(value) is not None)
+
     def nested(self, name: str) -> Fields:
         """A nested object, empty if it is null or missing."""
         value = self.raw.get(name)

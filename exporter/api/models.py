@@ -197,7 +197,10 @@ def _days_text(days: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Rollover(Model):
-    """A planned window; times in Unix seconds. An empty `failure_reason` counts as missing."""
+    """A planned window; times in Unix seconds. An empty `failure_reason` counts as missing.
+
+    `has_unknown_start` and `has_unknown_end` say that there is such a time, but not in a form that can be parsed.
+    """
 
     id: Ident
     name: Text
@@ -207,6 +210,8 @@ class Rollover(Model):
     end: Annotated[float | None, Fields.time, "end_date"]
     status_change_failures: Annotated[int | None, Fields.count, "status_change_failure_count"]
     failure_reason: Word
+    has_unknown_start: Annotated[bool, Fields.is_invalid_time, "start_date"] = False
+    has_unknown_end: Annotated[bool, Fields.is_invalid_time, "end_date"] = False
 
 
 @dataclass(frozen=True, slots=True)

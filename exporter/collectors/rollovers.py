@@ -18,6 +18,16 @@ INFO = polled("kimono_rollover_info", "A planned rollover.", *_LABELS, "rollover
 STATUS = polled("kimono_rollover_status", "A rollover's status now: one series, always 1.", *_LABELS, "status")
 START = polled("kimono_rollover_start_timestamp_seconds", "When a rollover's window opens, in Unix seconds.", *_LABELS)
 END = polled("kimono_rollover_end_timestamp_seconds", "When a rollover's window closes, in Unix seconds.", *_LABELS)
+UNKNOWN_START = polled(
+    "kimono_rollover_start_unknown",
+    "1 if a rollover has a start that can't be parsed, so that its window may be open; otherwise no sample.",
+    *_LABELS,
+)
+UNKNOWN_END = polled(
+    "kimono_rollover_end_unknown",
+    "1 if a rollover has an end that can't be parsed, so that its window may be open; otherwise no sample.",
+    *_LABELS,
+)
 FAILURES = polled(
     "kimono_rollover_status_change_failures", "How often a rollover has failed to change its status.", *_LABELS
 )
@@ -32,7 +42,7 @@ class RolloversCollector(Collector[list[Rollover]]):
     name = "rollovers"
     description = "Planned rollovers, their windows and status"
     default_interval = 900.0
-    families = (INFO, STATUS, START, END, FAILURES, FAILURE, *rollovers.FAMILIES)
+    families = (INFO, STATUS, START, UNKNOWN_START, END, UNKNOWN_END, FAILURES, FAILURE, *rollovers.FAMILIES)
 
     async def fetch(self, api: Api, _: History, /) -> list[Rollover]:
         """Get all rollovers."""
@@ -55,6 +65,10 @@ class RolloversCollector(Collector[list[Rollover]]):
                 yield STATUS(1, **labels, status=rollover.status)
             if rollover.failure_reason is not None:
                 yield FAILURE(1, **labels, reason=rollover.failure_reason)
+            if rollover.has_unknown_start:
+                yield UNKNOWN_START(1, **labels)
+            if rollover.has_unknown_end:
+                yield UNKNOWN_END(1, **labels)
             yield from known(
                 (START, rollover.start), (END, rollover.end), (FAILURES, rollover.status_change_failures), **labels
             )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from exporter.api.models import Rollover
 from exporter.history.history import History
 from exporter.history.rollovers import has_status, is_near
 from exporter.thresholds import DAY, ROLLOVER_BEGUN, ROLLOVER_OVER, ROLLOVER_UPCOMING, threshold
@@ -68,9 +69,15 @@ def not_started(history: History, now: float) -> float | None:
         and has_status(each, ROLLOVER_UPCOMING)
         and not each.status_change_failures
         and each.failure_reason is None
-        and (each.end is None or each.end >= now - _WINDOW_MISSED)
+        and not _is_long_past(each, now)
     ]
     return min(starts, default=None)
+
+
+def _is_long_past(rollover: Rollover, now: float) -> bool:
+    """Whether its window ended so long ago that it does not matter any more, or may have: its end may be unknown."""
+    last = rollover.start if rollover.has_unknown_end else rollover.end
+    return last is not None and last < now - _WINDOW_MISSED
 
 
 def failing(history: History, now: float) -> float | None:

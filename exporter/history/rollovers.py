@@ -72,10 +72,10 @@ def advance(before: RolloversHistory, rollovers: Mapping[str, Rollover], at: flo
 
 
 def is_near(rollover: Rollover, before: float, after: float, now: float) -> bool:
-    """Whether its window, with so many seconds before and after it, holds `now`."""
-    if rollover.start is None or rollover.end is None:
-        return False
-    return rollover.start - before < now < rollover.end + after
+    """Whether its window, with so many seconds before and after it, holds `now`, or may: a time may be unknown."""
+    open_already = rollover.has_unknown_start if rollover.start is None else rollover.start - before < now
+    open_still = rollover.has_unknown_end if rollover.end is None else now < rollover.end + after
+    return open_already and open_still
 
 
 def _advance(before: RolloverHistory | None, rollover: Rollover, at: float) -> RolloverHistory:

@@ -78,6 +78,31 @@ def test_a_rollover_that_is_over_explains_nothing(status: str) -> None:
     check_suspended(over, {LONG_SUSPENDED + TICK: [SUSPENDED]})
 
 
+def unknown(page: dict[str, Value], *which: str) -> dict[str, Value]:
+    """The page with times of the rollover that can't be parsed."""
+    for each in which:
+        page = {name: value for name, value in page.items() if f"rollover_{each}_timestamp" not in name}
+        page[f'kimono_rollover_{each}_unknown{{rollover_id="r"}}'] = always(1)
+    return page
+
+
+@pytest.mark.parametrize("which", [("start",), ("end",), ("start", "end")])
+def test_a_window_that_can_not_be_parsed_may_explain_a_mode(which: tuple[str, ...]) -> None:
+    suspended = mode("synchronization_suspended") | window(0, 9 * DAY)
+    check_suspended(unknown(suspended, *which), {LONG_SUSPENDED + TICK: []})
+    in_mode = mode("rollover_mode_enabled") | window(0, 9 * DAY, "ongoing")
+    check_rollovers(unknown(in_mode, *which), {LONG_SUSPENDED + TICK: []})
+
+
+def test_the_time_of_a_window_that_can_be_parsed_may_show_that_it_explains_no_mode() -> None:
+    for which, page in (("start", window(-380 * DAY, -370 * DAY)), ("end", window(8 * DAY, 9 * DAY))):
+        suspended = mode("synchronization_suspended") | page
+        check_suspended(unknown(suspended, which), {LONG_SUSPENDED + TICK: [SUSPENDED]})
+        check_rollovers(
+            unknown(mode("rollover_mode_enabled") | page, which), {LONG_SUSPENDED: [], LONG_SUSPENDED + TICK: [STUCK]}
+        )
+
+
 def test_rollover_mode_explains_a_suspension() -> None:
     both = mode("synchronization_suspended") | {flag_since("rollover_mode_enabled"): since(0)}
     check_suspended(both, {LONG_SUSPENDED + TICK: []})
@@ -240,6 +265,13 @@ def test_a_rollover_that_has_another_status_has_started(status: str) -> None:
 
 def test_a_rollover_of_last_year_that_never_started_does_not_matter() -> None:
     check_rollovers(healthy() | window(-20 * DAY, -8 * DAY), {4 * HOUR: []})
+
+
+def test_an_end_that_can_not_be_parsed_may_be_long_ago() -> None:
+    """A window that opened a week ago may be of last year."""
+    start = -7 * DAY + 4 * HOUR
+    page = unknown(healthy() | window(start, 9 * DAY), "end")
+    check_rollovers(page, {4 * HOUR: [NOT_STARTED], 4 * HOUR + 24: []})
 
 
 def test_facts_that_are_old_raise_no_rollover_that_has_not_started() -> None:

@@ -236,6 +236,22 @@ def test_a_rollover_is_read() -> None:
     assert reported == []
 
 
+@pytest.mark.parametrize("value", ["in April", "", 1_755_216_000, 1_755_216_000_000.0, True, [], "2026-13-01"])
+def test_a_window_of_a_rollover_that_can_not_be_parsed_is_unknown(value: Any) -> None:
+    start, reported = read("Rollover", {"start_date": value, "end_date": STAMP})
+    assert (start.start, start.has_unknown_start, start.has_unknown_end) == (None, True, False)
+    assert reported == ["start_date"]
+    end, reported = read("Rollover", {"start_date": STAMP, "end_date": value})
+    assert (end.end, end.has_unknown_start, end.has_unknown_end) == (None, False, True)
+    assert reported == ["end_date"]
+
+
+@pytest.mark.parametrize("raw", [{}, {"start_date": None, "end_date": None}])
+def test_a_window_of_a_rollover_that_is_null_or_missing_is_not_unknown(raw: dict[str, Any]) -> None:
+    found, reported = read("Rollover", raw)
+    assert (found.has_unknown_start, found.has_unknown_end, reported) == (False, False, [])
+
+
 def test_the_small_models_are_read() -> None:
     raw = {"auth_type": "oauth2", "auth_state": "error", "deliver_tasks": True, "auth_props": {"password": SECRET}}
     application, _ = read("Application", raw)

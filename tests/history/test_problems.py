@@ -88,6 +88,21 @@ def window(
     return Rollover("r", "r", "r", status, NOW - starts, NOW - ends, failures, reason)
 
 
+def unknown_start(*args: Any) -> Rollover:
+    """The same with a start that can't be parsed."""
+    return replace(window(*args), start=None, has_unknown_start=True)
+
+
+def unknown_end(*args: Any) -> Rollover:
+    """The same with an end that can't be parsed."""
+    return replace(window(*args), end=None, has_unknown_end=True)
+
+
+def unknown(*args: Any) -> Rollover:
+    """A rollover neither of whose times can be parsed."""
+    return replace(unknown_start(*args), end=None, has_unknown_end=True)
+
+
 def with_rollovers(history: History, *listed: Rollover, at: float = NOW) -> History:
     by_key = {str(number): each for number, each in enumerate(listed)}
     return replace(history, rollovers=rollovers.advance(history.rollovers, by_key, at))
@@ -296,6 +311,15 @@ def suspended(*listed: Rollover, also: str = "synchronization_suspended") -> His
         (suspended(window(2 * DAY, 23 * HOUR)), False),
         (suspended(window(2 * DAY, 25 * HOUR)), True),
         (suspended(window(HOUR, -HOUR, "Cancelled")), True),
+        # A window that may be near may explain it.
+        (suspended(unknown(HOUR, -HOUR)), False),
+        (suspended(unknown(HOUR, -HOUR, "Cancelled")), True),
+        (suspended(unknown_start(HOUR, 23 * HOUR)), False),
+        (suspended(unknown_start(HOUR, 25 * HOUR)), True),
+        (suspended(unknown_end(-23 * HOUR, -DAY)), False),
+        (suspended(unknown_end(-25 * HOUR, -DAY)), True),
+        (suspended(replace(window(HOUR, -HOUR), start=None)), True),
+        (suspended(replace(window(HOUR, -HOUR), end=None)), True),
     ],
 )
 def test_a_rollover_explains_a_suspension(history: History, *, expected: bool) -> None:
@@ -318,6 +342,8 @@ def completed(over: float) -> History:
         # These explained nothing any more.
         (60, window(2 * DAY, -DAY, "completed"), True),
         (60, window(9 * DAY, 8 * DAY, "ongoing"), True),
+        (HOUR - 60, unknown(2 * DAY, -DAY, "ongoing"), False),
+        (HOUR + 60, unknown(2 * DAY, -DAY, "ongoing"), True),
     ],
 )
 def test_rollover_mode_is_explained_for_a_while_after_its_rollover_was_removed(
@@ -345,6 +371,13 @@ def test_rollover_mode_is_explained_for_a_while_after_its_rollover_was_removed(
         (rolling_over(window(9 * DAY, 8 * DAY, "done"), window(2 * HOUR, -2 * HOUR, "ongoing")), False),
         (completed(0.5 * HOUR), False),
         (completed(1.5 * HOUR), True),
+        (rolling_over(unknown(3 * HOUR, -HOUR, "ongoing"), since=25 * HOUR), False),
+        (rolling_over(unknown(3 * HOUR, -HOUR, "failed"), since=25 * HOUR), True),
+        (rolling_over(unknown_start(3 * HOUR, 0.5 * HOUR), since=25 * HOUR), False),
+        (rolling_over(unknown_start(3 * HOUR, 1.5 * HOUR), since=25 * HOUR), True),
+        (rolling_over(unknown_end(3 * HOUR, -HOUR), since=25 * HOUR), False),
+        (rolling_over(unknown_end(-25 * HOUR, -2 * DAY), since=25 * HOUR), True),
+        (rolling_over(window(9 * DAY, 8 * DAY), unknown(HOUR, HOUR), since=9 * DAY), False),
     ],
 )
 def test_a_window_that_is_not_over_explains_rollover_mode(history: History, *, expected: bool) -> None:
@@ -361,6 +394,11 @@ def test_a_window_that_is_not_over_explains_rollover_mode(history: History, *, e
         (with_rollovers(calm(), window(8 * DAY, 6 * DAY)), True),
         (with_rollovers(calm(), window(9 * DAY, 8 * DAY)), False),
         (rolling_over(window(2 * HOUR, -HOUR)), False),
+        (with_rollovers(calm(), unknown_start(2 * HOUR, -HOUR)), False),
+        (with_rollovers(calm(), unknown_end(2 * HOUR, -HOUR)), True),
+        (with_rollovers(calm(), unknown_end(6 * DAY, -HOUR)), True),
+        (with_rollovers(calm(), unknown_end(8 * DAY, -HOUR)), False),
+        (with_rollovers(calm(), replace(window(8 * DAY, -HOUR), end=None)), True),
     ],
 )
 def test_a_rollover_that_nothing_prevents_should_have_started(history: History, *, expected: bool) -> None:

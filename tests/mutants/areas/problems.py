@@ -128,6 +128,20 @@ MUTANTS = (
         OF_PROBLEMS,
     ),
     Mutant(
+        "a window whose start can't be parsed explains no mode",
+        "exporter/history/rollovers.py",
+        "rollover.has_unknown_start if rollover.start is None else",
+        "False if rollover.start is None else",
+        OF_PROBLEMS,
+    ),
+    Mutant(
+        "a rollover of last year whose end can't be parsed should have started",
+        ROLLOVERS,
+        "rollover.start if rollover.has_unknown_end else rollover.end",
+        "rollover.end",
+        OF_PROBLEMS,
+    ),
+    Mutant(
         "the status of a rollover is compared with regard to case",
         "exporter/history/rollovers.py",
         "status.lower() in {word.lower() for word in words}",

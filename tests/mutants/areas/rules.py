@@ -110,6 +110,13 @@ MUTANTS = (
         MODES + "test_rollover_mode_that_outlives_a_rollover_that_is_over_early_is_stuck",
     ),
     _mutant(
+        "a window whose end can't be parsed explains no mode",
+        "rollovers.py",
+        " or {lately('end_unknown')}",
+        "",
+        MODES + "test_a_window_that_can_not_be_parsed_may_explain_a_mode",
+    ),
+    _mutant(
         "tenants that miss a schedule are not looked at",
         "recorded.py",
         "{ago(of.limit('sync_overdue'))}\"\n    yield f\"kimono_tenant_last_run",
