@@ -10,7 +10,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 # A longer text is not a name, and would bloat every scrape.
@@ -34,11 +34,13 @@ _TIME = re.compile(
     r"(?:\s*(?P<zone>Z|UTC|GMT|[+-]\d\d(?::?\d\d){0,2})(?:\[[\w/+-]{1,64}\])?)?",
     re.ASCII | re.IGNORECASE,
 )
+_END_OF_DAY = re.compile(r"24(?::?00){0,2}(?:[.,]0+)?", re.ASCII)
 _UTC = ("Z", "UTC", "GMT")
 _MINUS = "\N{MINUS SIGN}"  # ISO 8601's own sign for zones to the west
 _LONGEST_TIME = 128
 # The end of the year 9999 in UTC, which is the last one that most programs know.
 _END_OF_TIME = 253_402_300_800.0
+_LAST_TIME = math.nextafter(_END_OF_TIME, 0)
 # JSON can carry halves of surrogate pairs, which UTF-8 can't.
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 # Categories of characters that show nothing: separators, control and format characters.
@@ -175,7 +177,7 @@ def _documented(value: str) -> float | None:
         return None
     try:
         return datetime.fromisoformat(value).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):  # 24:00:00 is known to Python 3.14
         return None
 
 
@@ -184,11 +186,14 @@ def _any_form(value: str) -> float | None:
     if parts is None:
         return None
     date, time, zone = (part.upper() for part in (parts["date"], parts["time"] or "00", parts["zone"] or "Z"))
-    leap = parts["second"] == "60"
-    if leap:  # Unix time has no leap seconds: it is the first second of the next minute
-        time = time[: parts.end("second") - parts.start("time") - 2] + "59"
+    later = timedelta()
+    if parts["second"] == "60":  # Unix time has no leap seconds: it is the first second of the next minute
+        time, later = time[: parts.end("second") - parts.start("time") - 2] + "59", timedelta(seconds=1)
+    elif _END_OF_DAY.fullmatch(time):
+        time, later = "00", timedelta(days=1)
     try:
-        moment = datetime.fromisoformat(f"{date}T{time}{'+00:00' if zone in _UTC else zone}") + timedelta(seconds=leap)
-        return moment.timestamp()
+        moment = datetime.fromisoformat(f"{date}T{time}{'+00:00' if zone in _UTC else zone}") + later
+        # As a float, the last microseconds of the year 9999 are those of the next year.
+        return min(moment.astimezone(UTC).timestamp(), _LAST_TIME)
     except (ValueError, OverflowError):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from exporter.api.fields import Fields
 from tests.api.fakes import json_values
 
 TIME = 1_755_262_726.28  # 2025-08-15T12:58:46.280Z
+LAST = math.nextafter(253_402_300_800.0, 0)
 
 
 def fields(raw: dict[str, Any]) -> tuple[Fields, list[str]]:
@@ -84,6 +86,11 @@ def test_null_and_missing_are_none_and_nothing_to_report(reader: str) -> None:
         ("time", "2025-08-15T12:58:46.280", TIME),
         ("time", "2025-08-15", 1_755_216_000.0),
         ("time", "9999-12-31T23:59:59Z", 253_402_300_799.0),
+        ("time", "9999-12-31T23:59:59.9999999Z", LAST),  # the last time that .NET knows
+        ("time", "9999-12-31T23:59:59.9999999", LAST),
+        ("time", "2020-W53-7", 1_609_632_000.0),
+        ("time", "1970-01-01T24:00:00Z", 86_400.0),
+        ("time", "1969-12-31T24:00:00-00:01", 60.0),
     ],
 )
 def test_good_members_are_read(reader: str, value: Any, result: Any) -> None:
@@ -154,6 +161,22 @@ def test_good_members_are_read(reader: str, value: Any, result: Any) -> None:
         ("time", "9999-12-31T23:59:59-12:00"),
         ("time", "9999-12-31T23:59:60Z"),
         ("time", "2025-08-15T12:58:61Z"),
+        ("time", "2025-08-15T24:00:01Z"),
+        ("time", "2025-08-15T24:00:00.001Z"),
+        ("time", "2025-08-15T24:01Z"),
+        ("time", "2025-08-15T24:00:60Z"),
+        ("time", "2025-08-15T25:00:00Z"),
+        ("time", "2025-02-30T24:00:00Z"),
+        ("time", "9999-12-31T24:00:00Z"),
+        ("time", "9999-12-31T24:00:00.000Z"),
+        ("time", "1969-12-31T24:00:00Z"),
+        ("time", "2025-08-15T12:58.5Z"),
+        ("time", "2025-227"),
+        ("time", "2025-08"),
+        ("time", "2025-08-15T12:58:46.Z"),
+        ("time", "2025-08-15T12:58:46 PM"),
+        ("time", "Fri, 15 Aug 2025 12:58:46 GMT"),
+        ("time", "+002025-08-15T12:58:46Z"),
         ("time", "2025-08-15T12:58:46+25:00"),
         ("time", "2025-08-15T12:58:46 EST"),
         ("time", "20250815112"),  # not a date, a one and twelve o'clock
@@ -180,6 +203,8 @@ def test_bad_members_are_none_and_reported_once_by_name(reader: str, value: Any)
         "2025-08-15t12:58:46Z",
         "2025-08-15 12:58:46+00:00",
         "2025-08-15 12:58:46 +0000",
+        "2025-08-15T12:58:46-00:00",
+        "2025-08-15T12:58:46-0000",
         "2025-08-15  12:58:46 UTC",
         "2025-08-15T14:58:46+02",
         "2025-08-15T07:58:46\N{MINUS SIGN}05:00",
@@ -196,6 +221,31 @@ def test_a_time_is_read_however_iso_8601_writes_it(text: str) -> None:
     one, reported = fields({"x": text})
     assert one.time("x") == 1_755_262_726.0
     assert reported == []
+
+
+@pytest.mark.parametrize("digits", range(1, 13))
+def test_a_fraction_has_any_number_of_digits(digits: int) -> None:
+    text = f"2025-08-15T12:58:46.{'280000000000'[:digits]}Z"
+    assert fields({"x": text})[0].time("x") == pytest.approx(TIME - 0.08 * (digits == 1), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2016-12-31T24:00:00Z",
+        "2016-12-31T24:00:00.000Z",
+        "2016-12-31t24:00:00,0z",
+        "2016-12-31 24:00 UTC",
+        "2016-12-31T24Z",
+        "20161231T240000",
+        "2016-12-31T2400Z",
+        "2016-W52-6T24:00:00Z",
+        "2016-12-31T24:00:00+00:00",
+        "2016-12-31T24:00:00+00:00[UTC]",
+    ],
+)
+def test_the_end_of_a_day_is_midnight_of_the_next_one(text: str) -> None:
+    assert fields({"x": text})[0].time("x") == 1_483_228_800.0
 
 
 @pytest.mark.parametrize("text", ["2016-12-31T23:59:60Z", "20161231T235960Z", "2017-01-01T01:59:60+02:00"])

@@ -321,6 +321,20 @@ MUTANTS = (
         OF_PIECES,
     ),
     Mutant(
+        "24:00 is midnight of the same day",
+        FIELDS,
+        'time, later = "00", timedelta(days=1)',
+        'time = "00"',
+        OF_FIELDS,
+    ),
+    Mutant(
+        "the last time of .NET is invalid",
+        FIELDS,
+        "min(moment.astimezone(UTC).timestamp(), _LAST_TIME)",
+        "moment.astimezone(UTC).timestamp()",
+        OF_FIELDS,
+    ),
+    Mutant(
         "a lower-case z is no time zone",
         FIELDS,
         "re.ASCII | re.IGNORECASE,",
