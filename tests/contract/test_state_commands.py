@@ -50,6 +50,18 @@ def finished(page: str, tenant: str) -> float | None:
     return Page(page).value(FINISHED, tenant_id=tenant, ingestion_type="collection", state="success")
 
 
+@pytest.mark.parametrize("command", ["once", "run", "check"])
+def test_a_secret_in_place_of_the_state_file_makes_no_file_if_credentials_are_missing(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_command([command, "--state.file", "S3CR3T-key"], {}) == 2
+    out, err = capsys.readouterr()
+    assert [*tmp_path.iterdir()] == []
+    assert "there are no credentials" in err
+    assert "S3CR3T" not in out + err
+
+
 # run
 
 
