@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from email.message import Message
+from io import BytesIO
 
 from exporter.api.errors import BadResponseError
 
@@ -91,16 +92,22 @@ class Decoder:
             raise BadResponseError("the reply ends before its encoded content does")
 
 
-async def to_utf8(body: bytes, content_type: str) -> bytes:
+def too_large(max_bytes: int) -> BadResponseError:
+    """The error for a body with more bytes than that: as it arrives, unpacked, or in UTF-8."""
+    return BadResponseError(f"the reply is larger than {max_bytes} bytes")
+
+
+async def to_utf8(body: bytes, content_type: str, max_bytes: int) -> bytes:
     """The body in UTF-8, if it is in another character set that its `Content-Type` names.
 
+    Raises `BadResponseError` as soon as it has more than `max_bytes`: UTF-8 may take three times as many.
     JSON is UTF-8 (RFC 8259, 8.1). So a body that is valid UTF-8 stays as it is, whatever the header says. One that is
     in neither stays as it is as well. A thread would not help: Python's codecs let no other thread run.
     """
     charset = _charset(content_type)
     for each in ("utf-8", charset) if charset else ():
         with suppress(ValueError):
-            return await _reencoded(body, each)
+            return await _reencoded(body, each, max_bytes)
     return body
 
 
@@ -117,11 +124,13 @@ def _charset(content_type: str) -> str | None:
     return name if name in _CHARSETS else None
 
 
-async def _reencoded(body: bytes, charset: str) -> bytes:
+async def _reencoded(body: bytes, charset: str, max_bytes: int) -> bytes:
     """The body in UTF-8, converted in pieces between which the event loop goes on. Raises ValueError."""
-    decoder, found = codecs.getincrementaldecoder(charset)(), bytearray()
+    decoder, found = codecs.getincrementaldecoder(charset)(), BytesIO()
     for at in range(0, len(body), PIECE):
-        found += decoder.decode(body[at : at + PIECE]).encode()
+        found.write(decoder.decode(body[at : at + PIECE]).encode())
+        if found.tell() > max_bytes:
+            raise too_large(max_bytes)
         await asyncio.sleep(0)
-    found += decoder.decode(b"", final=True).encode()
-    return bytes(found)
+    found.write(decoder.decode(b"", final=True).encode())
+    return found.getvalue()

@@ -20,7 +20,7 @@ import aiohttp
 from exporter import __version__
 from exporter.api.connections import MAX_HEADER_BYTES, MAX_HEADERS, Connections, PooledRequest
 from exporter.api.egress import Egress
-from exporter.api.encodings import ACCEPTED, Decoder, to_utf8
+from exporter.api.encodings import ACCEPTED, Decoder, to_utf8, too_large
 from exporter.api.errors import BadResponseError, NetworkError, RequestTimeoutError
 from exporter.api.wire import TOKEN_PATH, Reply
 
@@ -49,7 +49,7 @@ class Transport(Protocol):
 class Options:
     """How requests are sent. It is shared by all callers, and may change while they send.
 
-    `timeout` is in seconds, for a whole request; `max_bytes` limits the body of a reply, packed and unpacked.
+    `timeout` is in seconds, for a whole request; `max_bytes` limits a reply's body: packed, unpacked, and in UTF-8.
     """
 
     timeout: float
@@ -108,13 +108,13 @@ class HttpTransport:
         """Return the body. Closes the connection as soon as the body is too large, or not what its headers say."""
         try:
             body = await self._unpack(response)
+            return await to_utf8(body, response.headers.get("Content-Type", ""), self.options.max_bytes)
         except BadResponseError:
             response.close()
             # The body of a refusal does not matter.
             if response.ok:
                 raise
             return b""
-        return await to_utf8(body, response.headers.get("Content-Type", ""))
 
     async def _unpack(self, response: aiohttp.ClientResponse) -> bytes:
         decoder = Decoder(",".join(response.headers.getall("Content-Encoding", ())))
@@ -125,7 +125,7 @@ class HttpTransport:
             for piece in decoder.decode(chunk):
                 body.write(piece)
                 if max(packed, body.tell()) > self.options.max_bytes:
-                    raise BadResponseError(f"the reply is larger than {self.options.max_bytes} bytes")
+                    raise too_large(self.options.max_bytes)
                 await asyncio.sleep(0)
         decoder.finish()
         return body.getvalue()

@@ -161,9 +161,9 @@ LATIN = BODY.decode().encode("latin-1")
 LATIN_JSON = "application/json; charset=latin1"
 
 
-def converted(body: bytes, content_type: str) -> tuple[bytes, int]:
+def converted(body: bytes, content_type: str, max_bytes: int = 2**24) -> tuple[bytes, int]:
     """The body in UTF-8, and how often the event loop went on meanwhile."""
-    converting, turns = to_utf8(body, content_type), 0
+    converting, turns = to_utf8(body, content_type, max_bytes), 0
     while True:
         try:
             converting.send(None)
@@ -178,6 +178,49 @@ def test_the_event_loop_goes_on_while_a_large_body_is_converted(charset: str, un
     body = unit * (5 * PIECE)
     _, turns = converted(body, f"text/plain; charset={charset}")
     assert turns >= len(body) // PIECE
+
+
+# Characters that take more bytes in UTF-8, and how many there are: several pieces, or one.
+GROWING = [("cp1252", "€", 3 * PIECE), ("latin-1", "é", 3 * PIECE), ("utf-16-le", "鿿", 3 * PIECE), ("utf-16", "学", 7)]
+
+
+@pytest.mark.parametrize(("charset", "character", "count"), GROWING)
+def test_a_body_that_grows_in_utf_8_beyond_the_limit_is_refused(charset: str, character: str, count: int) -> None:
+    text, header = character * count, f"text/plain; charset={charset}"
+    body, size = text.encode(charset), len(text.encode())
+    assert len(body) < size
+    assert converted(body, header, size)[0] == text.encode()
+    for limit in (size - 1, len(body)):
+        with pytest.raises(BadResponseError, match=f"larger than {limit} bytes"):
+            converted(body, header, limit)
+
+
+def test_no_more_is_held_of_a_body_that_grows_than_the_limit() -> None:
+    size = 8 * 2**20
+    body = "€".encode("cp1252") * size
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadResponseError):
+            converted(body, "text/plain; charset=cp1252", size)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.5 * size
+
+
+@pytest.mark.parametrize(("status", "expected"), [("200 OK", "bad_response"), ("503 No", "server")])
+def test_a_reply_that_grows_beyond_the_limit_is_a_bad_response_unless_it_is_a_refusal(
+    status: str, expected: str
+) -> None:
+    async def scenario() -> None:
+        async def answer(_: str, writer: Any) -> None:
+            writer.write(http(b"\x80" * 100_000, status, "Content-Type: text/plain; charset=cp1252"))
+
+        async with serving(answer, max_bytes=200_000) as (_, one, _):
+            assert await name_of(one.api(BearerToken("a"))) == expected
+            assert len(one.observer.requests) == (1 if expected == "bad_response" else 3)
+
+    run_virtual(scenario())
 
 
 @pytest.mark.parametrize("cut", [PIECE - 1, PIECE, PIECE + 1])

@@ -419,6 +419,13 @@ MUTANTS = (
         OF_CONNECTIONS,
     ),
     Mutant(
+        "a body that grows in UTF-8 is not bounded",
+        ENCODINGS,
+        "if found.tell() > max_bytes:",
+        "if found.tell() < 0:",
+        OF_ENCODINGS,
+    ),
+    Mutant(
         "x-gzip is not unpacked",
         ENCODINGS,
         '([], ["gzip"], ["x-gzip"], ["deflate"])',
