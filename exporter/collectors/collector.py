@@ -51,7 +51,8 @@ class FleetChange:
 class PollResult:
     """The tenant's samples, its history after the poll, and the change to the fleet's series.
 
-    `dropped` is how many samples of a family were too many, by the family's name.
+    `dropped` is how many samples of a family were too many, by the family's name; those that the history would have if
+    it were not bounded are among them.
     """
 
     samples: Sequence[Sample]
@@ -96,6 +97,10 @@ class Collector(ABC, Generic[Facts]):
         A tenant keeps the first `MOST_SAMPLES` of a family, so their order must not depend on that of the reply.
         """
 
+    def omitted(self, poll: Poll[Facts], /) -> Mapping[Family, int]:  # noqa: ARG002 - for those whose history is bounded
+        """How many objects may lack a sample because the history keeps a limited number of them, by family."""
+        return {}
+
     def fleet_change(self, before: History, poll: Poll[Facts], /) -> FleetChange:  # noqa: ARG002 - for those that do
         """Return the change to the series without a tenant; `before` is the history before the poll."""
         return FleetChange()
@@ -104,10 +109,11 @@ class Collector(ABC, Generic[Facts]):
         """Return what a poll gives that ended at Unix seconds `at` with these facts; `history` is that before it."""
         poll = Poll(tenant_id, facts, at, self.advance(history, facts, at))
         samples, dropped = _bounded(self.samples(poll))
+        dropped.update({family.name: count for family, count in self.omitted(poll).items() if count})
         return PollResult(samples, poll.history, self.fleet_change(history, poll), dropped)
 
 
-def _bounded(samples: Iterable[Sample]) -> tuple[list[Sample], Mapping[str, int]]:
+def _bounded(samples: Iterable[Sample]) -> tuple[list[Sample], Counter[str]]:
     """The first 1,000 samples of each family, and how many more there are: one tenant must not fill the page."""
     counts: Counter[str] = Counter()
     kept = []
@@ -115,4 +121,4 @@ def _bounded(samples: Iterable[Sample]) -> tuple[list[Sample], Mapping[str, int]
         counts[sample.family.name] += 1
         if counts[sample.family.name] <= MOST_SAMPLES:
             kept.append(sample)
-    return kept, {name: count - MOST_SAMPLES for name, count in counts.items() if count > MOST_SAMPLES}
+    return kept, Counter({name: count - MOST_SAMPLES for name, count in counts.items() if count > MOST_SAMPLES})

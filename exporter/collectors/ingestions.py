@@ -13,7 +13,7 @@ from exporter.collectors.collector import Collector, FleetChange, Poll
 from exporter.history import History, ends, ingestions, schedules
 from exporter.history.bounds import in_order
 from exporter.history.ingestions import Ingestions
-from exporter.metrics import Sample, polled
+from exporter.metrics import Family, Sample, polled
 
 _MINUTE, _HOUR = 60.0, 3600.0
 BUCKETS = (*(minutes * _MINUTE for minutes in (1, 5, 15, 30)), *(hours * _HOUR for hours in (1, 2, 4, 8, 12, 24)))
@@ -82,6 +82,10 @@ class IngestionsCollector(Collector[Ingestions]):
             yield INGESTIONS(count, tenant_id=tenant_id, ingestion_type=ingestion_type, state=state)
         yield from ingestions.samples(poll.history.ingestions, tenant_id)
         yield PENDING(sum(ingestion.has_pending_task is True for ingestion in listed), tenant_id=tenant_id)
+
+    def omitted(self, poll: Poll[Ingestions], /) -> Mapping[Family, int]:
+        """Types and states of which the history keeps nothing."""
+        return ingestions.omitted(poll.history.ingestions, poll.facts, poll.at)
 
     def fleet_change(self, before: History, poll: Poll[Ingestions], /) -> FleetChange:
         """Durations and lost ingestions. A series is exposed at 0 before its first end, for `increase()` to see it."""

@@ -11,7 +11,7 @@ from exporter.api.models import Rollover
 from exporter.collectors.collector import Collector, Poll
 from exporter.history import History, rollovers
 from exporter.history.bounds import in_order
-from exporter.metrics import Sample, known, polled
+from exporter.metrics import Family, Sample, known, polled
 
 _LABELS = ("tenant_id", "rollover_id")
 INFO = polled("kimono_rollover_info", "A planned rollover.", *_LABELS, "rollover_name", "rollover_type")
@@ -73,6 +73,15 @@ class RolloversCollector(Collector[list[Rollover]]):
                 (START, rollover.start), (END, rollover.end), (FAILURES, rollover.status_change_failures), **labels
             )
         yield from rollovers.samples(poll.history.rollovers, poll.tenant_id)
+
+    def omitted(self, poll: Poll[list[Rollover]], /) -> Mapping[Family, int]:
+        """Rollovers that have failed, and of which the history does not know since when."""
+        known = poll.history.rollovers.by_key
+        if len(poll.facts) <= len(known):
+            return {}
+        more = [each for key, each in _by_key(poll.facts).items() if key not in known]
+        failed = [each for each in more if each.status_change_failures or each.failure_reason]
+        return {rollovers.FAILING_SINCE: len(failed)}
 
 
 def _by_key(listed: list[Rollover]) -> Mapping[str, Rollover]:

@@ -16,7 +16,7 @@ from exporter.history.bounds import in_order
 from exporter.history.due_times import last_due, next_due
 from exporter.history.schedules import hour_of
 from exporter.history.shared import last_run
-from exporter.metrics import Sample, known, polled
+from exporter.metrics import Family, Sample, known, polled
 
 _LABELS = ("tenant_id", "schedule_id", "schedule_type")
 INFO = polled("kimono_schedule_info", "A schedule: its hour in UTC and its days as received.", *_LABELS, "hour", "days")
@@ -72,6 +72,17 @@ class SchedulesCollector(Collector[list[Schedule]]):
                 **labels,
             )
         yield from schedules.samples(poll.history.schedules, last_run(poll.history), poll.tenant_id, poll.at)
+
+    def omitted(self, poll: Poll[list[Schedule]], /) -> Mapping[Family, int]:
+        """Schedules of which the history does not know whether they are active and missed."""
+        known = poll.history.schedules.by_key
+        if len(poll.facts) <= len(known):
+            return {}
+        more = [each for key, each in _by_key(poll.facts).items() if key not in known]
+        on = sum(each.enabled is True for each in more)
+        active = on if poll.history.state.paused is False else 0
+        counts = (len(more), on, active, active)
+        return dict(zip((*schedules.FAMILIES, *schedules.ACTIVE_FAMILIES), counts, strict=True))
 
 
 def _by_key(listed: list[Schedule]) -> Mapping[str, Schedule]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from exporter.api.client import Api
@@ -10,7 +10,7 @@ from exporter.api.models import STATE_FLAGS, State
 from exporter.collectors.collector import Collector, Poll
 from exporter.history import History, flags, schedules
 from exporter.history.bounds import in_order
-from exporter.metrics import Sample, polled
+from exporter.metrics import Family, Sample, polled
 
 STATE = polled(
     "kimono_tenant_state",
@@ -48,3 +48,10 @@ class StateCollector(Collector[State]):
         for flag, on in (known | flags_in_order).items():
             yield STATE(on, tenant_id=poll.tenant_id, flag=flag)
         yield from flags.samples(poll.history.state, poll.tenant_id)
+
+    def omitted(self, poll: Poll[State], /) -> Mapping[Family, int]:
+        """Flags that are on and of which the history does not know since when."""
+        known = poll.history.state.flags
+        if len(known) == len(poll.facts.flags):
+            return {}
+        return {flags.ON_SINCE: sum(on for flag, on in poll.facts.flags.items() if flag not in known)}

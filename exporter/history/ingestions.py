@@ -20,7 +20,7 @@ from exporter.history import ends, unfinished
 from exporter.history.bounds import MOST_KEPT
 from exporter.history.moments import all_moved, moved
 from exporter.history.unfinished import FullRun, Running, TypeAndState, by_type_and_state, key_of
-from exporter.metrics import Sample, polled
+from exporter.metrics import Family, Sample, polled
 
 _LABELS = ("tenant_id", "ingestion_type", "state")
 LAST_STARTED = polled(
@@ -263,6 +263,20 @@ def start_of(ingestion: Ingestion, before: IngestionsHistory, at: float) -> floa
 def _told_start(ingestion: Ingestion, at: float) -> float | None:
     started = ingestion.started_at
     return started if started is not None and started <= at + CLOCKS_DIFFER else None
+
+
+def omitted(history: IngestionsHistory, facts: Ingestions, at: float) -> Mapping[Family, int]:
+    """How many types and states of the facts the history after that poll does not keep, by family."""
+    if max(len(history.last_started), len(history.finished)) < _MAX_PAIRS and len(history.running) < MOST_KEPT:
+        return {}
+    started = {(each.type, each.state) for each in facts.all if _told_start(each, at) is not None}
+    finished = {(each.type, state) for each in facts.all for state in FINAL_STATES}
+    runs = unfinished.running(facts.listed, history.seen, at)
+    return {
+        LAST_STARTED: len(started - history.last_started.keys()),
+        FINISHED: len(finished - history.finished.keys()),
+        **unfinished.omitted(runs, history.running),
+    }
 
 
 def samples(history: IngestionsHistory, tenant_id: str) -> Iterator[Sample]:

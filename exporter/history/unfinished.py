@@ -137,6 +137,15 @@ def oldest_seen(runs: Sequence[Running]) -> Mapping[TypeAndState, float]:
     return seen
 
 
+def omitted(runs: Sequence[Running], kept: Sequence[Running]) -> Mapping[Family, int]:
+    """How many types and states of these runs have no sample, because these were kept, by family."""
+    started = {(run.type, run.state) for run in runs if run.started_at is not None}
+    return {
+        OLDEST_STARTED: len(started - {(run.type, run.state) for run in kept if run.started_at is not None}),
+        OLDEST_SEEN: len({(run.type, run.state) for run in runs} - oldest_seen(kept).keys()),
+    }
+
+
 def samples(runs: Sequence[Running], full: Mapping[str, FullRun], tenant_id: str) -> Iterator[Sample]:
     """The samples of the unfinished ones, and of the full runs that may have blocked a schedule."""
     started: dict[TypeAndState, float] = {}

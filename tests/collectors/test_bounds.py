@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,13 @@ from exporter.collectors.ingestions import DURATION, IngestionsCollector
 from exporter.collectors.rollovers import RolloversCollector
 from exporter.collectors.schedules import SchedulesCollector
 from exporter.collectors.state import STATE, StateCollector
+from exporter.history import flags as flags_history
+from exporter.history import ingestions as ingestions_history
+from exporter.history import rollovers as rollovers_history
+from exporter.history import schedules as schedules_history
+from exporter.history import unfinished
+from exporter.history.flags import FlagsHistory
+from exporter.metrics import Family
 from exporter.totals import Totals
 from tests.collectors.polls import Polls
 from tests.support.virtual_time import START
@@ -86,11 +94,63 @@ def test_the_samples_of_one_object_are_shown_or_left_out_together_and_counted(
     polls.poll(answers(random.Random(1)))  # noqa: S311 - likewise
     first = kind.families[0]
     assert polls.dropped[first.name] == MANY + (4 if kind is StateCollector else 0) - MOST_SAMPLES
-    assert set(polls.dropped) <= {family.name for family in kind.families}
     ids = [family for family in kind.families if f"{kind.name[:-1]}_id" in family.labels]
     shown = [set(polls.labels(family, f"{kind.name[:-1]}_id")) for family in ids]
     # Some families have samples of some objects only.
     assert all(each <= max(shown, key=len) for each in shown)
+
+
+# The families of the history, and how many samples each would have if the history kept all.
+HISTORIES: list[tuple[type[Collector[Any]], Answers, dict[Family, int]]] = [
+    (StateCollector, flags, {flags_history.ON_SINCE: MANY + 4}),
+    (
+        IngestionsCollector,
+        types,
+        {
+            ingestions_history.LAST_STARTED: MANY,
+            ingestions_history.FINISHED: 4 * MANY,
+            unfinished.OLDEST_STARTED: MANY,
+            unfinished.OLDEST_SEEN: MANY,
+        },
+    ),
+    (SchedulesCollector, schedules, dict.fromkeys(schedules_history.FAMILIES, MANY)),
+    (RolloversCollector, rollovers, {rollovers_history.FAILING_SINCE: MANY}),
+]
+
+
+@pytest.mark.parametrize(("kind", "answers", "expected"), HISTORIES)
+def test_samples_that_the_history_does_not_keep_are_counted(
+    kind: type[Collector[Any]], answers: Answers, expected: dict[Family, int]
+) -> None:
+    polls = Polls(kind())
+    for seed in range(2):
+        polls.poll(answers(random.Random(seed)), START + 60 * seed)  # noqa: S311 - likewise
+        # Of those that are kept, some have no sample of some families; of the others that is unknown.
+        shown = {each: 1000 if each in schedules_history.FAMILIES else len(polls.series(each)) for each in expected}
+        assert {each: shown[each] + polls.dropped[each.name] for each in expected} == expected
+
+
+@pytest.mark.parametrize(("paused", "counted"), [(False, MANY - MOST_SAMPLES), (True, 0), (None, 0)])
+def test_schedules_that_are_active_and_not_kept_are_counted(*, paused: bool | None, counted: int) -> None:
+    polls = Polls(SchedulesCollector())
+    polls.history = replace(polls.history, state=FlagsHistory(paused=paused))
+    polls.poll(schedules(random.Random(1)))  # noqa: S311 - likewise
+    assert [polls.dropped.get(family.name, 0) for family in schedules_history.ACTIVE_FAMILIES] == [counted, counted]
+
+
+def test_what_certainly_has_no_sample_is_not_counted() -> None:
+    off = {"/tenant/state": {"data": {f"flag-{number}": False for number in range(MANY)}}}
+    calm = [{"id": f"r{number}", "status_change_failure_count": 0} for number in range(MANY)]
+    idle = [{"id": f"s{number}", "enabled": False, "hour": 7} for number in range(MANY)]
+    for kind, answers, family in (
+        (StateCollector, off, flags_history.ON_SINCE),
+        (RolloversCollector, {"/tenant/rollovers": {"data": calm}}, rollovers_history.FAILING_SINCE),
+        (SchedulesCollector, {"/tenant/schedules": {"data": idle}}, schedules_history.DUE_SINCE),
+    ):
+        polls = Polls(kind())
+        polls.poll(answers)
+        assert family.name not in polls.dropped
+        assert polls.dropped
 
 
 def test_the_flags_that_alerts_are_about_are_always_shown() -> None:

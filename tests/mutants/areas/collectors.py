@@ -12,6 +12,20 @@ OF_SCHEDULES = ("tests/collectors/test_schedules.py",)
 
 MUTANTS = (
     Mutant(
+        "samples that the history does not keep are not counted",
+        "exporter/collectors/collector.py",
+        "for family, count in self.omitted(poll).items() if count}",
+        "for family, count in self.omitted(poll).items() if count < 0}",
+        ("tests/collectors/test_bounds.py",),
+    ),
+    Mutant(
+        "schedules of a paused tenant count as active",
+        "exporter/collectors/schedules.py",
+        "on if poll.history.state.paused is False else 0",
+        "on",
+        ("tests/collectors/test_bounds.py",),
+    ),
+    Mutant(
         "a flag that is off has no sample",
         "exporter/collectors/state.py",
         "            yield STATE(on, tenant_id",
