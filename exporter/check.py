@@ -82,7 +82,7 @@ def _how_to_fix(api: ApiSettings, *, of_account: bool) -> Mapping[str, str]:
 
 
 async def _poll_all(settings: Settings) -> tuple[Status, bool]:
-    """Poll all tenants once, with a progress bar on a terminal; and whether the state file told what was before."""
+    """Poll all tenants once, with a progress bar on a terminal; and whether the state file could be read."""
     console = Console(stderr=True)
     columns = (TextColumn("polls"), BarColumn(), MofNCompleteColumn())
     progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

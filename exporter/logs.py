@@ -132,7 +132,7 @@ _RENDERERS: dict[str, Processor] = {
 
 
 def show(name: str, level: str) -> None:
-    """Show the log messages of one logger from another level on, whatever `configure` was told."""
+    """Show the log messages of one logger from another level on, whatever `configure` has set."""
     logging.getLogger(name).setLevel(level.upper())
 
 

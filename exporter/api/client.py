@@ -36,7 +36,7 @@ Parse = Callable[[Fields], T]
 _ATTEMPTS = 3
 # If the server asks to wait longer than these seconds, the next poll tries again, not this one.
 _LONGEST_RETRY_AFTER = 60.0
-# Calls other than the one that was told so wait for so many seconds at most.
+# The longest wait in seconds of a call that was not throttled itself, because its caller was.
 _SHORT_HOLD = 10.0
 # Called with 1 when a request begins to wait before it is sent again, and with -1 when it ends: the poller then gives
 # the slot of this poll to another one.
@@ -151,7 +151,7 @@ class Client:
     async def _respect_hold(self, caller: Caller) -> None:
         """Wait if the API allows this caller another request within seconds. If not, raise the error of the last reply.
 
-        That is not retried. The call that was told to wait does so; if others did, polls would be minutes late.
+        That is not retried. The throttled call itself waits for longer; if all did, polls would be minutes late.
         """
         hold = self.throttling.hold(caller)
         if hold > _SHORT_HOLD:
@@ -194,7 +194,7 @@ class Client:
             return await in_daemon_thread(parse, body)
 
     def _backoff_seconds(self, state: RetryCallState) -> float:
-        """Seconds until the next try: those that the server asked for, or growing ones."""
+        """Seconds until the next try: those of `Retry-After`, or growing ones."""
         *_, caller, _check = state.args
         wait = _failure(state).retry_after
         if wait is None:
@@ -230,9 +230,9 @@ class Api:
     ) -> list[T]:
         """Get a whole list, each object once.
 
-        If the server says where its list ends, its word counts. If not, the list ends with a page that is empty, or
-        with `REPEATED_PAGES` in a row that bring nothing new. A server that promises more and repeats itself, or whose
-        list never ends, has not given a whole list: that raises `BadResponseError`.
+        If the replies have `paging`, the list ends as it says. If not, the list ends with a page that is empty, or
+        with `REPEATED_PAGES` in a row that bring nothing new. If a server announces more and repeats itself, or its
+        list never ends, the list is not whole: that raises `BadResponseError`.
 
         Each page is parsed as it arrives, and its objects at once become what `parse` makes of them.
         """
@@ -265,7 +265,7 @@ class Api:
         except (errors.ForbiddenError, errors.NotFoundError):
             if number == 0:
                 raise
-            # The first page shows that the list exists and is allowed, so this says nothing about the list.
+            # The first page shows that the list exists and is allowed, so it is not absent.
             raise errors.BadResponseError("the server refused a later page of the list") from None
         return await self.client.parsed(reader.page, reply.body)
 

@@ -1,9 +1,9 @@
-"""Pools connections to the API, so that no reply reaches a caller who did not ask for it.
+"""Pools connections to the API, so that each reply reaches only the caller that sent the request.
 
 HTTP/1.1 pairs requests and replies by their order alone. If a server sends a reply too many, the next request on that
-connection gets it. So each caller has connections of its own, and a connection on which the server speaks out of
-turn is closed. aiohttp checks that only when a reply ends, so this module overrides some of its internals;
-tests/api/test_connections.py shows that they still work.
+connection gets it. So each caller has connections of its own, and a connection is closed if the server sends
+something that is no reply to a request. aiohttp checks that only when a reply ends, so this module overrides some of
+its internals; tests/api/test_connections.py shows that they still work.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Connections(aiohttp.TCPConnector):
         traces: list[Any],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's
     ) -> Any:  # noqa: ANN401 - aiohttp does not export the type
-        """A connection on which nothing is left to read. Raises `BadResponseError` if the server speaks first."""
+        """A connection without unread bytes. Raises `BadResponseError` if the server sends something first."""
         while True:
             connection = await super().connect(req, traces, timeout)
             exchange = connection.protocol
@@ -91,7 +91,7 @@ class Connections(aiohttp.TCPConnector):
 
 
 class Exchange(ResponseHandler):
-    """One connection. It is closed as soon as the server sends something that no request has asked for."""
+    """One connection. It is closed as soon as the server sends something that is no reply to a request."""
 
     def __init__(self, idle: dict[Any, None], loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop=loop)

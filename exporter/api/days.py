@@ -22,7 +22,7 @@ _MONDAY, _SUNDAY = 0, 6
 _FULL_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _NAMES = {word: day for day, name in enumerate(_FULL_NAMES) for word in (name, name + "s", name[:3], name[:2])}
 _NAMES |= {"tues": 1, "weds": 2, "thur": 3, "thurs": 3, "m": 0, "w": 2, "r": 3, "f": 4, "u": 6}
-# Letters with two meanings. Only the days beside them can tell which one is meant.
+# Letters with two meanings. The days beside them show which one is meant.
 _UNCLEAR = {"t": (1, 3), "s": (5, 6)}
 _MEANINGS = {name: (day,) for name, day in _NAMES.items()} | _UNCLEAR
 _DAYS = _NAMES | {str(number): (number - 1) % 7 for number in range(8)}

@@ -12,7 +12,7 @@ from io import BytesIO
 
 from exporter.api.errors import BadResponseError
 
-# What requests ask for. A server that sends anything else has not read the request.
+# The `Accept-Encoding` of requests. Other encodings are refused.
 ACCEPTED = "gzip, deflate"
 # Bytes that are unpacked or converted at a time: this takes a fraction of a millisecond.
 PIECE = 2**18
@@ -32,7 +32,7 @@ class Decoder:
     """Unpacks a body as it arrives."""
 
     def __init__(self, content_encoding: str) -> None:
-        """`content_encoding` is the header's value. Raises `BadResponseError` for one that was not asked for."""
+        """`content_encoding` is the header's value. Raises `BadResponseError` for one that is not in `ACCEPTED`."""
         codings = [each.strip() for each in content_encoding.lower().split(",")]
         codings = [each for each in codings if each not in ("", "identity")]
         if codings not in ([], ["gzip"], ["x-gzip"], ["deflate"]):

@@ -151,7 +151,7 @@ class Schedule:
     """When a tenant collects: at `hour` in UTC, on `weekdays` (Monday is 0).
 
     `weekdays` is None if `days` or a time is invalid: then no due time is certain. `days` is the text as received, for
-    people. `has_unknown_start` says that it told when it was last started, but not in a form that can be parsed.
+    people. `has_unknown_start` says that it has a last start, but not in a form that can be parsed.
     """
 
     id: str | None
@@ -199,7 +199,7 @@ def _days_text(days: object) -> str:
 class Rollover(Model):
     """A planned window; times in Unix seconds. An empty `failure_reason` counts as missing.
 
-    `has_unknown_start` and `has_unknown_end` say that there is such a time, but not in a form that can be parsed.
+    `has_unknown_start` and `has_unknown_end` say that it has such a time, but not in a form that can be parsed.
     """
 
     id: Ident

@@ -41,12 +41,12 @@ class RateLimiter:
 
     @property
     def hold(self) -> float:
-        """Seconds that remain of the wait that the server has asked for; 0 if there is none."""
+        """Seconds for which all requests still have to wait; 0 if they have not."""
         return max(0.0, self._held_until - self._clock.monotonic())
 
     @property
     def allowed(self) -> float:
-        """Requests a second that are allowed now: 0 while the server has asked to wait."""
+        """Requests a second that are allowed now: 0 while all requests have to wait."""
         return 0.0 if self.hold else self.rate
 
     async def acquire(self) -> float:

@@ -1,4 +1,4 @@
-"""Decides whom a "too many requests" concerns: one caller, or all.
+"""Decides whether a throttled reply concerns one caller, or all.
 
 The API's limits are not documented. A tenant's credentials may have a limit of their own, so the `Retry-After` of one
 tenant holds back that tenant alone. If many tenants are throttled at the same time, the limit is a common one.
@@ -18,15 +18,15 @@ from exporter.clock import Clock
 SEVERAL, WITHIN, SHARE = 3, 60.0, 0.5
 # In a large fleet, half takes long to reach. So nearly all of the last tenants answered are enough.
 LAST, OF_LAST = 20, 16
-# The longest hold for all, in seconds, that tenants' replies cause. Each throttled tenant waits as long as it was told.
+# The longest hold for all, in seconds, that tenants' replies cause. A throttled tenant waits for its own `Retry-After`.
 LONGEST_COMMON_HOLD = 60.0
 
 
 @dataclass(eq=False)
 class Caller:
-    """Whose requests they are: those of the account, or of one tenant.
+    """The sender of requests: the account, or one tenant.
 
-    Until `held_until`, in monotonic seconds, the API has asked it to wait; `refusal` is the kind of that reply.
+    It waits until `held_until`, in monotonic seconds, as the API requires; `refusal` is the kind of that reply.
     """
 
     of_account: bool = False
@@ -35,7 +35,7 @@ class Caller:
 
 
 class Throttling:
-    """Holds back one caller or all of them, by what the API answers."""
+    """Delays the requests of one caller or of all, as the API's replies require."""
 
     def __init__(self, rate_limiter: RateLimiter, clock: Clock) -> None:
         self._rate_limiter = rate_limiter
@@ -45,7 +45,7 @@ class Throttling:
         self._throttled: dict[Caller, float] = {}
 
     def hold(self, caller: Caller) -> float:
-        """Seconds that remain of the wait that the API has asked this caller for; 0 if there is none."""
+        """Seconds for which this caller still has to wait; 0 if it has not."""
         return max(0.0, caller.held_until - self._clock.monotonic())
 
     def answered(self, caller: Caller) -> None:
@@ -54,7 +54,7 @@ class Throttling:
             self._note(self._answered, caller)
 
     def throttled(self, caller: Caller, error: TransientError) -> None:
-        """The API has asked this caller to slow down, or to wait for `error.retry_after` seconds."""
+        """The API has throttled this caller; it has to wait for `error.retry_after` seconds, if that is not None."""
         wait = error.retry_after
         if caller.of_account:
             self._rate_limiter.throttled(wait)
@@ -72,7 +72,7 @@ class Throttling:
         return len(self._throttled) >= SEVERAL and (half or last >= OF_LAST)
 
     def _note(self, seen: dict[Caller, float], caller: Caller) -> None:
-        """Note that the caller has been seen now, and forget whom that was too long ago."""
+        """Note that the caller has been seen now, and remove those that were seen too long ago."""
         now = self._clock.monotonic()
         seen.pop(caller, None)
         seen[caller] = now

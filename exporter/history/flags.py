@@ -44,7 +44,7 @@ class FlagsHistory:
     on_since: Mapping[str, float] = field(default_factory=dict)
     paused: Annotated[bool | None, Field(exclude=True)] = None
     paused_since: float | None = None
-    # Whether any poll has told whether the tenant is paused.
+    # Whether any poll has shown whether the tenant is paused.
     known: bool = False
     last_paused: float | None = None
     last_long_pause: float | None = None

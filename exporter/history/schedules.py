@@ -69,8 +69,8 @@ class GoodRun:
 class ScheduleHistory:
     """One schedule. `executed` are its last starts, `covered_at` is the newest good run that did its work.
 
-    All times are in Unix seconds. `written` are type, hour, days and whether it is enabled. `ahead` is a start that was
-    told before that time had come, and when a poll first saw it: the schedule started then, or before.
+    All times are in Unix seconds. `written` are type, hour, days and whether it is enabled. `ahead` is a reported start
+    that was in the future, and when a poll first saw it: the schedule started then, or before.
     """
 
     written: Written
@@ -81,7 +81,7 @@ class ScheduleHistory:
     covered_at: float | None = None
 
     def last_start(self, told: float | None) -> float | None:
-        """Its newest start, in Unix seconds; `told` is its `last_executed_at`, None if that is not told this time."""
+        """Its newest start, in Unix seconds; `told` is its `last_executed_at` of this poll, if any."""
         if told is None:
             told = max(self.executed, default=None)
         return self.ahead[1] if self.ahead and told == self.ahead[0] else told
@@ -91,7 +91,7 @@ class ScheduleHistory:
 class SchedulesHistory:
     """The tenant's schedules by key. `listed` is the last list, of `polled_at`; the state file does not have them.
 
-    `last_executed` (Unix seconds) is the newest start that any schedule has told, also one that is gone. `good_runs`
+    `last_executed` (Unix seconds) is the newest start that any schedule has had, also one that is gone. `good_runs`
     ended since the last poll of the schedules: it will tell which of them were started by a schedule.
     """
 
@@ -156,7 +156,7 @@ def _advance(before: ScheduleHistory | None, schedule: Schedule, at: float, *, p
 
 
 def _ahead(before: ScheduleHistory | None, told: float | None, at: float) -> tuple[float, float] | None:
-    """The start that was told before that time had come, with its first sight."""
+    """The reported start that was in the future, with its first sight."""
     known = before.ahead if before else None
     if known and known[0] <= at + TOLERANCE and told not in (None, known[0]):
         known = None  # its time has come, and the schedule has started again

@@ -30,7 +30,7 @@ class SharedFamilies:
 
 
 def last_run(history: History) -> float | None:
-    """The newest start of any run, in Unix seconds, seen or told by a schedule; None while a schedule's is unknown."""
+    """The newest start of any run, in Unix seconds, seen or of a schedule; None while a schedule's is unknown."""
     if history.schedules.has_unknown_start:
         return None
     starts = (history.ingestions.last_run, history.schedules.last_executed)

@@ -24,7 +24,7 @@ from exporter.tasks import asked_to_end
 
 log = structlog.get_logger("exporter.polling.discovery")
 
-# Called after tenants were added, so that garbage collection can be told to skip what is known of them.
+# Called after tenants were added, so that garbage collection can skip what is known of them.
 OnGrowth = Callable[[], None]
 
 UP = polled("kimono_up", "Whether the last discovery of tenants succeeded.")
