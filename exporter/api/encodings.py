@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -23,9 +24,9 @@ MAX_MEMBERS = 1_000
 # Characters of a `Content-Type`. Python's parser takes quadratic time.
 MAX_CONTENT_TYPE = 256
 _GZIP, _ZLIB, _RAW = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
-# Character sets other than UTF-8 that a reply may have: those with a table of their own. Some of Python's codecs, such
-# as `idna` and `unicode_escape`, are slow or mean something else.
-_CHARSETS = frozenset({"iso8859-1", "iso8859-15", "cp1252", "ascii", "utf-16", "utf-16-le", "utf-16-be"})
+# Character sets other than UTF-8 that a reply may have, as Python's codecs call them: ISO 8859, Windows 1250 to 1258,
+# KOI8 and UTF-16. Some of Python's codecs, such as `idna`, are slow or mean something else.
+_CHARSETS = re.compile(r"iso8859-\d+|cp125\d|koi8-[ru]|ascii|utf-16(?:-[bl]e)?")
 
 
 class Decoder:
@@ -121,7 +122,7 @@ def _charset(content_type: str) -> str | None:
         name = codecs.lookup(header.get_content_charset("")).name
     except (LookupError, ValueError):
         return None
-    return name if name in _CHARSETS else None
+    return name if _CHARSETS.fullmatch(name) else None
 
 
 async def _reencoded(body: bytes, charset: str, max_bytes: int) -> bytes:

@@ -24,7 +24,7 @@ class AuthError(ApiError):
 
 
 class RefusedError(ApiError):
-    """The API refuses this object. It is absent only if `by_api`: a gateway's page says nothing about the object."""
+    """The API refuses this object. It is absent only if `by_api`: not with a gateway's page, or with `Retry-After`."""
 
     def __init__(self, message: str, *, by_api: bool = True) -> None:
         super().__init__(message)

@@ -63,10 +63,14 @@ def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
+_HEADER_TEXT = re.compile(r"[\x21-\x7e]+")
+_NOT_ALLOWED = "has characters that are not allowed in an HTTP header"
+
+
 def bearer(token: str) -> str:
     """The value of an Authorization header for a bearer token (RFC 6750)."""
-    if not re.fullmatch(r"[\x21-\x7e]+", token):
-        raise errors.AuthError("the bearer token has characters that are not allowed in an HTTP header")
+    if not _HEADER_TEXT.fullmatch(token):
+        raise errors.AuthError(f"the bearer token {_NOT_ALLOWED}")
     return "Bearer " + token
 
 
@@ -96,8 +100,8 @@ def _error(reply: Reply, wait: float | None) -> errors.ApiError:
         return errors.AuthError(f"{returned}: it refused the credentials")
     if status in _REFUSALS:
         error, text = _REFUSALS[status]
-        by_api = not _is_html(reply)
-        return error(f"{returned}: {text}" if by_api else f"{returned} with HTML: a gateway's page", by_api=by_api)
+        other = "HTML: a gateway's page" if _is_html(reply) else "Retry-After" if "retry-after" in reply.headers else ""
+        return error(f"{returned} with {other}" if other else f"{returned}: {text}", by_api=not other)
     if status >= 500:  # noqa: PLR2004 - HTTP's own numbers
         return errors.ServerError(f"{returned}: server error", wait)
     if 300 <= status < 400:  # noqa: PLR2004 - HTTP's own numbers
@@ -279,6 +283,8 @@ def parse_token(body: bytes) -> Token:
     value = fields.get("access_token") if isinstance(fields, dict) else None
     if not isinstance(value, str) or not value:
         raise errors.BadResponseError("the token endpoint's reply has no access_token")
+    if not _HEADER_TEXT.fullmatch(value):
+        raise errors.BadResponseError(f"the token endpoint's access_token {_NOT_ALLOWED}")
     return Token(value, _lifetime(fields.get("expires_in")))
 
 

@@ -228,7 +228,7 @@ def test_a_server_that_forgets_its_tokens_now_and_then_is_always_polled() -> Non
         (reply(b""), "bad_response", 1),
         (reply({"data": {"access_token": SECRET}}), "bad_response", 1),
         (token(""), "bad_response", 1),
-        (token(f"{SECRET}\r\nX: y"), "auth", 1),
+        (token(f"{SECRET}\r\nX: y"), "bad_response", 1),
         (reply({}, 500), "server", 3),
         (reply({}, 429), "throttled", 3),
         (reply({}, 429, retry_after="600"), "throttled", 1),

@@ -172,7 +172,7 @@ def converted(body: bytes, content_type: str, max_bytes: int = 2**24) -> tuple[b
         turns += 1
 
 
-@pytest.mark.parametrize("charset", ["cp1252", "ISO-8859-1", "iso-8859-15", "utf-16-le"])
+@pytest.mark.parametrize("charset", ["cp1252", "ISO-8859-1", "iso-8859-15", "koi8-r", "utf-16-le"])
 @pytest.mark.parametrize("unit", [b"\xe9\x00", b"aa", "é".encode()])
 def test_the_event_loop_goes_on_while_a_large_body_is_converted(charset: str, unit: bytes) -> None:
     body = unit * (5 * PIECE)
@@ -252,6 +252,12 @@ def test_a_content_type_of_usual_length_is_parsed() -> None:
         ("application/json;charset=latin1", LATIN, BODY),
         ('application/json; CHARSET="iso-8859-15"', LATIN, BODY),
         ("text/plain; charset=windows-1252", LATIN, BODY),
+        ("text/plain; charset=windows-1250", BODY.decode().encode("cp1250"), BODY),
+        ("text/plain; charset=ISO-8859-2", BODY.decode().encode("iso8859-2"), BODY),
+        ("text/plain; charset=latin9", BODY.decode().encode("iso8859-15"), BODY),
+        ("text/plain; charset=windows-1251", '{"имя": true}'.encode("cp1251"), '{"имя": true}'.encode()),
+        ("text/plain; charset=KOI8-R", '{"имя": true}'.encode("koi8-r"), '{"имя": true}'.encode()),
+        ("text/plain; charset=iso-8859-7", '{"όνομα": true}'.encode("iso8859-7"), '{"όνομα": true}'.encode()),
         ("application/json; charset=utf-16", BODY.decode().encode("utf-16"), BODY),
         # A header that is wrong about a body in UTF-8.
         ("application/json; charset=ISO-8859-1", BODY, BODY),

@@ -331,6 +331,21 @@ def test_only_the_api_says_that_something_is_absent(
     assert caught.value.by_api is by_api
 
 
+@pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.parametrize("wait", ["30", "soon", ""])
+def test_what_may_be_there_later_is_not_absent(status: int, wait: str) -> None:
+    with pytest.raises(NotFoundError, match="Retry-After") as caught:
+        wire.check(reply({"error": {"code": "not_found"}}, status, retry_after=wait), NOW)
+    assert not caught.value.by_api
+
+
+@pytest.mark.parametrize("token", ["a b", "a\nb", "\xe9", " ", "a\x00", "a\x7f", "\ud83d"])
+def test_a_token_that_can_not_be_sent_is_a_bad_response(token: str) -> None:
+    with pytest.raises(BadResponseError, match="not allowed in an HTTP header") as caught:
+        wire.parse_token(json.dumps({"access_token": SECRET + token}).encode())
+    assert SECRET not in str(caught.value)
+
+
 def test_a_missing_token_endpoint_does_not_say_that_the_thing_asked_for_is_missing() -> None:
     with pytest.raises(BadResponseError, match="404"):
         wire.check_token(reply({}, 404), NOW)

@@ -178,6 +178,7 @@ def test_no_application_is_no_failure(kind: str) -> None:
         (Fault("html", status=403), "forbidden"),
         (Fault("html", status=404), "not_found"),
         (Fault("html", status=410), "not_found"),
+        (Fault("throttle", status=404, retry_after=30), "not_found"),
     ],
     ids=lambda value: getattr(value, "kind", value),
 )

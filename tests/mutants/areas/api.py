@@ -183,8 +183,8 @@ MUTANTS = (
     Mutant(
         "a gateway's 404 means that something is absent",
         WIRE,
-        "by_api = not _is_html(reply)",
-        "by_api = True",
+        "by_api=not other)",
+        "by_api=True)",
         OF_WIRE,
     ),
     Mutant(
