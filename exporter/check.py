@@ -43,9 +43,12 @@ async def check(settings: Settings) -> bool:
     """Poll all tenants once and print the table; returns whether all polls succeeded. Raises OutputError."""
     console = Console() if sys.stdout.isatty() else Console(width=_WIDTH_ELSEWHERE)
     status, restored = await _poll_all(settings)
-    with console.capture() as printed:
-        _print(console, settings.api, status, restored=restored)
-    output.write(printed.get())
+    # At the end, rich writes an empty text itself, which fails at once if standard output is not buffered.
+    console.begin_capture()
+    _print(console, settings.api, status, restored=restored)
+    with output.writing():
+        printed = console.end_capture()
+    output.write(printed)
     return bool(status.discovery.ok and status.tenants and not status.failing)
 
 

@@ -9,7 +9,7 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TextIO
 
 
@@ -21,22 +21,27 @@ class OutputError(Exception):
         self.reader_gone = isinstance(error, BrokenPipeError)
 
 
-def write(text: str) -> None:
-    """Write the text now. Raises OutputError."""
+@contextlib.contextmanager
+def writing() -> Iterator[None]:
+    """Within it, errors of standard output are OutputError."""
     try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        yield
     except (OSError, ValueError, AttributeError) as error:  # closed: ValueError, or there is no sys.stdout
         raise OutputError(error) from None
 
 
+def write(text: str) -> None:
+    """Write the text now. Raises OutputError."""
+    with writing():
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
 def write_bytes(pieces: Iterable[bytes]) -> None:
     """Write the pieces now, as they are. Raises OutputError."""
-    try:
+    with writing():
         sys.stdout.buffer.writelines(pieces)
         sys.stdout.buffer.flush()
-    except (OSError, ValueError, AttributeError) as error:
-        raise OutputError(error) from None
 
 
 def complain(message: str) -> None:

@@ -50,11 +50,15 @@ def shell(command: str, environ: dict[str, str], redirected: str = "") -> subpro
         ("metrics", ">&- <&-", CLOSED),
     ],
 )
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_output_that_fails_is_a_line_and_exit_code_1(
-    command: str, redirected: str, said: str, environ: dict[str, str]
+    command: str, redirected: str, said: str, unbuffered: str, environ: dict[str, str]
 ) -> None:
-    address = {"KIMONO_WEB_LISTEN_ADDRESS": "127.0.0.1:0"} if command == "demo" else {}
-    result = shell(command, environ | address, redirected)
+    """Containers often set PYTHONUNBUFFERED."""
+    more = {"PYTHONUNBUFFERED": unbuffered} if unbuffered else {}
+    if command == "demo":
+        more["KIMONO_WEB_LISTEN_ADDRESS"] = "127.0.0.1:0"
+    result = shell(command, environ | more, redirected)
     assert (result.returncode, result.stdout, result.stderr.decode()) == (1, b"", said)
 
 
