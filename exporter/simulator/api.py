@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from exporter.simulator.authentication import Authenticator, Caller, TokenError
+from exporter.simulator.calls import ACCOUNT, Call, Listing, Options, Route
 from exporter.simulator.faults import WIRE_KINDS, ActiveFault, Faults, WireFault, fault_reply
-from exporter.simulator.http_messages import ApiError, Reply, Request, error_reply, json_reply
+from exporter.simulator.http_messages import MAX_BODY_BYTES, ApiError, Reply, Request, error_reply, json_reply
 from exporter.simulator.inventory import Tenant
 from exporter.simulator.paging import Paging
-from exporter.simulator.resources import ACCOUNT, Call, Listing, Options, Route, find_route
+from exporter.simulator.routes import find_template, methods
 from exporter.simulator.simulation import Simulation
 
 PREFIX = "/v2/interop"
@@ -41,11 +42,10 @@ class LoggedRequest:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedRequest:
-    """A request with its route and its caller. `now` is Unix seconds."""
+    """A request with its endpoint, a path template, and its caller. `now` is Unix seconds."""
 
     request: Request
     endpoint: str
-    route: Route | None
     params: tuple[str, ...]
     caller: Caller | None
     tenant_id: str | None
@@ -87,18 +87,16 @@ class SimulatedApi:
         return self.answer(received, faults)
 
     def receive(self, request: Request) -> ReceivedRequest:
-        """Find the route and the caller of a request."""
+        """Find the endpoint and the caller of a request."""
         now = self._now()
         caller = self._authenticator.authenticate(request.header("Authorization"), now)
         tenant_id = caller.tenant.id if caller and caller.tenant else None
         if request.path == TOKEN_PATH:
             tenant = self._authenticator.tenant_by_client_id(_form(request).get("client_id", ""))
-            return ReceivedRequest(request, TOKEN_PATH, None, (), caller, tenant.id if tenant else None, now)
-        found = find_route(request.path[len(PREFIX) :]) if request.path.startswith(PREFIX) else None
-        if found is None:
-            return ReceivedRequest(request, UNKNOWN_ENDPOINT, None, (), caller, tenant_id, now)
-        route, params = found
-        return ReceivedRequest(request, route.template, route, params, caller, tenant_id, now)
+            return ReceivedRequest(request, TOKEN_PATH, (), caller, tenant.id if tenant else None, now)
+        found = find_template(request.path[len(PREFIX) :]) if request.path.startswith(PREFIX) else None
+        template, params = found or (UNKNOWN_ENDPOINT, ())
+        return ReceivedRequest(request, template, params, caller, tenant_id, now)
 
     def select_faults(self, received: ReceivedRequest) -> list[ActiveFault]:
         """The faults that apply to a request. Each call counts."""
@@ -155,15 +153,19 @@ class SimulatedApi:
         return json_reply({"access_token": token, "token_type": "Bearer", "expires_in": lifetime})
 
     def _resource(self, received: ReceivedRequest) -> Reply:
-        route = received.route
-        if route is None:
+        if received.endpoint == UNKNOWN_ENDPOINT:
             raise ApiError(404, "not_found", "There is nothing at this path.")
-        if received.request.method != "GET":
-            raise ApiError(405, "method_not_allowed", "Only GET is simulated here.", {"Allow": "GET"})
+        routes = methods(received.endpoint)
+        route = routes.get(received.request.method)
+        if route is None:
+            allowed = ", ".join(routes)
+            raise ApiError(405, "method_not_allowed", f"Only {allowed} is served here.", {"Allow": allowed})
         caller = self._authenticate_again(received)
         if (caller.tenant is None) != (route.audience == ACCOUNT):
             raise ApiError(403, "forbidden", f"This call takes the credentials of an {route.audience}.")
-        return self._body(received, route, caller.tenant)
+        if received.request.is_oversized or len(received.request.body) > MAX_BODY_BYTES:
+            raise ApiError(413, "payload_too_large", f"The body has more than {MAX_BODY_BYTES} bytes.")
+        return self._answer_call(received, route, caller.tenant)
 
     def _authenticate_again(self, received: ReceivedRequest) -> Caller:
         """The caller, if its token is still valid: a fault may have revoked it, a latency outlived it."""
@@ -172,12 +174,15 @@ class SimulatedApi:
             raise ApiError(401, "unauthorized", "The credentials are missing or wrong.", {"WWW-Authenticate": "Bearer"})
         return caller
 
-    def _body(self, received: ReceivedRequest, route: Route, tenant: Tenant | None) -> Reply:
+    def _answer_call(self, received: ReceivedRequest, route: Route, tenant: Tenant | None) -> Reply:
         for key in ((route.template, received.tenant_id), (route.template, None)):
-            if key in self.overrides:
+            if received.request.method == "GET" and key in self.overrides:
                 return json_reply(self.overrides[key])
-        call = Call(self._simulation, self._options, received.request.query, received.params, tenant, received.now)
+        request, now = received.request, self._simulation.now()
+        call = Call(self._simulation, self._options, request.query, received.params, tenant, now, request.body)
         result = route.handler(call)
+        if route.status == 204:
+            return Reply(204, {}, b"")
         if isinstance(result, Listing):
             return json_reply(self._paging.cut(result, call.query, received.request.path))
         return json_reply(result if isinstance(result, int) else {"data": result})

@@ -13,13 +13,17 @@ from exporter.simulator.records import PAUSING_FLAGS
 
 @dataclass(frozen=True, slots=True)
 class TenantContext:
-    """The identity, random numbers, events, incidents and state flags of one tenant."""
+    """The identity, random numbers, events, incidents and state flags of one tenant.
+
+    `rng_of_calls` makes the ids of what clients create, so that they change nothing else.
+    """
 
     info: Tenant
     rng: Random
     events: EventQueue
     incidents: TenantIncidents
     flags: dict[str, bool]
+    rng_of_calls: Random
 
     def is_paused(self) -> bool:
         """Whether suspension, rollover or setup mode pauses the schedules."""

@@ -8,18 +8,23 @@ from dataclasses import dataclass, field
 from http.client import responses
 
 JSON = "application/json"
+MAX_BODY_BYTES = 1024 * 1024
 _dumps = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request. `path` has no query; the case of header names does not matter."""
+    """An HTTP request. `path` has no query; the case of header names does not matter.
+
+    `is_oversized` says that the server did not read the body, because it has more than `MAX_BODY_BYTES`.
+    """
 
     method: str
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
+    is_oversized: bool = False
 
     def header(self, name: str) -> str:
         """The value of a header such as `Authorization`; empty if it was not sent."""
@@ -40,13 +45,22 @@ class Reply:
 
 
 class ApiError(Exception):
-    """The API answers with its error envelope."""
+    """The API answers with its error envelope. `details` names the member of the body, or what is in the way."""
 
-    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        details: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.headers = headers or {}
+        self.details = details
 
 
 def json_reply(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
@@ -61,7 +75,7 @@ def error_reply(error: ApiError) -> Reply:
         "code": error.code,
         "message": str(error),
         "ext_message": None,
-        "details": None,
+        "details": error.details,
     }
     return json_reply({"error": envelope}, error.status, error.headers)
 

@@ -77,7 +77,7 @@ class Ingestions:
 
     def start_if_idle(self, kind: str, at: float) -> None:
         """Start a run, unless another one is unfinished or the tenant is paused."""
-        if not self._context.is_paused() and not self._under_way():
+        if not self._context.is_paused() and not self.under_way():
             self.start(kind, at)
 
     def rerun_failed(self, at: float) -> None:
@@ -115,9 +115,10 @@ class Ingestions:
 
     def is_collecting(self) -> bool:
         """Whether a collection is unfinished: the hub starts no second one beside it."""
-        return any(one.type == "collection" for one in self._under_way())
+        return any(one.type == "collection" for one in self.under_way())
 
-    def _under_way(self) -> list[Ingestion]:
+    def under_way(self) -> list[Ingestion]:
+        """The unfinished runs, without those that are only listed still."""
         return [one for one in self.unfinished.values() if not one.lingers]
 
     def _is_running(self, ingestion: Ingestion) -> bool:

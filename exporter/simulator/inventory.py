@@ -77,27 +77,33 @@ class Cloud:
     env_name: str
     account: Account
     created_at: float
+    userdata: str | None
 
 
 @dataclass(slots=True)
 class Version:
-    """One version of an integration."""
+    """One version of an integration. `blueprint` is the text that describes it, if a client has sent one."""
 
     id: str
     version: str
-    title: str
+    title: str | None
     release_state: str
+    created_at: float
+    updated_at: float
+    blueprint: str | None = field(default=None, repr=False)
 
 
 @dataclass(slots=True)
 class Integration:
-    """A product that syncs with the hub."""
+    """A product that syncs with the hub. `version` is the current one."""
 
     id: str
     name: str
-    title: str
+    title: str | None
     versions: list[Version]
     created_at: float
+    updated_at: float
+    version: str | None
 
 
 @dataclass(slots=True)
@@ -148,6 +154,8 @@ class Inventory:
     def __init__(self, seed: int, tenants: int, at: float) -> None:
         # The text is part of the seed: another one changes every reply.
         self._rng = Random(f"{seed}/fleet")
+        # Ids of what clients create. They come from their own numbers, so that later tenants are the same.
+        self._rng_of_calls = Random(f"{seed}/calls")
         self._names: set[str] = set()
         self._created = 0
         self.accounts: dict[str, Account] = {}
@@ -184,6 +192,10 @@ class Inventory:
         self.tenants[tenant.id] = tenant
         return tenant
 
+    def new_id(self) -> str:
+        """An id for what a client creates."""
+        return new_id(self._rng_of_calls)
+
     def rotate_secret(self, tenant: Tenant, at: float) -> None:
         """Give the tenant a new secret at Unix seconds `at`."""
         tenant.credentials.client_secret = new_secret(self._rng, "actor")
@@ -191,8 +203,13 @@ class Inventory:
 
     def _integration(self, name: str, title: str, at: float) -> Integration:
         rng = self._rng
-        versions = [Version(new_id(rng), number, f"{title} {number}", state) for number, state in _RELEASES]
-        return Integration(new_id(rng), name, title, versions, at - rng.uniform(700, 2000) * DAY)
+        ids = [new_id(rng) for _ in _RELEASES]
+        integration_id, created = new_id(rng), at - rng.uniform(700, 2000) * DAY
+        versions = [
+            Version(one, number, f"{title} {number}", state, created, created)
+            for one, (number, state) in zip(ids, _RELEASES, strict=True)
+        ]
+        return Integration(integration_id, name, title, versions, created, created, versions[1].version)
 
     def _cloud_for_next(self, at: float) -> Cloud:
         rng = self._rng
@@ -201,7 +218,14 @@ class Inventory:
         account = self._account()
         environment = rng.choice(_ENVIRONMENTS)
         cloud = Cloud(
-            new_id(rng), f"{account.name} Hub", rng.choice((1, 2, 2, 2)), new_id(rng), environment, account, at
+            id=new_id(rng),
+            name=f"{account.name} Hub",
+            generation=rng.choice((1, 2, 2, 2)),
+            env_id=new_id(rng),
+            env_name=environment,
+            account=account,
+            created_at=at,
+            userdata=account.public_id,
         )
         self.clouds[cloud.id] = cloud
         for actor_type, connector in (("connector", "oneroster"), ("repository", None)):

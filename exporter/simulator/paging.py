@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from exporter.simulator.calls import Listing
 from exporter.simulator.http_messages import ApiError
 from exporter.simulator.inventory import new_id, new_secret
-from exporter.simulator.resources import Listing
 from exporter.simulator.serialize import Json, iso
 
 PAGING_MODES = ("next", "none", "ignored", "endless", "empty_last")

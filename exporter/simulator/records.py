@@ -57,6 +57,10 @@ class Schedule:
     misses_as: str | None = None
     missed: str | None = None
     blocked: bool = False
+    # When a client changed it last.
+    edited_at: float | None = None
+    # A client or a story has removed it. A story that knows it still may not bring it back.
+    removed: bool = False
 
 
 @dataclass(slots=True)
@@ -81,11 +85,17 @@ class Rollover:
     ends_by_itself: bool = True
     is_on: bool = False
     status_when_on: str = "ongoing"
+    is_from_client: bool = False
+    # When a client changed it last.
+    edited_at: float | None = None
 
 
 @dataclass(slots=True)
 class Application:
-    """The connection to the product behind an integration. `props` holds made-up secrets."""
+    """The connection to the product behind an integration. `props` holds made-up secrets.
+
+    `props_pending` are those that a client has sent; None if it has sent none.
+    """
 
     deliver_tasks: bool
     validate_tasks: bool
@@ -95,6 +105,7 @@ class Application:
     auth_state_pending: str
     updated_at: float
     props: dict[str, str] = field(repr=False, default_factory=dict)
+    props_pending: dict[str, str] | None = field(repr=False, default=None)
 
 
 @dataclass(slots=True)
@@ -102,9 +113,10 @@ class School:
     """One school, and whether the tenant syncs it."""
 
     id: str
-    ref_id: str
-    name: str
-    local_id: str
+    ref_id: str | None
+    name: str | None
+    local_id: str | None
+    keywords: str | None
     selected: bool
 
 
@@ -113,10 +125,12 @@ class Course:
     """One course at one school, and whether the tenant syncs it."""
 
     id: str
-    ref_id: str
-    school: School
-    name: str
-    local_id: str
+    ref_id: str | None
+    school_id: str | None
+    school_ref_id: str | None
+    name: str | None
+    local_id: str | None
+    keywords: str | None
     selected: bool
 
 

@@ -82,10 +82,40 @@ class Schedules:
         schedule.days, schedule.days_of_week, schedule.actual_days = days, actual_days, actual_days
         self._plan_next(schedule, self._context.events.now)
 
+    def create(self, hour: int, at: float) -> Schedule:
+        """Add an enabled collection schedule for every day, as clients do."""
+        schedule = Schedule(
+            id=new_id(self._context.rng_of_calls),
+            type="collection",
+            enabled=True,
+            hour=hour,
+            days=None,
+            days_of_week=EVERY_DAY,
+            actual_days=EVERY_DAY,
+            created_at=at,
+        )
+        self.add(schedule)
+        return schedule
+
+    def set_enabled(self, schedule: Schedule, at: float, *, enabled: bool) -> None:
+        """Enable or disable a schedule. A disabled one misses no run."""
+        schedule.enabled, schedule.edited_at = enabled, at
+        if not enabled:
+            self._end_missed(schedule, at)
+
     def remove(self, schedule: Schedule) -> None:
-        """Remove a schedule."""
-        schedule.enabled = False
+        """Remove a schedule; no effect if it is removed already."""
+        if schedule.removed:
+            return
+        schedule.enabled, schedule.removed = False, True
         self.all.remove(schedule)
+        self._end_missed(schedule, self._context.events.now)
+
+    def _end_missed(self, schedule: Schedule, at: float) -> None:
+        """End the incident of a missed schedule, unless another schedule is missed, too."""
+        kind, schedule.missed = schedule.missed, None
+        if kind and all(one.missed != kind for one in self.all):
+            self._context.incidents.end(kind, at)
 
     def enabled_or_new(self) -> Schedule:
         """The first enabled schedule with known days; a new one if there is none."""
@@ -96,6 +126,8 @@ class Schedules:
 
     def execute(self, schedule: Schedule, at: float) -> None:
         """Run a schedule: set its last execution, and start a collection unless one is unfinished."""
+        if schedule.removed:
+            return
         schedule.last_executed_at = at
         if schedule.missed:
             self._context.incidents.end(schedule.missed, at)
@@ -104,6 +136,8 @@ class Schedules:
             self._ingestions.start("collection", at)
 
     def _plan_next(self, schedule: Schedule, after: float) -> None:
+        if schedule.removed:
+            return
         schedule.due_at = next_due(schedule.hour, schedule.actual_days, after)
         self._context.events.add(schedule.due_at, partial(self._handle_due, schedule))
 

@@ -34,10 +34,12 @@ class Scoping:
 def _new_school(rng: Random, number: int) -> School:
     school_id = new_id(rng)
     name = f"PS {number + 1} {rng.choice(_SCHOOLS)}"
-    return School(school_id, f"ref-{school_id[:8]}", name, f"{100 + number}", selected=rng.random() < 0.8)
+    selected = rng.random() < 0.8
+    return School(school_id, f"ref-{school_id[:8]}", name, f"{100 + number}", name.lower(), selected)
 
 
 def _new_course(rng: Random, school: School) -> Course:
     course_id = new_id(rng)
     name = rng.choice(_SUBJECTS)
-    return Course(course_id, f"ref-{course_id[:8]}", school, name, course_id[:6], selected=rng.random() < 0.7)
+    selected, ref_id = rng.random() < 0.7, f"ref-{course_id[:8]}"
+    return Course(course_id, ref_id, school.id, school.ref_id, name, course_id[:6], name.lower(), selected)

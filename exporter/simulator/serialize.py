@@ -64,9 +64,15 @@ def application(one: Application, tenant: Tenant) -> Json:
         "auth_props": one.props,
         "auth_session_id_pending": None,
         "auth_message": one.auth_message,
-        "auth_props_pending": dict(one.props) if one.auth_state_pending == "updating" else {},
+        "auth_props_pending": _pending_props(one),
         "auth_state_pending": one.auth_state_pending,
     }
+
+
+def _pending_props(one: Application) -> Json:
+    if one.props_pending is not None:
+        return dict(one.props_pending)
+    return dict(one.props) if one.auth_state_pending == "updating" else {}
 
 
 def ingestion(one: Ingestion, tenant: Tenant) -> Json:
@@ -84,9 +90,10 @@ def ingestion(one: Ingestion, tenant: Tenant) -> Json:
 
 def schedule(one: Schedule, tenant: Tenant) -> Json:
     """A schedule."""
-    metadata = {"created": iso(one.created_at), "updated": None} if one.shows_metadata else None
+    metadata = {"created": iso(one.created_at), "updated": iso(one.edited_at)} if one.shows_metadata else None
+    updated = max(one.created_at, one.last_executed_at or 0.0, one.edited_at or 0.0)
     return {
-        **_common(one.id, tenant, one.created_at, one.last_executed_at or one.created_at),
+        **_common(one.id, tenant, one.created_at, updated),
         "type": one.type,
         "last_executed_at": iso(one.last_executed_at),
         "enabled": one.enabled,
@@ -98,7 +105,8 @@ def schedule(one: Schedule, tenant: Tenant) -> Json:
 
 def rollover(one: Rollover, tenant: Tenant) -> Json:
     """A rollover."""
-    metadata = {"created": iso(one.created_at), "updated": iso(one.updated_at) if one.failures else None}
+    updated = one.updated_at if one.failures else one.edited_at
+    metadata = {"created": iso(one.created_at), "updated": iso(updated)}
     return {
         **_common(one.id, tenant, one.created_at, one.updated_at),
         "name": one.name,
@@ -121,7 +129,7 @@ def school(one: School, tenant: Tenant) -> Json:
         "school_ref_id": one.ref_id,
         "name": one.name,
         "local_id": one.local_id,
-        "keywords": one.name.lower(),
+        "keywords": one.keywords,
         "selected": one.selected,
     }
 
@@ -133,11 +141,11 @@ def course(one: Course, tenant: Tenant) -> Json:
         "tenant_id": tenant.id,
         "course_id": one.id,
         "course_ref_id": one.ref_id,
-        "school_id": one.school.id,
-        "school_ref_id": one.school.ref_id,
+        "school_id": one.school_id,
+        "school_ref_id": one.school_ref_id,
         "name": one.name,
         "local_id": one.local_id,
-        "keywords": one.name.lower(),
+        "keywords": one.keywords,
         "selected": one.selected,
     }
 
@@ -174,7 +182,7 @@ def cloud(one: Cloud) -> Json:
         "created_at": iso(one.created_at),
         "updated_at": iso(one.created_at),
         "name": one.name,
-        "userdata": one.account.public_id,
+        "userdata": one.userdata,
         "generation": one.generation,
     }
 
@@ -186,21 +194,21 @@ def integration(one: Integration) -> Json:
         "account_id": None,
         "tenant_id": None,
         "created_at": iso(one.created_at),
-        "updated_at": iso(one.created_at),
+        "updated_at": iso(one.updated_at),
         "name": one.name,
         "title": one.title,
-        "version": one.versions[1].version,
+        "version": one.version,
     }
 
 
-def version(one: Version, parent: Integration) -> Json:
+def version(one: Version) -> Json:
     """A version of an integration."""
     return {
         "id": one.id,
         "account_id": None,
         "tenant_id": None,
-        "created_at": iso(parent.created_at),
-        "updated_at": iso(parent.created_at),
+        "created_at": iso(one.created_at),
+        "updated_at": iso(one.updated_at),
         "version": one.version,
         "title": one.title,
         "release_state": one.release_state,

@@ -11,7 +11,7 @@ from aiohttp import web
 from exporter.simulator.altered_replies import altered_reply
 from exporter.simulator.api import ReceivedRequest, SimulatedApi
 from exporter.simulator.faults import ALTERED_KINDS, SILENT_KINDS, WIRE_KINDS, Fault
-from exporter.simulator.http_messages import Reply, Request
+from exporter.simulator.http_messages import MAX_BODY_BYTES, Reply, Request
 from exporter.simulator.simulator import Simulator
 from exporter.simulator.wire_faults import Sleep, break_reply, reply_wrongly
 
@@ -24,7 +24,7 @@ async def serve(
     simulator: Simulator, host: str = "127.0.0.1", port: int = 0, *, sleep: Sleep = asyncio.sleep
 ) -> AsyncIterator[str]:
     """Serve while the block runs; yields the base URL. OSError if the port can't be bound."""
-    app = web.Application()
+    app = web.Application(client_max_size=MAX_BODY_BYTES)
     app.router.add_route("*", "/{path:.*}", _Handler(simulator.api, sleep).handle)
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
@@ -47,9 +47,7 @@ class _Handler:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request."""
-        received = self._api.receive(
-            Request(request.method, request.path, dict(request.query), dict(request.headers), await request.read())
-        )
+        received = self._api.receive(await _read(request))
         active = self._api.select_faults(received)
         wire = [one.fault for one in active if one.fault.kind in WIRE_KINDS]
         for fault in wire:
@@ -69,6 +67,16 @@ class _Handler:
         if fault.kind in ALTERED_KINDS:
             return _response(altered_reply(fault, reply))
         return await break_reply(request, fault, reply, self._sleep)
+
+
+async def _read(request: web.Request) -> Request:
+    """The request; without its body, if that is too large. A list in the query may have several parameters."""
+    query = {name: ",".join(request.query.getall(name)) for name in request.query}
+    try:
+        body, is_oversized = await request.read(), False
+    except web.HTTPRequestEntityTooLarge:
+        body, is_oversized = b"", True
+    return Request(request.method, request.path, query, dict(request.headers), body, is_oversized)
 
 
 def _response(reply: Reply) -> web.Response:

@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 
 from exporter.simulator.api import LoggedRequest, SimulatedApi
 from exporter.simulator.authentication import Authenticator
+from exporter.simulator.calls import Options
 from exporter.simulator.faults import Faults
 from exporter.simulator.http_messages import Reply, Request
 from exporter.simulator.incidents import Incident
 from exporter.simulator.inventory import Credentials, Inventory, Tenant
 from exporter.simulator.paging import PAGING_MODES, Paging
 from exporter.simulator.records import INGESTION_FINAL_STATES, Truth
-from exporter.simulator.resources import Options
 from exporter.simulator.simulation import Simulation
 from exporter.simulator.stories import Story
 from exporter.simulator.tenant import SimulatedTenant
@@ -124,7 +124,7 @@ class Simulator:
         return self.api.requests
 
     def override(self, endpoint: str, body: object, tenant_id: str | None = None) -> None:
-        """Answer each authorised call of a path template with this JSON; None removes the override."""
+        """Answer each authorised GET of a path template with this JSON; None removes the override."""
         if body is None:
             self.api.overrides.pop((endpoint, tenant_id), None)
         else:

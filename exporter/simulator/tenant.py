@@ -28,7 +28,8 @@ class SimulatedTenant:
         self.events = EventQueue(start)
         self.incidents = TenantIncidents(incidents, info.id)
         self.flags = dict.fromkeys(STATE_FLAGS, False)
-        context = TenantContext(info, rng, self.events, self.incidents, self.flags)
+        self.rng_of_calls = Random(f"{info.id}/calls")
+        context = TenantContext(info, rng, self.events, self.incidents, self.flags, self.rng_of_calls)
         self._context = context
         self.ingestions = Ingestions(context)
         self.schedules = Schedules(context, self.ingestions)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec
 from urllib.parse import urlencode
 
 from exporter.simulator import Reply, Request, Simulator
+from exporter.simulator.routes import find_template
 from tests.support.virtual_time import START
 
 PREFIX = "/v2/interop"
 FORM = "application/x-www-form-urlencoded"
 DAY = 86_400.0
 HOUR = 3600.0
+P = ParamSpec("P")
 
 
 class ManualClock:
@@ -53,7 +57,49 @@ def actor(simulator: Simulator, tenant_id: str) -> dict[str, str]:
 
 
 def call(simulator: Simulator, path: str, headers: dict[str, str] | None = None, **query: str) -> Reply:
-    return simulator.reply(Request("GET", PREFIX + path, query, account(simulator) if headers is None else headers))
+    return send(simulator, "GET", path, headers, **query)
+
+
+def send(
+    simulator: Simulator,
+    method: str,
+    path: str,
+    headers: dict[str, str] | None = None,
+    *,
+    json_body: object = None,
+    raw: bytes = b"",
+    **query: str,
+) -> Reply:
+    """A call with a body: JSON, or the bytes of `raw`. Good replies are noted for `serves`."""
+    sent = raw if json_body is None else json.dumps(json_body).encode()
+    headers = account(simulator) if headers is None else headers
+    reply = simulator.reply(Request(method, PREFIX + path, query, headers, sent))
+    if reply.status < 300:
+        found = find_template(path)
+        _ANSWERED.add(f"{method} {found[0] if found else path}")
+    return reply
+
+
+# The calls that got a good reply in the running test.
+_ANSWERED: set[str] = set()
+
+
+def serves(*names: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """Mark a test with the calls that it shows, such as `POST /tenant/schedules`; the docs list them.
+
+    The test fails if one of them gets no good reply in it.
+    """
+
+    def mark(test: Callable[P, None]) -> Callable[P, None]:
+        @wraps(test)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> None:
+            _ANSWERED.clear()
+            test(*args, **kwargs)
+            assert set(names) <= _ANSWERED, f"got no good reply: {set(names) - _ANSWERED}"
+
+        return checked
+
+    return mark
 
 
 def body(reply: Reply) -> Any:

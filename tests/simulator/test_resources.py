@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from exporter.simulator import Request, Simulator
-from exporter.simulator.resources import ROUTES
+from exporter.simulator.calls import Route
+from exporter.simulator.routes import ROUTES
 from tests.simulator.calls import (
     DAY,
     HOUR,
-    PREFIX,
     ManualClock,
     account,
     actor,
@@ -24,6 +24,7 @@ from tests.simulator.calls import (
     call,
     data,
     everything,
+    send,
 )
 
 # The members that the published reference shows, by call.
@@ -186,7 +187,8 @@ def test_rollovers_come_in_the_order_asked_for(clock: ManualClock) -> None:
     assert by_start == sorted(by_start)
     by_end = [one["end_date"] for one in data(simulator, "/tenant/rollovers", headers, sort="-end_date")]
     assert by_end == sorted(by_end, reverse=True)
-    assert len(data(simulator, "/tenant/rollovers", headers, sort="nonsense")) == 2
+    refused = call(simulator, "/tenant/rollovers", headers, sort="nonsense")
+    assert (refused.status, body(refused)["error"]["details"]) == (400, "sort")
 
 
 def test_scoping_and_application_are_the_truth_or_an_error(simulator: Simulator) -> None:
@@ -238,14 +240,17 @@ def test_clouds_are_searched_by_name_generation_and_userdata(simulator: Simulato
     assert data(simulator, "/clouds/search", generation="99") == []
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.template)
-def test_each_call_is_for_one_kind_of_credentials(simulator: Simulator, route: Any) -> None:
+@pytest.mark.parametrize(("method", "route"), [(method, route) for route in ROUTES for method in route.methods])
+def test_each_call_is_for_one_kind_of_credentials(simulator: Simulator, method: str, route: Route) -> None:
     tenant = actor(simulator, simulator.tenants()[0].id)
-    path = route.template.replace("{id}", "no-such-id")
+    path = route.template.replace("{id}", "no-such-id").replace("{version}", "1")
     wrong, right = (tenant, account(simulator)) if route.audience == "account" else (account(simulator), tenant)
-    assert call(simulator, path, wrong).status == 403
-    assert call(simulator, path, right).status == (404 if "{id}" in path or "{id}" in route.template else 200)
-    assert call(simulator, path, {}).status == 401
+    assert send(simulator, method, path, wrong).status == 403
+    assert send(simulator, method, path, {}).status == 401
+    if "{" in route.template:
+        assert send(simulator, method, path, right).status == 404
+    elif method != "DELETE":
+        assert send(simulator, method, path, right).status == (200 if method == "GET" else 400)
 
 
 def test_errors_come_in_the_envelope(simulator: Simulator) -> None:
@@ -260,11 +265,11 @@ def test_what_does_not_exist_is_not_found(simulator: Simulator, path: str) -> No
     assert simulator.reply(Request("GET", path)).status == 404
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "HEAD"])
-def test_only_get_is_served_and_other_methods_are_logged(clock: ManualClock, method: str) -> None:
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "HEAD"])
+def test_other_methods_than_the_published_are_refused_and_logged(clock: ManualClock, method: str) -> None:
     simulator = Simulator(now=clock, record=True)
-    reply = simulator.reply(Request(method, PREFIX + "/tenant/schedules", {}, account(simulator)))
-    assert (reply.status, reply.headers["Allow"]) == (405, "GET")
+    reply = send(simulator, method, "/tenant/schedules")
+    assert (reply.status, reply.headers["Allow"]) == (405, "GET, POST")
     logged = simulator.requests[0]
     assert (logged.method, logged.endpoint, logged.status, logged.scheme) == (method, "/tenant/schedules", 405, "Basic")
     assert simulator.reply(Request("GET", "/oauth/token")).status == 405
