@@ -28,7 +28,7 @@ from exporter.output import OutputError
 from exporter.reference import metrics_markdown
 from exporter.serve import UnusableError, access_rules, begin_log, cause, serve, signalled
 from exporter.settings import CREDENTIALS, LEAVES, Settings, SettingsError, add_flags, given_flags, load, split_address
-from exporter.simulator import Fault, Simulator
+from exporter.simulator import Fault, Simulator, how_to_change
 from exporter.simulator import serve as serve_simulator
 
 if TYPE_CHECKING:
@@ -258,7 +258,7 @@ async def _serve_demo(settings: Settings, simulator: Simulator) -> None:
                 f"Serving metrics of a simulated API with {len(simulator.tenants())} tenants. No request leaves this "
                 "machine.\n"
                 f"Status page: {home}/   Metrics: {home}/metrics\n"
-                "Stop it with Ctrl-C.\n"
+                f"{how_to_change(simulator, base_url)}Stop it with Ctrl-C.\n"
             )
 
         await serve(settings, lambda: settings, announce)
@@ -294,6 +294,6 @@ async def _serve_simulator(simulator: Simulator, host: str, port: int) -> None:
         output.write(
             f"A simulated API with {len(simulator.tenants())} tenants at {base_url}; its credentials are made up.\n"
             f"Try: KIMONO_API_URL={base_url} KIMONO_API_KEY={simulator.api_key} kimono-exporter check\n"
-            "Stop it with Ctrl-C.\n"
+            f"{how_to_change(simulator, base_url)}Stop it with Ctrl-C.\n"
         )
         await stop.wait()

@@ -9,6 +9,7 @@ from exporter.simulator.faults import Fault, WireFault
 from exporter.simulator.http_messages import Reply, Request
 from exporter.simulator.incidents import Incident
 from exporter.simulator.records import Truth
+from exporter.simulator.sandbox import how_to_change
 from exporter.simulator.server import serve
 from exporter.simulator.simulator import Simulator, TenantFacts
 from exporter.simulator.stories import Story
@@ -23,5 +24,6 @@ __all__ = [
     "TenantFacts",
     "Truth",
     "WireFault",
+    "how_to_change",
     "serve",
 ]

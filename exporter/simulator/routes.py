@@ -185,7 +185,6 @@ _OF_ACTORS = (
     _get("/ingestions/count", ACTOR, tenant_calls.count_ingestions, _INGESTIONS),
     _get("/ingestions/{id}", ACTOR, tenant_calls.find_ingestion),
 )
-# In the order of the reference.
 ROUTES = _OF_ACCOUNT + _OF_ACTORS
 
 _TEMPLATES = {

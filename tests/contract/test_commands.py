@@ -526,14 +526,20 @@ def test_a_reader_of_the_output_that_goes_away_is_no_traceback(hub: Simulator, u
 # demo and simulate
 
 
-def test_the_demo_says_in_three_lines_where_to_look_and_how_to_stop(tmp_path: Path) -> None:
+def exported(line: str) -> dict[str, str]:
+    """The variables that the printed command sets for curl."""
+    return dict(re.findall(r"(\w+)=(\S+)", line.partition(": export ")[2].partition("\n")[0]))
+
+
+def test_the_demo_says_in_four_lines_where_to_look_what_to_do_and_how_to_stop(tmp_path: Path) -> None:
     hostile = {"KIMONO_API_URL": "https://example.invalid", "KIMONO_API_TENANTS_FILE": "/nowhere"}
     command = kimono("demo", "--web.listen_address", "127.0.0.1:0", "--tenants", "26")
     with running(command, hostile, tmp_path) as process:
-        eventually(lambda: process.output.count("\n") == 3)
-        first, second, third = process.output.splitlines()
+        eventually(lambda: process.output.count("\n") == 4)
+        first, second, third, fourth = process.output.splitlines()
         assert "26 tenants" in first
-        assert "Ctrl-C" in third
+        assert set(exported(third)) == {"API", "ACCOUNT", "TENANT"}
+        assert "Ctrl-C" in fourth
         address = re.search(r"http://127\.0\.0\.1:\d+", second)
         assert address
         eventually(lambda: is_ready(address[0]))
@@ -568,8 +574,13 @@ def typed(address: str) -> set[str]:
 
 def test_another_client_can_use_the_simulated_api(tmp_path: Path) -> None:
     with running(kimono("simulate", "--listen", "127.0.0.1:0", "--tenants", "3"), {}, tmp_path / "hub") as hub:
-        eventually(lambda: hub.output.count("\n") == 3)
+        eventually(lambda: hub.output.count("\n") == 4)
         printed = dict(re.findall(r"(KIMONO_\w+)=(\S+)", hub.output))
+        # None of three tenants has credentials that need no token.
+        assert exported(hub.output) == {
+            "API": printed["KIMONO_API_URL"],
+            "ACCOUNT": ":".join([printed["KIMONO_API_KEY"]] * 2),
+        }
         result = subprocess.run(
             [sys.executable, "-m", "exporter", "check", "--api.rate_limit=500"],
             env={"PATH": "", **measured(), **printed},

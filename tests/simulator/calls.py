@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import wraps
+from pathlib import Path
 from typing import Any, ParamSpec
 from urllib.parse import urlencode
+from uuid import UUID
 
 from exporter.simulator import Reply, Request, Simulator
 from exporter.simulator.routes import find_template
@@ -123,3 +128,67 @@ def everything(simulator: Simulator, path: str, **query: str) -> list[Any]:
         if reply["paging"]["next"] is None:
             return found
     raise AssertionError("no end")
+
+
+@dataclass(frozen=True)
+class AsTenant:
+    """Calls of one tenant, each with a token that is still valid."""
+
+    simulator: Simulator
+    tenant_id: str
+
+    def send(self, method: str, path: str, json_body: object = None, **query: str) -> Reply:
+        headers = actor(self.simulator, self.tenant_id)
+        return send(self.simulator, method, path, headers, json_body=json_body, **query)
+
+    def get(self, path: str, **query: str) -> Any:
+        """The `data` of a reply, or the number."""
+        found = body(self.send("GET", path, **query))
+        if not isinstance(found, dict):
+            return found
+        shown = found["data"]
+        return [one for one in shown if one is not None] if isinstance(shown, list) else shown
+
+
+def details(reply: Reply) -> tuple[int, str | None]:
+    """The status and the details of an error in its envelope."""
+    error = body(reply)["error"]
+    assert error.keys() == {"status", "code", "message", "ext_message", "details"}
+    assert error["status"] == reply.status
+    return reply.status, error["details"]
+
+
+PUBLISHED = Path(__file__).parents[1] / "fixtures" / "published"
+
+
+def assert_published(name: str, found: Any) -> None:
+    """Check that a reply has all members of a published example, each of the example's type or null."""
+    _assert_shape(json.loads((PUBLISHED / f"{name}.json").read_text()), found, name)
+
+
+def _assert_shape(example: Any, found: Any, where: str) -> None:
+    if example is None or found is None:
+        return
+    assert type(found) is type(example), where
+    if isinstance(example, list):
+        for one in found:
+            _assert_shape(example[-1], one, f"{where}[]")
+    elif isinstance(example, dict) and "ANY_ADDITIONAL_PROPERTY" in example:
+        assert all(isinstance(value, str) for value in found.values()), where
+    elif isinstance(example, dict):
+        assert found.keys() >= example.keys(), where
+        for member, value in example.items():
+            _assert_shape(value, found[member], f"{where}.{member}")
+    elif isinstance(example, str) and example.endswith("Z"):
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", found), where
+    elif isinstance(example, str) and example.count("-") == 4:
+        assert str(UUID(found)) == found, where
+
+
+def moment(at: float) -> str:
+    """Unix seconds as the API writes a time."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def unix(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exporter.simulator import Simulator
-from tests.simulator.calls import ManualClock
+from tests.simulator.calls import AsTenant, ManualClock
 
 
 @pytest.fixture
@@ -22,3 +22,9 @@ def simulator(clock: ManualClock) -> Simulator:
 @pytest.fixture
 def tenant_id(simulator: Simulator) -> str:
     return simulator.tenants()[0].id
+
+
+@pytest.fixture
+def tenant(simulator: Simulator) -> AsTenant:
+    """Calls of the second tenant, which has one schedule and no unfinished ingestion."""
+    return AsTenant(simulator, simulator.tenants()[1].id)

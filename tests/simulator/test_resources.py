@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -23,8 +22,11 @@ from tests.simulator.calls import (
     body,
     call,
     data,
+    details,
     everything,
     send,
+    serves,
+    unix,
 )
 
 # The members that the published reference shows, by call.
@@ -63,10 +65,7 @@ def healthy(clock: ManualClock, **options: Any) -> tuple[Simulator, str]:
     return simulator, simulator.tenants()[0].id
 
 
-def unix(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()
-
-
+@serves("GET /tenants")
 def test_tenants_carry_every_published_member(simulator: Simulator) -> None:
     tenants = everything(simulator, "/tenants")
     assert len(tenants) == 25
@@ -91,12 +90,14 @@ def test_tenants_agree_with_the_tenant_list(simulator: Simulator) -> None:
         assert tenant.credentials.updated_at == unix(info["auth"]["updated_at"])
 
 
+@serves("GET /tenants/{id}", "GET /tenant")
 def test_a_tenant_is_served_by_id_and_to_itself(simulator: Simulator) -> None:
     tenant_id = simulator.tenants()[1].id
     assert data(simulator, f"/tenants/{tenant_id}")["id"] == tenant_id
     assert data(simulator, "/tenant", actor(simulator, tenant_id))["id"] == tenant_id
 
 
+@serves("GET /tenants")
 def test_filters_narrow_the_list_but_integrations_only_where_it_is_honoured(clock: ManualClock) -> None:
     for honours in (False, True):
         simulator = Simulator(now=clock, honours_integrations=honours)
@@ -107,8 +108,11 @@ def test_filters_narrow_the_list_but_integrations_only_where_it_is_honoured(cloc
         assert {one["account"]["id"] for one in by_account} == {tenant.account_id}
         by_integration = data(simulator, "/tenants", integrations=tenant.integration)
         assert (len(by_integration) < 25) is honours
+        by_published_name = data(simulator, "/tenants", integration=tenant.integration)
+        assert {one["integration"]["name"] for one in by_published_name} == {tenant.integration}
 
 
+@serves("GET /tenant/state")
 def test_the_state_reply_is_the_truth(simulator: Simulator) -> None:
     names: set[str] = set()
     for tenant in simulator.tenants():
@@ -118,6 +122,11 @@ def test_the_state_reply_is_the_truth(simulator: Simulator) -> None:
     assert len(names) == 6  # the four documented flags, and two that no client knows
 
 
+@serves(
+    *("GET /tenant/schedules", "GET /tenant/schedules/count", "GET /tenant/schedules/{id}"),
+    *("GET /tenant/rollovers", "GET /tenant/rollovers/count", "GET /tenant/rollovers/{id}"),
+    *("GET /ingestions", "GET /ingestions/count"),
+)
 def test_schedules_rollovers_and_ingestions_are_the_truth(simulator: Simulator) -> None:
     for tenant in simulator.tenants():
         headers, truth = actor(simulator, tenant.id), simulator.truth(tenant.id)
@@ -143,6 +152,7 @@ def test_schedules_rollovers_and_ingestions_are_the_truth(simulator: Simulator) 
         assert body(call(simulator, "/ingestions/count", headers)) == len(unfinished)
 
 
+@serves("GET /ingestions/{id}")
 def test_a_finished_ingestion_is_not_listed_and_is_still_served_by_id(clock: ManualClock) -> None:
     simulator, tenant_id = healthy(clock)
     headers = actor(simulator, tenant_id)
@@ -157,6 +167,7 @@ def test_a_finished_ingestion_is_not_listed_and_is_still_served_by_id(clock: Man
     assert call(simulator, "/ingestions/mine", headers).status == 404
 
 
+@serves("GET /ingestions")
 def test_a_server_that_lists_finished_ingestions_does_so_for_two_days(clock: ManualClock) -> None:
     simulator, tenant_id = healthy(clock, lists_finished=True, token_lifetime=90 * DAY)
     headers = actor(simulator, tenant_id)
@@ -177,6 +188,7 @@ def test_a_server_without_ids_shows_none(clock: ManualClock) -> None:
         assert all("id" not in one for one in shown)
 
 
+@serves("GET /tenant/rollovers")
 def test_rollovers_come_in_the_order_asked_for(clock: ManualClock) -> None:
     simulator, tenant_id = healthy(clock)
     rollovers = simulator.tenant(tenant_id).rollovers
@@ -191,6 +203,10 @@ def test_rollovers_come_in_the_order_asked_for(clock: ManualClock) -> None:
     assert (refused.status, body(refused)["error"]["details"]) == (400, "sort")
 
 
+@serves(
+    *("GET /tenant/application", "GET /tenant/scoping/schools", "GET /tenant/scoping/schools/{id}"),
+    *("GET /tenant/scoping/courses", "GET /tenant/scoping/courses/{id}"),
+)
 def test_scoping_and_application_are_the_truth_or_an_error(simulator: Simulator) -> None:
     refusals: set[int] = set()
     for tenant in simulator.tenants():
@@ -215,6 +231,10 @@ def test_scoping_and_application_are_the_truth_or_an_error(simulator: Simulator)
     assert refusals == {403, 404}
 
 
+@serves(
+    *("GET /actors", "GET /clouds", "GET /clouds/{id}", "GET /clouds/{id}/actors"),
+    *("GET /integrations", "GET /integrations/{id}", "GET /integrations/{id}/versions"),
+)
 def test_the_account_lists_actors_clouds_and_integrations(simulator: Simulator) -> None:
     clouds = everything(simulator, "/clouds")
     assert clouds[0].keys() == COMMON | {"name", "userdata", "generation"}
@@ -222,15 +242,21 @@ def test_the_account_lists_actors_clouds_and_integrations(simulator: Simulator) 
     inside = data(simulator, f"/clouds/{clouds[0]['id']}/actors")
     assert {one["type"] for one in inside} == {"connector", "repository", "integration"}
     assert inside[0].keys() == COMMON | {"name", "type", "connector_type", "auth"}
+    without = data(simulator, f"/clouds/{clouds[0]['id']}/actors", include_credentials="false")
+    assert without == [{**one, "auth": None} for one in inside]
+    refused = call(simulator, f"/clouds/{clouds[0]['id']}/actors", include_credentials="yes")
+    assert details(refused) == (400, "include_credentials")
     assert len(everything(simulator, "/actors")) == 25 + 2 * len(clouds)
     integrations = data(simulator, "/integrations")
     one = data(simulator, f"/integrations/{integrations[0]['id']}")
     assert one == integrations[0]
+    assert data(simulator, "/integrations", name=one["name"]) == [one]
     versions = data(simulator, f"/integrations/{one['id']}/versions")
     assert versions[0].keys() == COMMON | {"version", "title", "release_state"}
     assert len({version["release_state"] for version in versions}) == 5
 
 
+@serves("GET /clouds/search")
 def test_clouds_are_searched_by_name_generation_and_userdata(simulator: Simulator) -> None:
     cloud = everything(simulator, "/clouds")[0]
     by_name = data(simulator, "/clouds/search", name=cloud["name"].upper())
@@ -238,6 +264,7 @@ def test_clouds_are_searched_by_name_generation_and_userdata(simulator: Simulato
     assert cloud in by_name
     assert by_all == [cloud]
     assert data(simulator, "/clouds/search", generation="99") == []
+    assert details(call(simulator, "/clouds/search", generation="two")) == (400, "generation")
 
 
 @pytest.mark.parametrize(("method", "route"), [(method, route) for route in ROUTES for method in route.methods])
