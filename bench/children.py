@@ -27,12 +27,13 @@ ANSWER_SECONDS = 240.0
 END_SECONDS = 10.0
 NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
 
-# One process without a log; compression as in the exporter.
+# One process without a log; compression as in the exporter. If there is a compressed file beside the page, it is sent.
 NGINX_CONFIG = """
 daemon off; master_process off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
 events {{ worker_connections 64; }}
 http {{
-  access_log off; sendfile on; default_type text/plain; gzip on; gzip_comp_level 1; gzip_types text/plain;
+  access_log off; sendfile on; default_type text/plain; gzip_static on; gzip on;
+  gzip_comp_level 1; gzip_types text/plain;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
   server {{ listen 127.0.0.1:{port}; root {root}; }}

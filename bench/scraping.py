@@ -28,9 +28,9 @@ class Scraper:
             pass
         return time.perf_counter() - started
 
-    def page(self) -> bytes:
-        """Return the page without compression."""
-        return self._get("identity").read()
+    def page(self, encoding: str = "identity") -> bytes:
+        """Return the page as it is sent."""
+        return self._get(encoding).read()
 
     def _get(self, encoding: str) -> http.client.HTTPResponse:
         self._connection.request("GET", self._path, headers={"Accept-Encoding": encoding})

@@ -14,6 +14,7 @@ from exporter.api.credentials import Credentials, NamedCredentials
 from exporter.api.errors import AuthError, RequestTimeoutError
 from exporter.api.rate_limiter import RateLimiter
 from exporter.api.transport import HttpTransport, Options, open_transport
+from exporter.blocks import Block, Section, plain_page
 from exporter.clock import Clock
 from exporter.collectors import COLLECTORS
 from exporter.families import FAMILIES
@@ -77,10 +78,14 @@ class Exporter:
 
     def page(self, *, openmetrics: bool, process: bool = True) -> Iterator[bytes]:
         """The whole page as it is now, in pieces; without `process`, it has no `process_*` and `python_*`."""
+        return plain_page(self.sections(openmetrics=openmetrics, process=process))
+
+    def sections(self, *, openmetrics: bool, process: bool = True) -> Iterator[Section]:
+        """The page as `page` gives it, in sections: those of samples that have not changed are the same as before."""
         limiter, lags = self.client.rate_limiter, self.poller.scheduler.lags()
         own = self.telemetry.page(lags, limiter.full_rate, limiter.allowed, openmetrics=openmetrics, process=process)
-        polled = self.store.page(self.clock.monotonic(), openmetrics=openmetrics)
-        return chain(polled, [own, _EOF] if openmetrics else [own])
+        polled = self.store.sections(self.clock.monotonic(), openmetrics=openmetrics)
+        return chain(polled, [Section([Block(own + _EOF if openmetrics else own)])])
 
     def snapshot(self) -> Snapshot:
         """What must outlive a restart."""

@@ -1,13 +1,13 @@
 """Serves `/metrics`: sends a whole page, without blocking the event loop.
 
 The page is complete before its first byte is sent: a source that fails gives a 500, never a part of a page. Between
-steps it may give way to other work: a piece is joined, a piece is compressed in a thread, or a slice is sent.
+steps it may give way to other work: a block is joined or compressed, or a slice is sent.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import structlog
 from aiohttp import web
@@ -56,8 +56,9 @@ class Exposition:
             async with asyncio.timeout(SEND_SECONDS):
                 await response.prepare(request)
                 turns = Turns()
-                for piece in body:
-                    await _send_piece(response, piece, turns)
+                for each in _slices(body):
+                    await response.write(each)
+                    await turns.give_way()  # to a fast reader, `write` returns without yielding
         except ConnectionError:
             log.debug("scraper disconnected before the page was sent")
         except TimeoutError:
@@ -71,8 +72,18 @@ def _header(request: web.Request, name: str) -> str:
     return ",".join(request.headers.getall(name, []))
 
 
-async def _send_piece(response: web.StreamResponse, piece: bytes, turns: Turns) -> None:
-    view = memoryview(piece)
-    for start in range(0, len(piece), SLICE_BYTES):
-        await response.write(view[start : start + SLICE_BYTES])
-        await turns.give_way()  # to a fast reader, `write` returns without yielding
+def _slices(body: Iterable[bytes]) -> Iterator[bytes | memoryview]:
+    """Join pieces that are small, and split those that are large: each write costs as much as some 50 kB."""
+    small: list[bytes] = []
+    size = 0
+    for piece in body:
+        if size + len(piece) > SLICE_BYTES:
+            yield b"".join(small)
+            small, size = [], 0
+        if len(piece) > SLICE_BYTES:
+            view = memoryview(piece)
+            yield from (view[start : start + SLICE_BYTES] for start in range(0, len(piece), SLICE_BYTES))
+        else:
+            small.append(piece)
+            size += len(piece)
+    yield b"".join(small)

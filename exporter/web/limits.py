@@ -36,7 +36,7 @@ MAX_HEADER_BYTES = 64 * KIB
 # No path needs a body. What a client sends while it is answered counts as well.
 MAX_BODY_BYTES = 64 * KIB
 
-# Each metrics page has up to 60 MB at 10,000 tenants, and is held until it is sent to all who share it.
+# A metrics page is held until it is sent to all who share it. Pages share what has not changed from one to the next.
 PAGES_AT_ONCE = 8
 # While so many are held, a scrape gets the newest one if it is not older than this.
 SHARED_PAGE_SECONDS = 2.0

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from exporter.blocks import Section
 from exporter.status import Status
 
 
 class Source(Protocol):
     """Where the pages come from. All calls run on the event loop, so none may block."""
 
-    def page(self, *, openmetrics: bool) -> Iterable[bytes]:
-        """Take a snapshot of all series now; iterating it gives the exposition in pieces.
-
-        The event loop is blocked while a piece is joined: 1 MB takes about 1 ms.
-        """
+    def sections(self, *, openmetrics: bool) -> Iterable[Section]:
+        """Take a snapshot of all series now: the sections of the exposition in their order."""
 
     def healthy(self) -> bool:
         """Whether polling has made progress lately, even if the API fails."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
+from exporter.blocks import Block, Section
 from exporter.status import CollectorStatus, DiscoveryStatus, Failure, Status, TenantStatus
 from exporter.web import AccessRules, RunningServer, create_app, start
 
@@ -60,12 +61,12 @@ class FakeSource:
     snapshot: Status = CALM
     asked: list[bool] = field(default_factory=list)
 
-    def page(self, *, openmetrics: bool) -> Iterable[bytes]:
+    def sections(self, *, openmetrics: bool) -> Iterable[Section]:
         self.asked.append(openmetrics)
         for piece in self.pieces:
             if isinstance(piece, Exception):
                 raise piece
-            yield piece
+            yield Section([Block(piece)])
 
     def healthy(self) -> bool:
         return self.is_healthy

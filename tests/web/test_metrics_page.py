@@ -6,11 +6,13 @@ import asyncio
 import gzip
 import logging
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import aiohttp
 import pytest
 import structlog
 
+from exporter.blocks import Block
 from exporter.web import limits, pages, turns
 from tests.support.virtual_time import run_virtual
 from tests.web.serving import SCRAPE, FakeSource, raw_connection, serving
@@ -55,20 +57,24 @@ def test_a_gzipped_page_unpacks_to_the_plain_one(pieces: list[bytes]) -> None:
     asyncio.run(scenario())
 
 
-def test_only_large_pieces_are_gzipped_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    lengths: list[int] = []
+def test_many_blocks_are_compressed_in_threads_and_few_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers: list[int] = []
     original = asyncio.to_thread
 
-    async def to_thread(compress: Callable[[bytes], bytes], piece: bytes) -> bytes:
-        lengths.append(len(piece))
-        return await original(compress, piece)
+    async def to_thread(compress: Callable[[list[Block]], None], blocks: list[Block]) -> None:
+        numbers.append(len(blocks))
+        await original(compress, blocks)
 
     monkeypatch.setattr(asyncio, "to_thread", to_thread)
 
     async def scenario() -> None:
-        source = FakeSource(pieces=[b"x" * length for length in (10, 65_536, 65_537, 1_000_000)])
-        async with serving(source) as (client, _), client.get("/metrics", headers={"Accept-Encoding": "gzip"}):
-            assert lengths == [65_537, 1_000_000]
+        source = FakeSource(pieces=[b"few"] * pages.INLINE_BLOCKS)
+        async with serving(source) as (client, _):
+            for expected in ([], [5, 4]):
+                async with client.get("/metrics", headers={"Accept-Encoding": "gzip"}) as response:
+                    assert gzip.decompress(await response.read()) == b"".join(cast(list[bytes], source.pieces))
+                assert numbers == expected
+                source.pieces = [b"many"] * (pages.INLINE_BLOCKS + 1)
 
     asyncio.run(scenario())
 

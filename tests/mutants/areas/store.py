@@ -6,10 +6,14 @@ from tests.mutants.mutant import Mutant
 
 METRICS = "exporter/metrics.py"
 STORE = "exporter/store.py"
+TABLE = "exporter/table.py"
+BLOCKS = "exporter/blocks.py"
 TOTALS = "exporter/totals.py"
 INGESTIONS = ("tests/collectors/test_ingestions.py",)
 FORMAT = ("tests/test_metrics.py",)
 STORED = ("tests/test_store.py",)
+CHANGING = ("tests/test_changing_page.py",)
+OF_BLOCKS = ("tests/test_blocks.py",)
 
 MUTANTS = (
     Mutant(
@@ -50,8 +54,8 @@ MUTANTS = (
     Mutant(
         "samples that a new poll does not give stay",
         STORE,
-        "            else:\n                self._lines[family.name].pop(owner, None)\n",
-        "",
+        'self._tables[family].put(place, lines.get(family.name, b""))',
+        "self._tables[family].put(place, lines[family.name]) if family.name in lines else None",
         STORED,
     ),
     Mutant(
@@ -62,19 +66,88 @@ MUTANTS = (
         STORED,
     ),
     Mutant(
-        "a page that is being read changes with the next poll",
+        "a removed tenant stays in the store",
         STORE,
-        "(family, list(lines.values()))",
-        "(family, lines.values())",
+        "        gone = [owner for owner in self._places if owner != FLEET",
+        "        gone = [owner for owner in () if owner != FLEET",
         STORED,
     ),
     Mutant(
-        "a removed tenant stays in the store",
+        "the place of a removed tenant is never used again",
         STORE,
-        "        for families, expires in self._expires.items():\n"
-        "            for owner in [owner for owner in expires if owner != FLEET",
-        "        for families, expires in ():\n            for owner in [owner for owner in expires if owner != FLEET",
-        STORED,
+        "heapq.heappush(self._free, self._places.pop(owner))",
+        "self._places.pop(owner)",
+        CHANGING,
+    ),
+    Mutant(
+        "blocks stay sparse after many tenants have gone",
+        STORE,
+        "                table.move(before, place)\n",
+        "                table.move(place, place)\n",
+        CHANGING,
+    ),
+    Mutant(
+        "a put leaves the old block on the page",
+        TABLE,
+        "        lengths[index] = len(samples)\n        self._section = None\n",
+        "        lengths[index] = len(samples)\n",
+        CHANGING,
+    ),
+    Mutant(
+        "equal samples are a change",
+        TABLE,
+        "if before == len(samples) and plain.startswith(samples, start):",
+        "if before == len(samples) == 0:",
+        CHANGING,
+    ),
+    Mutant(
+        "samples that begin as the old ones are no change",
+        TABLE,
+        "if before == len(samples) and plain.startswith(samples, start):",
+        "if plain.startswith(samples, start):",
+        CHANGING,
+    ),
+    Mutant(
+        "large samples share a block with others",
+        TABLE,
+        "large = len(samples) > LARGE_BYTES",
+        "large = len(samples) > 10**9",
+        CHANGING,
+    ),
+    Mutant(
+        "many removals join all blocks at once",
+        TABLE,
+        "self._blocks[number] = Block(partial(_without, block, before, lengths)) if any(lengths) else _EMPTY",
+        "self._blocks[number] = Block(_without(block, before, lengths)) if any(lengths) else _EMPTY",
+        CHANGING,
+    ),
+    Mutant(
+        "blocks that no page has read keep all that was before",
+        TABLE,
+        "                _ = block.plain  # so",
+        "                # so",
+        CHANGING,
+    ),
+    Mutant(
+        "compressed blocks refer to the ones before",
+        BLOCKS,
+        "compressor.flush(isal_zlib.Z_FULL_FLUSH)",
+        "compressor.flush(isal_zlib.Z_SYNC_FLUSH)",
+        OF_BLOCKS,
+    ),
+    Mutant(
+        "the checksum of a page is that of its last section",
+        BLOCKS,
+        "crc = isal_zlib.crc32_combine(crc, deflated.crc, deflated.size)",
+        "crc = deflated.crc",
+        OF_BLOCKS,
+    ),
+    Mutant(
+        "blocks are compressed for each page",
+        BLOCKS,
+        "[block for block in self.blocks if not block.deflated]",
+        "list(self.blocks)",
+        OF_BLOCKS,
     ),
     Mutant(
         "the sum of a histogram is its last observation",

@@ -56,9 +56,23 @@ MUTANTS = (
     ),
     Mutant(
         "the end of a compressed page is missing",
+        "exporter/blocks.py",
+        "yield _LAST + _TRAILER.pack(crc, size & 0xFFFF_FFFF)",
+        "_ = _LAST + _TRAILER.pack(crc, size & 0xFFFF_FFFF)",
+        ("tests/web/test_metrics_page.py",),
+    ),
+    Mutant(
+        "small pieces of a page are lost where a slice ends",
+        "exporter/web/exposition.py",
+        '        if size + len(piece) > SLICE_BYTES:\n            yield b"".join(small)\n',
+        "        if size + len(piece) > SLICE_BYTES:\n",
+        ("tests/web/test_metrics_page.py",),
+    ),
+    Mutant(
+        "many blocks are compressed on the event loop",
         "exporter/web/pages.py",
-        "yield compressor.flush()",
-        "compressor.flush()",
+        "if len(blocks) > INLINE_BLOCKS:",
+        "if len(blocks) > 10**9:",
         ("tests/web/test_metrics_page.py",),
     ),
     Mutant(
