@@ -10,11 +10,11 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import psutil
 from children import Child, child, nginx
@@ -120,15 +120,17 @@ def main() -> None:
         for name, size in measure_memory(options.tenants).items():
             print(f"after {name}: {size / 1024:.2f} KiB a tenant")
     else:
-        sizes, results = measure(options.tenants, options.tries)
-        print(f"{options.tenants:,} tenants;", ", ".join(f"{name} {size:,} bytes" for name, size in sizes.items()))
-        for each in results:
-            print(f"{each.polls_per_second} polls a second, {each.encoding}:", _shown(each.figures()))
-    print(f"Times in milliseconds. Measured in {time.monotonic() - started:.0f} s.")
+        for line in report(*measure(options.tenants, options.tries)):
+            print(line)
+    print(f"Measured in {time.monotonic() - started:.0f} s.")
 
 
-def _shown(figures: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value:.2f}" for name, value in figures.items())
+def report(sizes: Mapping[str, int], results: Iterable[Scrapes]) -> Iterator[str]:
+    """Tell what `measure` has returned, one line for each rate and encoding."""
+    yield ", ".join(f"{name} {size:,} bytes" for name, size in sizes.items()) + "; medians in milliseconds"
+    for each in results:
+        shown = ", ".join(f"{name} {value:.2f}" for name, value in each.figures().items())
+        yield f"{each.polls_per_second} polls a second, {each.encoding}: {shown}"
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
+import changing_page
 from children import Child, child, nginx
 from rich.console import Console
 from rich.table import Table
@@ -327,6 +328,9 @@ def main() -> None:
         sys.stderr.write(f"measuring {size:,} tenants\n")
         results.append(measure(size))
     show(console, results)
+    console.print(f"\n7. Scrapes of a page that changes, {sizes[-1]:,} tenants", style="bold")
+    for line in changing_page.report(*changing_page.measure(sizes[-1])):
+        console.print(line, highlight=False)
     console.print(f"\nMeasured in {time.monotonic() - started:.0f} s.", highlight=False)
 
 

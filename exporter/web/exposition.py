@@ -77,7 +77,7 @@ def _slices(body: Iterable[bytes]) -> Iterator[bytes | memoryview]:
     small: list[bytes] = []
     size = 0
     for piece in body:
-        if size + len(piece) > SLICE_BYTES:
+        if small and size + len(piece) > SLICE_BYTES:
             yield b"".join(small)
             small, size = [], 0
         if len(piece) > SLICE_BYTES:
@@ -86,4 +86,5 @@ def _slices(body: Iterable[bytes]) -> Iterator[bytes | memoryview]:
         else:
             small.append(piece)
             size += len(piece)
-    yield b"".join(small)
+    if small:
+        yield b"".join(small)

@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from exporter.blocks import Block
-from exporter.web import limits, pages, turns
+from exporter.web import exposition, limits, pages, turns
 from tests.support.virtual_time import run_virtual
 from tests.web.serving import SCRAPE, FakeSource, raw_connection, serving
 
@@ -31,6 +31,26 @@ def test_the_text_page_is_the_pieces_in_their_order() -> None:
             assert response.content_length == 12_000_000
             assert await response.read() == b"".join(BIG)
             assert source.asked == [False]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        [exposition.SLICE_BYTES],
+        [exposition.SLICE_BYTES - 1, 1, 1],
+        [1, exposition.SLICE_BYTES + 1, 1],
+        [1, 3 * exposition.SLICE_BYTES, exposition.SLICE_BYTES + 5, 2],
+        [7] * 100_000,
+        [0, 0],
+    ],
+)
+def test_pieces_of_any_size_are_sent_in_their_order(lengths: list[int]) -> None:
+    async def scenario() -> None:
+        pieces = [bytes([number % 251]) * length for number, length in enumerate(lengths)]
+        async with serving(FakeSource(pieces=pieces)) as (client, _), client.get("/metrics") as response:
+            assert await response.read() == b"".join(pieces)
 
     asyncio.run(scenario())
 
