@@ -66,6 +66,7 @@ class Exporter:
         options.timeout, options.max_bytes, options.egress = api.timeout, api.max_response_bytes, settings.egress
         self.client.rate_limiter.full_rate = api.rate_limit
         self.client.limit(api.concurrency)
+        self.poller.scheduler.priorities = settings.polling.strategy == "priority"
         wanted = Filter(discovery.accounts, discovery.integrations, discovery.include, discovery.exclude)
         intervals = {_KINDS[name]: chosen.interval for name, chosen in settings.collectors if chosen.enabled}
         if api.tenants_file is not None:

@@ -6,7 +6,13 @@ pyrate-limiter) keep a fixed rate. This one also waits on `Retry-After`, slows d
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextvars import ContextVar
+
 from exporter.clock import Clock
+
+# Called in the caller's context for each request that may be sent, so that a poll can count its requests.
+on_request: ContextVar[Callable[[], None]] = ContextVar("on_request", default=lambda: None)
 
 # A 429 without `Retry-After` halves the rate, but the 429s of this many seconds count once: they share a cause.
 _CUT_EVERY = 1.0
@@ -61,6 +67,7 @@ class RateLimiter:
             # A hold may have begun during the sleep.
             if self._clock.monotonic() >= self._held_until:
                 self.acquired += 1
+                on_request.get()()
                 self.acquired_at = self._clock.monotonic()
                 return self.acquired_at - begun
 

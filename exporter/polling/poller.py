@@ -20,9 +20,10 @@ from exporter.history import History
 from exporter.logs import internal_error
 from exporter.polling.clock_watch import ClockWatch
 from exporter.polling.discovery import Discovery, OnGrowth
+from exporter.polling.polls import ScheduledPoll
 from exporter.polling.problem_watch import ProblemWatch
 from exporter.polling.recorder import Recorder
-from exporter.polling.scheduler import ScheduledPoll, Scheduler
+from exporter.polling.scheduler import Scheduler
 from exporter.polling.sources import TenantSource
 from exporter.polling.tenant import TenantState
 from exporter.status import CollectorStatus, Status, TenantStatus
@@ -203,6 +204,7 @@ class Poller:
     async def _poll(self, poll: ScheduledPoll) -> None:
         """Run one poll. This is the one error boundary: a failure ends here, as a reason of the closed set."""
         on_pause.set(self._count_paused)
+        poll.count_requests()
         try:
             self._recorder.success(poll, await self._result(poll.state, poll.schedule.collector))
         except ApiError as error:
@@ -262,8 +264,7 @@ class Poller:
         """Whether there has been progress lately. Waiting because the server asked for it is no lack of progress."""
         limiter = self._client.rate_limiter
         last = max(self._progress_at, limiter.acquired_at)
-        slowest = _STUCK_REQUESTS / limiter.full_rate
-        allowed = max(_STUCK_SECONDS, _STUCK_INTERVALS * self.discovery.interval, slowest)
+        allowed = max(_STUCK_SECONDS, _STUCK_INTERVALS * self.discovery.interval, _STUCK_REQUESTS / limiter.full_rate)
         return self._clock.monotonic() - last < allowed + limiter.hold
 
     def status(self, *, with_working: bool = False) -> Status:
@@ -289,9 +290,8 @@ class Poller:
 
     def _collector_statuses(self) -> tuple[CollectorStatus, ...]:
         failing = Counter(name for state in self._states() for name in state.failures)
-        now = self._clock.monotonic()
         return tuple(
-            CollectorStatus(each.name, each.interval, each.lag(now), failing[each.name])
+            CollectorStatus(each.name, each.interval, each.lag(self._clock.monotonic()), failing[each.name])
             for each in self.scheduler.schedules.values()
         )
 

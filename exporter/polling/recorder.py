@@ -10,7 +10,8 @@ import structlog
 from exporter.clock import Clock
 from exporter.collectors import Collector, PollResult
 from exporter.history import SHARED, History
-from exporter.polling.scheduler import ScheduledPoll, Scheduler
+from exporter.polling.polls import ScheduledPoll
+from exporter.polling.scheduler import Scheduler
 from exporter.polling.tenant import HEALTH_FAMILIES, TenantState
 from exporter.status import Failure
 from exporter.store import FLEET, Store

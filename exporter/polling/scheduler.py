@@ -1,86 +1,68 @@
 """Decides which poll is next.
 
 Every enabled collector polls every tenant once an interval, never two at a time for one tenant. First polls are due at
-once, later ones are spread evenly over the interval. If the intervals can't be kept, the most overdue poll is next:
-intervals stretch, and no tenant is skipped. Only those whose requests time out have to leave others room.
+once, later ones are spread evenly over the interval. If the intervals can't be kept, the most overdue poll is next, or,
+for half of the requests, the one that is worth most: intervals stretch, and no tenant is skipped. Only those whose
+requests time out have to leave others room.
 """
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
 from typing import Any
+
+import structlog
 
 from exporter.clock import Clock
 from exporter.collectors import Collector
+from exporter.history import outlook
+from exporter.logs import internal_error
+from exporter.polling.poll_queue import PollQueue
+from exporter.polling.polls import FIRST, ORDINARY, CollectorSchedule, ScheduledPoll
 from exporter.polling.tenant import TenantState
 from exporter.store import FLEET
 
-# Multiples of the golden ratio, modulo one, fill an interval evenly however many tenants come and go.
-_GOLDEN_RATIO = 0.618_033_988_749_895
+log = structlog.get_logger("exporter.polling.scheduler")
+
+# At the full hour, many schedules are due. Of so many tenants, what is worth more is found out at a time.
+_WEIGHED_AT_ONCE = 20
 
 
-@dataclass(eq=False)
-class CollectorSchedule:
-    """A collector and the interval at which it polls each tenant, in seconds.
+@dataclass(eq=False, slots=True)
+class _Watched:
+    """A tenant's polls, and until when (Unix seconds) their weights hold, unless a poll changes them."""
 
-    `ended_at` has the end of the last attempt at each tenant, in monotonic seconds, the oldest first.
-    """
-
-    collector: Collector[Any]
-    interval: float
-    order: int
-    ended_at: dict[str, float] = field(default_factory=dict)
-    enabled: bool = True
-
-    @property
-    def name(self) -> str:
-        """The collector's name."""
-        return self.collector.name
-
-    def lag(self, now: float) -> float:
-        """Seconds by which the most overdue tenant is behind the interval."""
-        oldest = next(iter(self.ended_at.values()), now)
-        return max(0.0, now - oldest - self.interval)
-
-
-@dataclass(order=True)
-class ScheduledPoll:
-    """A poll to come, the earliest first. Of polls that are due together, the collectors go in their order."""
-
-    due: float
-    order: int
-    number: int
-    state: TenantState = field(compare=False)
-    schedule: CollectorSchedule = field(compare=False)
-    first: bool = field(compare=False, default=True)
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether its tenant was removed, or its collector was disabled or got another interval."""
-        return self.state.removed or not self.schedule.enabled
-
-    def reschedule(self, now: float) -> None:
-        """Make it due again one interval later. Missed polls are not made up for, so the spread stays even."""
-        if self.first:
-            self.due = max(now, self.due + self.schedule.interval * (self.number * _GOLDEN_RATIO % 1))
-        else:
-            missed = max(0.0, now - self.due) // self.schedule.interval
-            self.due += (missed + 1) * self.schedule.interval
+    polls: list[ScheduledPoll]
+    until: float = math.inf
 
 
 class Scheduler:
-    """The polls to come, of all tenants by all collectors."""
+    """The polls to come, of all tenants by all collectors.
 
-    def __init__(self, clock: Clock) -> None:
+    With `priorities`, half of the requests go to the polls that are worth most while any is late.
+    """
+
+    def __init__(self, clock: Clock, *, priorities: bool = True) -> None:
         self.schedules: dict[str, CollectorSchedule] = {}
         self.repeat = True
+        self.priorities = priorities
         self.first_polls_left = 0
         self._clock = clock
-        self._polls: list[ScheduledPoll] = []
+        self._queue = PollQueue()
         self._numbers = 0
+        self._tenants: dict[TenantState, _Watched] = {}
+        # When weights change as time passes, in Unix seconds; ties go by a number.
+        self._changes: list[tuple[float, int, TenantState]] = []
+        self._ties = count()
+        self._broken = False
+        # Requests for polls that are worth most, less those for the most overdue ones, while any is late.
+        self._balance = 0
+        # Polls that are overdue by no more than the shortest interval are not late.
+        self._shortest = math.inf
         # Tenants that are being polled, each with the polls that came due meanwhile.
         self._deferred: dict[TenantState, list[ScheduledPoll]] = {}
         # Those of them whose requests time out, and the polls of other such tenants that wait for them.
@@ -100,6 +82,8 @@ class Scheduler:
             self.schedules[kind.name] = same or CollectorSchedule(kind(), interval, order, ended_at)
         for name, old in before.items():
             old.enabled = old is self.schedules.get(name)
+        self._queue.drop_empty()
+        self._shortest = min((each.interval for each in self.collectors(of_account=False)), default=math.inf)
         return [old.collector for name, old in before.items() if name not in self.schedules]
 
     def collectors(self, *, of_account: bool) -> list[CollectorSchedule]:
@@ -111,38 +95,48 @@ class Scheduler:
 
         Tenants that are added together need the same `due`: then each collector polls all of them before the next one.
         """
+        tenant = self._tenants.setdefault(state, _Watched([]))
+        tenant.polls = [each for each in tenant.polls if not each.cancelled]
         for schedule in self.collectors(of_account=state.id == FLEET):
             if schedule not in known:
                 self._numbers += 1
-                heapq.heappush(self._polls, ScheduledPoll(due, schedule.order, self._numbers, state, schedule))
+                poll = ScheduledPoll(due, self._numbers, state, schedule)
+                poll.weight = FIRST if self.priorities else ORDINARY
+                tenant.polls.append(poll)
+                self._queue.push(poll)
                 schedule.ended_at.setdefault(state.id, due)
                 self.first_polls_left += 1
 
     def remove(self, state: TenantState) -> None:
         """Stop polling a tenant."""
         state.removed = True
+        self._tenants.pop(state, None)
         for schedule in self.schedules.values():
             schedule.ended_at.pop(state.id, None)
 
     def hurry(self, states: Iterable[TenantState]) -> None:
-        """Poll these tenants as soon as possible with the collectors that fail for them."""
-        wanted = set(states)
-        if not wanted:
-            return
+        """Poll these tenants as soon as possible with the collectors that fail for them, and soon with the others."""
         now = self._clock.monotonic()
-        for poll in (*self._polls, *self._waiting):
-            if poll.state in wanted and poll.schedule.name in poll.state.failures:
-                poll.due = min(poll.due, now)
-        heapq.heapify(self._polls)
+        for state in states:
+            if state in self._tenants:
+                for poll in self._tenants[state].polls:
+                    poll.urgent = True
+                    if poll.fails:
+                        self._queue.hurry(poll, now)
+                self._weigh(state)
 
     def next_due(self, most_slow: float = math.inf) -> ScheduledPoll | None:
-        """The most overdue poll of a tenant that is not being polled; `finish` must follow.
+        """The next poll of a tenant that is not being polled; `finish` must follow.
 
         Of tenants whose requests time out, `most_slow` are polled at the same time. Each takes a slot for long.
         """
         now = self._clock.monotonic()
-        while self._polls and self._polls[0].due <= now:
-            poll = heapq.heappop(self._polls)
+        self._weigh_again()
+        while True:
+            poll, sign = self._choice(now)
+            if poll is None:
+                return None
+            self._queue.take(poll)
             if poll.cancelled:
                 self._count_first(poll)
             elif poll.state in self._deferred:
@@ -153,36 +147,95 @@ class Scheduler:
                 self._deferred[poll.state] = []
                 if poll.state.times_out:
                     self._slow.add(poll.state)
+                poll.begin(sign)
+                self._balance += sign
                 return poll
-        return None
+
+    def _choice(self, now: float) -> tuple[ScheduledPoll | None, int]:
+        """The poll that is next, if one is due, and the sign with which its requests count for the balance."""
+        first = self._queue.most_overdue()
+        if first is None or first.due > now:
+            return None, 0
+        if not self.priorities or now - first.due <= self._shortest:
+            self._balance = 0
+            return first, 0
+        return (first, -1) if self._balance > 0 else (self._queue.worth_most(now), 1)
 
     def seconds_until_next(self) -> float | None:
         """Seconds until a poll is due, not above 0 if one is due now; None if none is scheduled."""
-        return self._polls[0].due - self._clock.monotonic() if self._polls else None
+        first = self._queue.most_overdue()
+        return first.due - self._clock.monotonic() if first else None
 
     def finish(self, poll: ScheduledPoll) -> None:
         """Note that a poll has ended, and schedule the next one."""
-        now = self._clock.monotonic()
-        again = self._deferred.pop(poll.state)
-        if poll.state in self._slow:
-            self._slow.remove(poll.state)
+        now, state = self._clock.monotonic(), poll.state
+        self._balance += poll.sign * (poll.requests - 1)
+        again = self._deferred.pop(state)
+        if state in self._slow:
+            self._slow.remove(state)
             again += self._waiting
             self._waiting.clear()
-        for each in again:
-            heapq.heappush(self._polls, each)
         if not poll.cancelled:
             # Moved to the end, so that the first entry is the oldest.
-            poll.schedule.ended_at.pop(poll.state.id, None)
-            poll.schedule.ended_at[poll.state.id] = now
+            poll.schedule.ended_at.pop(state.id, None)
+            poll.schedule.ended_at[state.id] = now
             if self.repeat:
                 poll.reschedule(now)
-                heapq.heappush(self._polls, poll)
+                again.append(poll)
         self._count_first(poll)
+        self._note_recovery(poll)
+        self._weigh(state)
+        for each in again:
+            self._queue.push(each)
 
     def _count_first(self, poll: ScheduledPoll) -> None:
         if poll.first:
             poll.first = False
             self.first_polls_left -= 1
+
+    def _note_recovery(self, poll: ScheduledPoll) -> None:
+        """After a recovery, the tenant's other failing collectors may recover as well."""
+        if poll.failed_before and not poll.fails and not poll.cancelled:
+            for each in self._tenants[poll.state].polls:
+                each.urgent = each.urgent or each.fails
+
+    # Weights
+
+    def _weigh(self, state: TenantState) -> None:
+        """Find out what the polls of a tenant are worth now, and until when."""
+        tenant = self._tenants.get(state)
+        if tenant is None or not self.priorities:
+            return
+        weights, until = self._outlook(state)
+        for poll in tenant.polls:
+            weight = outlook.HIGH if poll.urgent else weights.get(poll.schedule.name, ORDINARY)
+            self._queue.weigh(poll, FIRST if poll.first else weight)
+        if until != tenant.until:
+            tenant.until = until
+            heappush(self._changes, (until, next(self._ties), state))
+
+    def _outlook(self, state: TenantState) -> tuple[Mapping[str, float], float]:
+        try:
+            return outlook.weights(state.history, self._clock.now())
+        except Exception as error:  # noqa: BLE001 - an internal error here must not stop the polls
+            if not self._broken:
+                log.warning("polls have no priorities", tenant_id=state.id, detail=internal_error(error))
+            self._broken = True
+            return {}, math.inf
+
+    def _weigh_again(self) -> None:
+        """Weigh tenants whose weights have changed because time has passed."""
+        now = self._clock.now()
+        for _ in range(_WEIGHED_AT_ONCE):
+            if not self._changes or self._changes[0][0] > now:
+                return
+            until, _, state = heappop(self._changes)
+            tenant = self._tenants.get(state)
+            if tenant and tenant.until == until:
+                tenant.until = math.inf
+                self._weigh(state)
+
+    # The state for others
 
     def lags(self) -> dict[str, float]:
         """By collector, the seconds by which its most overdue tenant is behind the interval."""

@@ -140,6 +140,15 @@ Collectors: Any = create_model(
 )
 
 
+class PollingSettings(Section):
+    """Which poll is next if the rate limit is too low for the intervals."""
+
+    strategy: values.Strategy = _setting(
+        "priority",
+        "plain: the most overdue poll is next; priority: half of the requests go where something happens or soon will",
+    )
+
+
 class StateSettings(Section):
     """What the exporter keeps over a restart: since when things are so, and the counts of ended ingestions."""
 
@@ -180,6 +189,7 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     discovery: DiscoverySettings = DiscoverySettings()
     collectors: Collectors = Collectors()
+    polling: PollingSettings = PollingSettings()
     state: StateSettings = StateSettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()

@@ -138,6 +138,7 @@ _LEVELS = {level: level for level in ("debug", "info", "warning", "error")}
 parse_boolean = _word_parser({**dict.fromkeys(_YES, True), **dict.fromkeys(_NO, False)}, "true or false")
 _parse_level = _word_parser({**_LEVELS, "warn": "warning"}, "debug, info, warning or error")
 _parse_format = _word_parser({"logfmt": "logfmt", "json": "json"}, "logfmt or json")
+_parse_strategy = _word_parser({"priority": "priority", "plain": "plain"}, "priority or plain")
 
 
 def _parse_rate(value: object) -> float:
@@ -284,3 +285,4 @@ Url = Annotated[str, BeforeValidator(_parse_url), _TEXT_TYPE]
 ListenAddress = Annotated[str, BeforeValidator(_parse_listen_address), _TEXT_TYPE]
 Level = Annotated[str, BeforeValidator(_parse_level), _TEXT_TYPE]
 Format = Annotated[str, BeforeValidator(_parse_format), _TEXT_TYPE]
+Strategy = Annotated[str, BeforeValidator(_parse_strategy), _TEXT_TYPE]

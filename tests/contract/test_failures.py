@@ -447,7 +447,7 @@ def test_health_fails_when_nothing_has_moved_for_far_too_long() -> None:
             assert run.exporter.healthy()
             await run.pass_time(7200)
             assert run.exporter.healthy(), "an idle fleet is a healthy one"
-            run.exporter.poller.scheduler._polls.clear()
+            run.exporter.poller.scheduler._queue.clear()
             run.exporter.poller.discovery.interval = 1e9
             await run.pass_time(400)
             run.exporter.poller.discovery.interval = 300

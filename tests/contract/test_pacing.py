@@ -115,7 +115,7 @@ def test_lag_grows_while_polling_stands_still() -> None:
     async def scenario() -> None:
         async with running_exporter({"api.rate_limit": "100"}, tenants=2, stories=[]) as run:
             await run.until_ready()
-            run.exporter.poller.scheduler._polls.clear()
+            run.exporter.poller.scheduler._queue.clear()
             page = await run.pass_time(400)
             assert page.value("kimono_exporter_poll_lag_seconds", collector="state") == pytest.approx(340, abs=3)
 

@@ -18,8 +18,9 @@ from exporter.collectors.state import StateCollector
 from exporter.families import FAMILIES
 from exporter.history import History
 from exporter.history.ingestions import Ingestions
+from exporter.polling.polls import ScheduledPoll
 from exporter.polling.recorder import Recorder
-from exporter.polling.scheduler import ScheduledPoll, Scheduler
+from exporter.polling.scheduler import Scheduler
 from exporter.polling.tenant import TenantState
 from exporter.store import Store
 from exporter.telemetry import Telemetry
@@ -56,7 +57,7 @@ class Recorded:
         self.state = TenantState(Tenant("a"), Replies(table({})).api, history or History())
 
     def _poll(self, name: str) -> ScheduledPoll:
-        return ScheduledPoll(self.elapsed, 0, 0, self.state, self.scheduler.schedules[name])
+        return ScheduledPoll(self.elapsed, 0, self.state, self.scheduler.schedules[name])
 
     def succeed(self, facts: Mapping[str, Any]) -> None:
         """These collectors succeed, with these facts."""

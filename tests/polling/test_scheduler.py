@@ -13,7 +13,8 @@ from exporter.clock import Clock
 from exporter.collectors.account import AccountCollector
 from exporter.collectors.ingestions import IngestionsCollector
 from exporter.collectors.state import StateCollector
-from exporter.polling.scheduler import ScheduledPoll, Scheduler
+from exporter.polling.polls import ScheduledPoll
+from exporter.polling.scheduler import Scheduler
 from exporter.polling.tenant import TenantState
 from exporter.status import Failure
 from exporter.store import FLEET

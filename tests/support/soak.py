@@ -22,7 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter.assembly import Exporter, open_exporter
 from exporter.clock import Clock
 from exporter.collectors import PollResult
-from exporter.polling.scheduler import ScheduledPoll
+from exporter.polling.polls import ScheduledPoll
 from exporter.settings import Settings, load
 from exporter.simulator import Fault, Simulator, serve
 from exporter.simulator.faults import KINDS
