@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 
 from exporter.api.models import Rollover, Schedule
@@ -17,14 +18,18 @@ from exporter.history.rollovers import has_status
 from exporter.history.schedules import TOLERANCE, ScheduleHistory
 from exporter.thresholds import HOUR, MINUTE, ROLLOVER_OVER, ROLLOVER_UPCOMING, threshold
 
-# Something is under way or due; something may change.
-HIGH, SOME = 100.0, 10.0
+# What is due now is likely to be seen at the next poll. What is under way may end; what has ended, failed or paused may
+# change. The weights are about the square roots of how much more often something happens then.
+HIGH, MIDDLE, LOW = 50.0, 15.0, 4.0
 # How long after a due time a start is likely. The start of a run may be in the list a little later.
 _START, _LISTED = 30 * MINUTE, MINUTE
 # A failure, or a pause, that has lasted for longer may last for days.
 _FAILURE, _PAUSE = HOUR, 2 * HOUR
+# For how long after a start other runs are likely to follow, and how long it takes to confirm that one has stalled.
+_FOLLOWED, _CONFIRMED = 5 * HOUR, 15 * MINUTE
 # Schedules and rollovers of a tenant that are looked at: the others have the weight of any poll.
 _MOST = 20
+_EVERY_DAY = frozenset(range(7))
 
 Span = tuple[str, float, float, float]
 
@@ -47,16 +52,18 @@ def _spans(history: History, now: float) -> Iterator[Span]:
     yield from _schedules(history, now)
     yield from _rollovers(history, now)
     if history.state.paused and history.state.paused_since:
-        yield "state", SOME, history.state.paused_since, history.state.paused_since + _PAUSE
+        yield "state", LOW, history.state.paused_since, history.state.paused_since + _PAUSE
     for collector, since in history.failing_since.items():
-        yield collector, SOME, since, since + _FAILURE
+        yield collector, LOW, since, since + _FAILURE
 
 
 def _unfinished(history: History) -> Iterator[Span]:
     """While an ingestion is unfinished. One that has stalled may be so for days."""
     if history.ingestions.seen:
         newest = max(history.ingestions.seen.values())
-        yield "ingestions", HIGH, newest, newest + threshold("ingestion_stalled")
+        yield "ingestions", MIDDLE, newest, newest + threshold("ingestion_stalled") + _CONFIRMED
+    if history.ingestions.last_run is not None:
+        yield "ingestions", LOW, history.ingestions.last_run, history.ingestions.last_run + _FOLLOWED
 
 
 def _schedules(history: History, now: float) -> Iterator[Span]:
@@ -65,6 +72,8 @@ def _schedules(history: History, now: float) -> Iterator[Span]:
         known = history.schedules.by_key[key]
         if known.active_since is None:
             continue
+        if not schedule.weekdays:  # days that can't be parsed are most likely these
+            schedule = replace(schedule, weekdays=_EVERY_DAY)  # noqa: PLW2901 - as it is meant
         due = next_due(schedule, now)
         if due is not None:
             yield "schedules", HIGH, due, due + _START

@@ -78,6 +78,7 @@ def test_an_unusable_url_is_refused_with_the_reason(url: str, said: str) -> None
         ("discovery.include", '["a"', "begins like a JSON list and is not one"),
         ("log.level", "loud", "the value is not debug, info, warning or error"),
         ("log.format", "xml", "the value is not logfmt or json"),
+        ("polling.strategy", "fast", "the value is not priority or plain"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_origin_and_the_ways_to_set_it(path: str, value: str, said: str) -> None:

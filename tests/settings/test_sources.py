@@ -27,7 +27,7 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_file(tmp_path: Path)
 def sample_of(leaf: Leaf) -> str:
     """Text that is valid for a leaf and not its default."""
     by_path = {"api.url": "https://other.example", "web.listen_address": ":1", "log.level": "debug"}
-    by_path |= {"log.format": "json", "api.proxy_url": "http://proxy.example:3128"}
+    by_path |= {"log.format": "json", "polling.strategy": "plain", "api.proxy_url": "http://proxy.example:3128"}
     by_kind = {"duration": "77s", "size": "77KiB", "list": "a,b", "number": "77", "path": "some.file", "text": "words"}
     by_kind["boolean"] = "false" if leaf.default == "true" else "true"
     return by_path.get(leaf.path) or by_kind[leaf.kind.name]
