@@ -28,9 +28,8 @@ _FIRST_REQUESTS, _ROUND_REQUESTS = 6, 5.5
 # 2026-10-13, a Tuesday, 03:55 UTC: a tenth of the schedules is due at each full hour that follows.
 BEGINS = 1_791_849_600.0 + 4 * HOUR - 5 * MINUTE
 KINDS = ("run starts", "run ends", "run stalls", "flag on", "schedule missed", "rollover stuck")
-# Of the tenants, so many per thousand, at least, have each of the last four.
-_ADDED = {"run stalls": 25, "flag on": 40, "schedule missed": 40, "rollover stuck": 25}
-_LEAST_ADDED = 40
+# The last four are added: each happens to one of so many tenants, but not to more than so many.
+_TENANTS_FOR_ONE, _MOST_ADDED = 40, 60
 _FLAGS = {
     "suspended": "synchronization_suspended",
     "setup": "setup_mode_enabled",
@@ -66,7 +65,7 @@ class Night:
 
 @dataclass
 class Outcome:
-    """The delays (seconds) of a kind; infinity for an event that no poll has shown. `requests` sent in all."""
+    """The delays (seconds) by kind of event; infinity for one that no poll has shown. `requests` sent in all."""
 
     delays: Mapping[str, list[float]]
     requests: int
@@ -140,8 +139,8 @@ class _Watch:
         rng = Random(self.night.seed)  # noqa: S311 - repeatable numbers, no secrets
         ids = [row.id for row in simulator.tenants()]
         rng.shuffle(ids)
-        for kind, share in _ADDED.items():
-            for _ in range(max(_LEAST_ADDED, share * self.night.tenants // 1000 // 4)):
+        for kind in KINDS[2:]:
+            for _ in range(min(_MOST_ADDED, self.night.tenants // _TENANTS_FOR_ONE)):
                 tenant_id, at = ids.pop(), rng.uniform(BEGINS, self.night.ends)
                 self.added.setdefault(tenant_id, []).append(_add(simulator, kind, tenant_id, at, rng))
 
