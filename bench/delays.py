@@ -47,22 +47,29 @@ class Measured:
 
 
 def main() -> int:
-    """Measure, print a table and write a picture; return 0 if the targets are met, else 1."""
+    """Measure, print tables and draw a chart; return 0 if the targets are met, else 1."""
     arguments = _parser().parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     logging.disable(logging.CRITICAL)
     console = Console(width=120)
-    measured: list[Measured] = []
+    measured = _saved(arguments.save)
     for share in arguments.shares.split(","):
         for strategy in arguments.strategies.split(","):
-            rows = list(_measure(arguments.tenants, Fraction(share), strategy, arguments.seed))
+            rows = [each for each in measured if (each.share, each.strategy) == (share, strategy)]
+            if not rows:
+                rows = list(_measure(arguments.tenants, Fraction(share), strategy, arguments.seed))
+                measured += rows
             console.print(_table(rows))
-            measured += rows
             if arguments.save:
                 arguments.save.write_text(json.dumps([asdict(each) for each in measured], indent=1) + "\n")
-    if arguments.picture:
-        arguments.picture.write_text(chart(_curves(measured), arguments.tenants))
+    if arguments.chart:
+        arguments.chart.write_text(chart(_curves(measured), arguments.tenants))
     return int(_misses(measured, console))
+
+
+def _saved(path: Path | None) -> list[Measured]:
+    """What an earlier run has measured."""
+    return [Measured(**each) for each in json.loads(path.read_text())] if path and path.exists() else []
 
 
 def _measure(tenants: int, share: Fraction, strategy: str, seed: int) -> Iterator[Measured]:
@@ -123,8 +130,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--shares", default=SHARES, help="of what the intervals take (default: %(default)s)")
     parser.add_argument("--strategies", default=",".join(STRATEGIES))
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--picture", type=Path, help="write an SVG picture to this file")
-    parser.add_argument("--save", type=Path, help="write the figures to this file, as JSON")
+    parser.add_argument("--chart", type=Path, help="draw the figures in this SVG file")
+    parser.add_argument("--save", type=Path, help="file with the figures; those in it are not measured again")
     return parser
 
 

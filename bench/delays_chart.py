@@ -27,7 +27,7 @@ class Curve:
 
 
 def chart(curves: Sequence[Curve], tenants: int) -> str:
-    """The picture."""
+    """The chart, as SVG."""
     kinds = list(dict.fromkeys(each.kind for each in curves))
     rows = math.ceil(len(kinds) / _COLUMNS)
     width, height = _LEFT + _COLUMNS * (_WIDTH + _GAP), _TOP + rows * (_HEIGHT + _GAP)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.api.client import Api
-from exporter.api.models import Tenant
+from exporter.api.models import Schedule, Tenant
 from exporter.clock import Clock
 from exporter.collectors.collector import Collector
 from exporter.collectors.ingestions import IngestionsCollector
@@ -26,7 +26,8 @@ from exporter.polling.polls import ScheduledPoll
 from exporter.polling.scheduler import Scheduler
 from exporter.polling.tenant import TenantState
 from exporter.status import Failure
-from tests.history.tenant import HOUR, MINUTE, START, daily
+from exporter.thresholds import HOUR, MINUTE
+from tests.support.virtual_time import START
 
 INTERVALS: Mapping[type[Collector], float] = {
     StateCollector: 60.0,
@@ -113,7 +114,8 @@ def busy(at: float) -> History:
 
 def due_at(hour: int) -> History:
     """A schedule is due at this hour, and no start has been told."""
-    schedule = daily(hour)
+    every_day = frozenset(range(7))
+    schedule = Schedule("s", "collection", True, hour, "", every_day, None, None)  # noqa: FBT003 - in the order of its fields
     known = ScheduleHistory(("collection", hour, "", True), START, active_since=START)
     return History(schedules=SchedulesHistory({"s": known}, listed={"s": schedule}, polled_at=START))
 

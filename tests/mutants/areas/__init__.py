@@ -11,6 +11,7 @@ from tests.mutants.areas import (
     dashboards,
     history,
     polling,
+    priorities,
     problems,
     process,
     reliability,
@@ -25,7 +26,7 @@ from tests.mutants.mutant import Mutant
 
 AREAS: Mapping[str, Sequence[Mutant]] = {
     "api": api.MUTANTS,
-    "polling": polling.MUTANTS,
+    "polling": (*polling.MUTANTS, *priorities.MUTANTS),
     "problems": problems.MUTANTS,
     "store": store.MUTANTS,
     "state": state.MUTANTS,

@@ -7,6 +7,7 @@ from tests.mutants.mutant import Mutant
 DISCOVERY = "exporter/polling/discovery.py"
 POLLER = "exporter/polling/poller.py"
 RECORDER = "exporter/polling/recorder.py"
+POLLS = "exporter/polling/polls.py"
 SCHEDULER = "exporter/polling/scheduler.py"
 FAILURES = "tests/contract/test_failures.py::"
 PACING = "tests/contract/test_pacing.py::"
@@ -120,21 +121,21 @@ MUTANTS = (
     ),
     Mutant(
         "the lag is that of the tenant polled last",
-        SCHEDULER,
+        POLLS,
         "oldest = next(iter(self.ended_at.values()), now)",
         "oldest = next(reversed(self.ended_at.values()), now)",
         (PACING + "test_a_low_rate_limit_delays_polls_and_drops_nothing",),
     ),
     Mutant(
         "all tenants are polled at the same moment",
-        SCHEDULER,
+        POLLS,
         "_GOLDEN_RATIO = 0.618_033_988_749_895",
         "_GOLDEN_RATIO = 1.0",
         (PACING + "test_polls_are_spread_evenly_over_the_interval_after_the_first_polls",),
     ),
     Mutant(
         "missed polls are made up for",
-        SCHEDULER,
+        POLLS,
         "self.due += (missed + 1) * self.schedule.interval",
         "self.due += self.schedule.interval",
         OF_SCHEDULER,
