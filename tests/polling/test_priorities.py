@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -196,6 +196,13 @@ def test_half_of_the_requests_go_to_the_most_overdue_polls_whatever_the_others_c
     fleet.run(4 * HOUR)
     assert fleet.spent[1] == pytest.approx(fleet.spent[-1], abs=20)
     assert fleet.spent[0] == 0
+
+
+def test_of_polls_with_the_same_weight_those_with_short_intervals_come_more_often() -> None:
+    fleet = Fleet(60, 0.5)
+    fleet.run(4 * HOUR)
+    times = Counter(name for _, _, name in fleet.polls)
+    assert times["state"] > 1.5 * times["schedules"] > 1.5 * times["rollovers"]
 
 
 def test_what_is_worth_the_same_is_polled_in_turn() -> None:

@@ -26,7 +26,8 @@ from tests.mutants.mutant import Mutant
 
 AREAS: Mapping[str, Sequence[Mutant]] = {
     "api": api.MUTANTS,
-    "polling": (*polling.MUTANTS, *priorities.MUTANTS),
+    "polling": polling.MUTANTS,
+    "priorities": priorities.MUTANTS,
     "problems": problems.MUTANTS,
     "store": store.MUTANTS,
     "state": state.MUTANTS,

@@ -8,8 +8,7 @@ POLLER = "exporter/polling/poller.py"
 QUEUE = "exporter/polling/poll_queue.py"
 SCHEDULER = "exporter/polling/scheduler.py"
 OUTLOOK = "exporter/history/outlook.py"
-OF_SCHEDULER = ("tests/polling/test_scheduler.py",)
-OF_PRIORITIES = ("tests/polling/test_priorities.py",)
+PRIORITIES = "tests/polling/test_priorities.py::"
 OF_OUTLOOK = ("tests/history/test_outlook.py",)
 OF_STRATEGY = ("tests/contract/test_strategy.py",)
 
@@ -19,28 +18,28 @@ MUTANTS = (
         SCHEDULER,
         "if not self.priorities or now - first.due <= self._shortest:",
         "if not self.priorities:",
-        OF_PRIORITIES,
+        (PRIORITIES + "test_if_the_rate_limit_suffices_nothing_changes",),
     ),
     Mutant(
         "plain rounds have priorities, too",
         SCHEDULER,
         "if not self.priorities or now - first.due <= self._shortest:",
         "if now - first.due <= self._shortest:",
-        OF_PRIORITIES,
+        (PRIORITIES + "test_plain_rounds_poll_the_most_overdue_one_and_nothing_else",),
     ),
     Mutant(
         "all requests go to what is worth most",
         SCHEDULER,
         "return (first, -1) if self._balance > 0 else (self._queue.worth_most(now), 1)",
         "return self._queue.worth_most(now), 1",
-        OF_PRIORITIES,
+        (PRIORITIES + "test_half_of_the_requests_go_to_the_most_overdue_polls_whatever_the_others_cost",),
     ),
     Mutant(
         "polls take turns, whatever requests they send",
         SCHEDULER,
         "        self._balance += poll.sign * (poll.requests - 1)\n",
         "",
-        OF_PRIORITIES,
+        (PRIORITIES + "test_half_of_the_requests_go_to_the_most_overdue_polls_whatever_the_others_cost",),
     ),
     Mutant(
         "a poll does not count its requests",
@@ -54,56 +53,56 @@ MUTANTS = (
         SCHEDULER,
         "        self._weigh_again()\n",
         "",
-        OF_PRIORITIES,
+        (PRIORITIES + "test_a_schedule_that_becomes_due_is_looked_at_without_a_poll_that_says_so",),
     ),
     Mutant(
         "a poll of a new tenant waits like any other",
         SCHEDULER,
         "poll.weight = FIRST if self.priorities else ORDINARY",
         "poll.weight = ORDINARY",
-        OF_PRIORITIES,
+        (PRIORITIES + "test_a_new_tenant_is_polled_before_all_that_are_late",),
     ),
     Mutant(
         "new credentials are worth nothing",
         SCHEDULER,
         "                    poll.urgent = True\n",
         "",
-        OF_PRIORITIES,
+        (PRIORITIES + "test_a_tenant_with_new_credentials_is_polled_soon_and_its_failing_collectors_at_once",),
     ),
     Mutant(
         "a recovery tells nothing about the tenant's other failing collectors",
         SCHEDULER,
         "        self._note_recovery(poll)\n",
         "",
-        OF_PRIORITIES,
+        (PRIORITIES + "test_after_a_recovery_the_other_failing_collectors_are_polled_soon",),
     ),
     Mutant(
         "an internal error about a history stops all polls",
         SCHEDULER,
         "except Exception as error:  # noqa: BLE001 - an internal error here must not stop the polls",
         "except ArithmeticError as error:",
-        OF_PRIORITIES,
+        (PRIORITIES + "test_an_internal_error_about_a_history_stops_no_poll",),
     ),
     Mutant(
         "intervals don't matter for what is worth most",
         QUEUE,
         "key = (weight * (1 + (now - poll.due) / schedule.interval), -poll.due)",
         "key = (weight, -poll.due)",
-        OF_PRIORITIES,
+        (PRIORITIES + "test_of_polls_with_the_same_weight_those_with_short_intervals_come_more_often",),
     ),
     Mutant(
         "the heaps of weights grow for ever while no poll is late",
         QUEUE,
         "            _first(self._heaps[poll.schedule][poll.weight], poll.weight)\n",
         "            pass\n",
-        OF_PRIORITIES,
+        (PRIORITIES + "test_while_nothing_is_late_the_heaps_keep_no_entries_of_polls_that_are_over",),
     ),
     Mutant(
-        "a poll that was moved begins twice",
+        "a poll that was moved begins before it is due",
         QUEUE,
         "if poll.queued and poll.due == due and weight in (ORDINARY, poll.weight):",
-        "if weight in (ORDINARY, poll.weight):",
-        (*OF_SCHEDULER, *OF_PRIORITIES),
+        "if poll.queued and weight in (ORDINARY, poll.weight):",
+        (PRIORITIES + "test_an_unfinished_ingestion_is_looked_at_far_more_often_than_plain_rounds_do",),
     ),
     Mutant(
         "a stalled ingestion is looked at for ever",
