@@ -26,7 +26,7 @@ from tests.support.delays import KINDS, NEEDED, Night, measure
 STRATEGIES = ("plain", "priority")
 SHARES = "1/50,1/20,1/10,1/5,1/2,1"
 # Beyond this share, an hour has enough events, and two would take long to simulate.
-_SHORTER_FROM = Fraction(1, 2)
+_SHORTER_FROM = Fraction(1, 5)
 _HOUR = 3600.0
 # The end of a run, at a twentieth of what the intervals take: median and 95 %, in seconds.
 MEDIAN, MOST = 180.0, 600.0
@@ -84,7 +84,7 @@ def _measure(tenants: int, share: Fraction, strategy: str, seed: int) -> Iterato
 
 def _table(rows: list[Measured]) -> Table:
     first = rows[0]
-    title = f"{first.strategy}, {first.share} of what the intervals take: {first.rate:.2f} requests a second"
+    title = f"{first.strategy} at {first.share}: {first.rate:.2f} requests a second"
     table = Table("event", "events", "median", "95 %", "never seen", title=title, title_justify="left")
     for each in rows:
         table.add_row(each.kind, f"{each.events:,}", shown(each.median), shown(each.most), f"{each.unseen:.1%}")

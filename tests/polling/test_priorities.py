@@ -297,6 +297,13 @@ def live(fleet: Fleet, happens: list[tuple[int, int, str]], step: float) -> Flee
     return fleet
 
 
+def test_a_delay_of_less_than_the_shortest_interval_changes_nothing() -> None:
+    happens = [(0, number, "busy") for number in range(4)] + [(2, 5, "failing"), (3, 7, "new"), (4, 2, "quiet")]
+    plain, priority = (live(Fleet(12, 0.8, priorities=each), happens, 300) for each in (False, True))
+    assert 5 < plain.most_late < 60
+    assert priority.polls == plain.polls
+
+
 @settings(max_examples=30)
 @given(tenants=st.integers(1, 12), happens=happenings)
 def test_if_the_rate_limit_suffices_nothing_changes(tenants: int, happens: list[tuple[int, int, str]]) -> None:

@@ -18,7 +18,7 @@ MUTANTS = (
         SCHEDULER,
         "if not self.priorities or now - first.due <= self._shortest:",
         "if not self.priorities:",
-        (PRIORITIES + "test_if_the_rate_limit_suffices_nothing_changes",),
+        (PRIORITIES + "test_a_delay_of_less_than_the_shortest_interval_changes_nothing",),
     ),
     Mutant(
         "plain rounds have priorities, too",
