@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any
@@ -34,9 +34,13 @@ _WEIGHED_AT_ONCE = 20
 
 @dataclass(eq=False, slots=True)
 class _Watched:
-    """A tenant's polls, and until when (Unix seconds) their weights hold, unless a poll changes them."""
+    """A tenant's polls, and until when (Unix seconds) their weights hold, unless a poll changes them.
 
-    polls: list[ScheduledPoll]
+    One that was removed has no state, so that what is to be weighed again later does not keep its history.
+    """
+
+    state: TenantState | None
+    polls: list[ScheduledPoll] = field(default_factory=list)
     until: float = math.inf
 
 
@@ -56,7 +60,7 @@ class Scheduler:
         self._numbers = 0
         self._tenants: dict[TenantState, _Watched] = {}
         # When weights change as time passes, in Unix seconds; ties go by a number.
-        self._changes: list[tuple[float, int, TenantState]] = []
+        self._changes: list[tuple[float, int, _Watched]] = []
         self._ties = count()
         self._broken = False
         # Requests for polls that are worth most, less those for the most overdue ones, while any is late.
@@ -95,7 +99,7 @@ class Scheduler:
 
         Tenants that are added together need the same `due`: then each collector polls all of them before the next one.
         """
-        tenant = self._tenants.setdefault(state, _Watched([]))
+        tenant = self._tenants.setdefault(state, _Watched(state))
         tenant.polls = [each for each in tenant.polls if not each.cancelled]
         for schedule in self.collectors(of_account=state.id == FLEET):
             if schedule not in known:
@@ -110,7 +114,9 @@ class Scheduler:
     def remove(self, state: TenantState) -> None:
         """Stop polling a tenant."""
         state.removed = True
-        self._tenants.pop(state, None)
+        tenant = self._tenants.pop(state, None)
+        if tenant:
+            tenant.state, tenant.polls = None, []
         for schedule in self.schedules.values():
             schedule.ended_at.pop(state.id, None)
 
@@ -118,12 +124,12 @@ class Scheduler:
         """Poll these tenants as soon as possible with the collectors that fail for them, and soon with the others."""
         now = self._clock.monotonic()
         for state in states:
-            if state in self._tenants:
-                for poll in self._tenants[state].polls:
-                    poll.urgent = True
-                    if poll.fails:
-                        self._queue.hurry(poll, now)
-                self._weigh(state)
+            tenant = self._tenants.get(state)
+            for poll in tenant.polls if tenant else ():
+                poll.urgent = True
+                if poll.fails:
+                    self._queue.hurry(poll, now)
+            self._weigh(tenant)
 
     def next_due(self, most_slow: float = math.inf) -> ScheduledPoll | None:
         """The next poll of a tenant that is not being polled; `finish` must follow.
@@ -184,7 +190,7 @@ class Scheduler:
                 again.append(poll)
         self._count_first(poll)
         self._note_recovery(poll)
-        self._weigh(state)
+        self._weigh(self._tenants.get(state))
         for each in again:
             self._queue.push(each)
 
@@ -201,18 +207,18 @@ class Scheduler:
 
     # Weights
 
-    def _weigh(self, state: TenantState) -> None:
-        """Find out what the polls of a tenant are worth now, and until when."""
-        tenant = self._tenants.get(state)
-        if tenant is None or not self.priorities:
+    def _weigh(self, tenant: _Watched | None) -> None:
+        """Find out what the polls of a tenant are worth now, and until when; nothing if it was removed."""
+        if tenant is None or tenant.state is None or not self.priorities:
             return
-        weights, until = self._outlook(state)
+        weights, until = self._outlook(tenant.state)
         for poll in tenant.polls:
             weight = outlook.HIGH if poll.urgent else weights.get(poll.schedule.name, ORDINARY)
             self._queue.weigh(poll, FIRST if poll.first else weight)
         if until != tenant.until:
             tenant.until = until
-            heappush(self._changes, (until, next(self._ties), state))
+            if until < math.inf:
+                heappush(self._changes, (until, next(self._ties), tenant))
 
     def _outlook(self, state: TenantState) -> tuple[Mapping[str, float], float]:
         try:
@@ -229,11 +235,10 @@ class Scheduler:
         for _ in range(_WEIGHED_AT_ONCE):
             if not self._changes or self._changes[0][0] > now:
                 return
-            until, _, state = heappop(self._changes)
-            tenant = self._tenants.get(state)
-            if tenant and tenant.until == until:
+            until, _, tenant = heappop(self._changes)
+            if tenant.until == until:
                 tenant.until = math.inf
-                self._weigh(state)
+                self._weigh(tenant)
 
     # The state for others
 

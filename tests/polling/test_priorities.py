@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import math
+import weakref
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -248,6 +251,35 @@ def test_an_internal_error_about_a_history_stops_no_poll(monkeypatch: pytest.Mon
     fleet = Fleet(3, 10)
     fleet.run(600)
     assert fleet.most_late < 1
+
+
+def test_at_the_full_hour_many_tenants_are_weighed_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = Fleet(200, 100)
+    for state in fleet.states:
+        state.history = due_at(1)
+    fleet.run(HOUR - 1)
+    weighed: list[float] = []
+    monkeypatch.setattr(outlook, "weights", lambda _, now: (weighed.append(now) or {}, math.inf))
+    fleet.seconds = HOUR
+    poll = fleet.scheduler.next_due()
+    assert poll
+    assert len(weighed) == 20
+    fleet.scheduler.finish(poll)
+    fleet.run(10)
+    assert len(weighed) >= 200
+
+
+def test_a_tenant_that_was_removed_is_not_kept_for_its_next_due_time() -> None:
+    fleet = Fleet(3, 100)
+    for state in fleet.states:
+        state.history = due_at(23)
+    fleet.run(2 * MINUTE)
+    gone = weakref.ref(fleet.states[0])
+    fleet.scheduler.remove(fleet.states.pop(0))
+    del state
+    fleet.run(20 * MINUTE)
+    gc.collect()
+    assert gone() is None
 
 
 def test_a_change_of_the_strategy_while_it_runs_loses_no_poll() -> None:

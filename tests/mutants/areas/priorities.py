@@ -105,6 +105,20 @@ MUTANTS = (
         (PRIORITIES + "test_an_unfinished_ingestion_is_looked_at_far_more_often_than_plain_rounds_do",),
     ),
     Mutant(
+        "a removed tenant is kept until its schedule is due",
+        SCHEDULER,
+        "            tenant.state, tenant.polls = None, []\n",
+        "            pass\n",
+        (PRIORITIES + "test_a_tenant_that_was_removed_is_not_kept_for_its_next_due_time",),
+    ),
+    Mutant(
+        "at the full hour all tenants are weighed at once",
+        SCHEDULER,
+        "for _ in range(_WEIGHED_AT_ONCE):",
+        "while True:",
+        (PRIORITIES + "test_at_the_full_hour_many_tenants_are_weighed_step_by_step",),
+    ),
+    Mutant(
         "a stalled ingestion is looked at for ever",
         OUTLOOK,
         'newest, newest + threshold("ingestion_stalled") + _CONFIRMED',
