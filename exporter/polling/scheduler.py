@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any
@@ -40,7 +40,7 @@ class _Watched:
     """
 
     state: TenantState | None
-    polls: list[ScheduledPoll] = field(default_factory=list)
+    polls: tuple[ScheduledPoll, ...] = ()
     until: float = math.inf
 
 
@@ -100,23 +100,24 @@ class Scheduler:
         Tenants that are added together need the same `due`: then each collector polls all of them before the next one.
         """
         tenant = self._tenants.setdefault(state, _Watched(state))
-        tenant.polls = [each for each in tenant.polls if not each.cancelled]
+        polls = [each for each in tenant.polls if not each.cancelled]
         for schedule in self.collectors(of_account=state.id == FLEET):
             if schedule not in known:
                 self._numbers += 1
                 poll = ScheduledPoll(due, self._numbers, state, schedule)
                 poll.weight = FIRST if self.priorities else ORDINARY
-                tenant.polls.append(poll)
+                polls.append(poll)
                 self._queue.push(poll)
                 schedule.ended_at.setdefault(state.id, due)
                 self.first_polls_left += 1
+        tenant.polls = tuple(polls)
 
     def remove(self, state: TenantState) -> None:
         """Stop polling a tenant."""
         state.removed = True
         tenant = self._tenants.pop(state, None)
         if tenant:
-            tenant.state, tenant.polls = None, []
+            tenant.state, tenant.polls = None, ()
         for schedule in self.schedules.values():
             schedule.ended_at.pop(state.id, None)
 

@@ -26,7 +26,8 @@ NEEDED = 0.0414
 # Requests for the first polls of a tenant, with its token, and for one round of polls.
 _FIRST_REQUESTS, _ROUND_REQUESTS = 6, 5.5
 # 2026-10-13, a Tuesday, 03:55 UTC: a tenth of the schedules is due at each full hour that follows.
-BEGINS = 1_791_849_600.0 + 4 * HOUR - 5 * MINUTE
+FIRST_HOUR = 4
+BEGINS = 1_791_849_600.0 + FIRST_HOUR * HOUR - 5 * MINUTE
 KINDS = ("run starts", "run ends", "run stalls", "flag on", "schedule missed", "rollover stuck")
 # The last four are added: each happens to one of so many tenants, but not to more than so many.
 _TENANTS_FOR_ONE, _MOST_ADDED = 40, 60
@@ -96,7 +97,7 @@ async def _measure(night: Night) -> Outcome:
         "polling.strategy": night.strategy,
     }
     simulated = {"tenants": night.tenants, "seed": night.seed}
-    async with running_exporter(flags, start=start, begin=True, **simulated) as run:
+    async with running_exporter(flags, start=start, **simulated) as run:
         watch = _Watch(run, night)
         end, sent = night.ends + night.tail, 0
         while run.clock.now() < end:
@@ -108,12 +109,11 @@ async def _measure(night: Night) -> Outcome:
 
 @dataclass
 class _Added:
-    """Events that were added, each with its tenant and time in Unix seconds; `seen` is when a poll showed it."""
+    """An event that was added, at Unix seconds `at`; `seen` is when a poll showed it, `flag` the flag that shows it."""
 
     kind: str
     at: float
     flag: str = ""
-    ingestion: str = ""
     seen: float = math.inf
 
 
@@ -141,8 +141,13 @@ class _Watch:
         rng.shuffle(ids)
         for kind in KINDS[2:]:
             for _ in range(min(_MOST_ADDED, self.night.tenants // _TENANTS_FOR_ONE)):
-                tenant_id, at = ids.pop(), rng.uniform(BEGINS, self.night.ends)
-                self.added.setdefault(tenant_id, []).append(_add(simulator, kind, tenant_id, at, rng))
+                tenant_id, event = ids.pop(), _Added(kind, rng.uniform(BEGINS, self.night.ends))
+                _add(simulator, tenant_id, event, rng, self._due_hour(rng))
+                self.added.setdefault(tenant_id, []).append(event)
+
+    def _due_hour(self, rng: Random) -> int:
+        """One of the full hours (UTC) of the night."""
+        return FIRST_HOUR + rng.randrange(round(self.night.lasts / HOUR))
 
     def _finished(self, finish: Callable[[ScheduledPoll], None], poll: ScheduledPoll) -> None:
         finish(poll)
@@ -193,21 +198,20 @@ class _Watch:
                     yield event.kind, event.seen - event.at
 
 
-def _add(simulator: Simulator, kind: str, tenant_id: str, at: float, rng: Random) -> _Added:
-    if kind == "run stalls":
-        simulator.add_story(Story("stalled", tenant_id, at - threshold("ingestion_stalled")))
-        return _Added(kind, at)
-    if kind == "flag on":
-        story = rng.choice(sorted(_FLAGS))
-        simulator.add_story(Story(story, tenant_id, at))
-        return _Added(kind, at, _FLAGS[story])
+def _add(simulator: Simulator, tenant_id: str, event: _Added, rng: Random, due_hour: int) -> None:
+    """Let an event happen to a tenant."""
     tenant = simulator.tenant(tenant_id)
-    if kind == "schedule missed":
+    if event.kind == "run stalls":
+        simulator.add_story(Story("stalled", tenant_id, event.at - threshold("ingestion_stalled")))
+    elif event.kind == "flag on":
+        story = rng.choice(sorted(_FLAGS))
+        event.flag = _FLAGS[story]
+        simulator.add_story(Story(story, tenant_id, event.at))
+    elif event.kind == "schedule missed":
         schedule = tenant.schedules.enabled_or_new()
         tenant.schedules.set_days(schedule, None, EVERY_DAY)
-        tenant.schedules.set_hour(schedule, int(at // HOUR + 1) % 24)
+        tenant.schedules.set_hour(schedule, due_hour)
         simulator.add_story(Story("overdue", tenant_id, BEGINS - DAY / 2))
-        return _Added(kind, at)
-    window = tenant.rollovers.plan(at - 5 * DAY, at)
-    window.ends_by_itself = False
-    return _Added(kind, at, "rollover_mode_enabled")
+    else:
+        event.flag = "rollover_mode_enabled"
+        tenant.rollovers.plan(event.at - 5 * DAY, event.at).ends_by_itself = False

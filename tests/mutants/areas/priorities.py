@@ -107,7 +107,7 @@ MUTANTS = (
     Mutant(
         "a removed tenant is kept until its schedule is due",
         SCHEDULER,
-        "            tenant.state, tenant.polls = None, []\n",
+        "            tenant.state, tenant.polls = None, ()\n",
         "            pass\n",
         (PRIORITIES + "test_a_tenant_that_was_removed_is_not_kept_for_its_next_due_time",),
     ),
