@@ -65,7 +65,7 @@ MUTANTS = (
     Mutant(
         "new credentials are worth nothing",
         SCHEDULER,
-        "                    poll.urgent = True\n",
+        "                poll.urgent = True\n",
         "",
         (PRIORITIES + "test_a_tenant_with_new_credentials_is_polled_soon_and_its_failing_collectors_at_once",),
     ),
