@@ -46,7 +46,7 @@ class Exporter:
         self.telemetry = Telemetry()
         self.store = Store(FAMILIES)
         self.transport = transport
-        limiter = RateLimiter(settings.api.rate_limit, clock)
+        limiter = RateLimiter(settings.api.rate_limit / settings.shard.total, clock)
         self.client = Client(transport, limiter, clock, self.telemetry, concurrency=settings.api.concurrency)
         self.poller = Poller(self.client, self.store, self.telemetry, clock, on_growth)
         self._source: TenantSource | None = None
@@ -56,7 +56,7 @@ class Exporter:
         """Take settings, at the start or while running. The listen address stays, and what is known of the tenants,
         unless they are of another API.
         """
-        api, discovery = settings.api, settings.discovery
+        api, discovery, shard = settings.api, settings.discovery, settings.shard.shard()
         # Tenants, their credentials, tokens and histories are of one API only.
         before = self._source if api.url == self.transport.base_url else None
         if api.url != self.transport.base_url:
@@ -64,11 +64,16 @@ class Exporter:
             self.transport = self.client.transport = self.transport.to(api.url)
         options = self.transport.options
         options.timeout, options.max_bytes, options.egress = api.timeout, api.max_response_bytes, settings.egress
-        self.client.rate_limiter.full_rate = api.rate_limit
+        self.client.rate_limiter.full_rate = api.rate_limit / shard.total
         self.client.limit(api.concurrency)
         self.poller.scheduler.priorities = settings.polling.strategy == "priority"
-        wanted = Filter(discovery.accounts, discovery.integrations, discovery.include, discovery.exclude)
-        intervals = {_KINDS[name]: chosen.interval for name, chosen in settings.collectors if chosen.enabled}
+        self.telemetry.shard(shard)
+        self.poller.discovery.assign(shard)
+        wanted = Filter(discovery.accounts, discovery.integrations, discovery.include, discovery.exclude, shard)
+        chosen = {_KINDS[name]: section for name, section in settings.collectors if section.enabled}
+        # Series of the account are not divided: one shard has them.
+        mine = {kind: section for kind, section in chosen.items() if shard.is_first or not kind.of_account}
+        intervals = {kind: section.interval for kind, section in mine.items()}
         if api.tenants_file is not None:
             entries = partial(_tenant_entries, api.tenants_file)
             self._source = FileSource(self.client, entries, wanted, before)

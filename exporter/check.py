@@ -49,7 +49,7 @@ async def check(settings: Settings) -> bool:
     with output.writing():
         printed = console.end_capture()
     output.write(printed)
-    return bool(status.discovery.ok and status.tenants and not status.failing)
+    return bool(status.discovery.ok and (status.tenants or status.discovery.elsewhere) and not status.failing)
 
 
 def _print(console: Console, api: ApiSettings, status: Status, *, restored: bool) -> None:
@@ -167,8 +167,11 @@ def _failures(tenant: TenantStatus) -> str:
 
 
 def _summary(status: Status) -> str:
+    of_shard, elsewhere = status.discovery.shard.suffix, status.discovery.elsewhere
+    if not status.tenants and elsewhere:
+        return f"No tenant{of_shard} was found: {elsewhere} belong to other shards."
     if not status.tenants:
         return "No tenant was found. The credentials may see none, or the discovery filters exclude all."
     if status.tenants_failing:
-        return f"{status.tenants_failing} of {status.tenants} tenants are failing."
-    return f"All {status.tenants} tenants can be polled.{' The account fails.' if status.failing else ''}"
+        return f"{status.tenants_failing} of {status.tenants} tenants{of_shard} are failing."
+    return f"All {status.tenants} tenants{of_shard} can be polled.{' The account fails.' if status.failing else ''}"

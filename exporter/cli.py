@@ -227,7 +227,7 @@ async def _print_page(settings: Settings) -> int:
         output.complain(f"discovery of tenants fails: {status.discovery.detail}")
         return FAILED
     if status.tenants_failing:
-        counts = f"{status.tenants_failing} of {status.tenants} tenants"
+        counts = f"{status.tenants_failing} of {status.tenants} tenants{status.discovery.shard.suffix}"
         output.complain(f"{counts} are failing; kimono_tenant_failure_info has the reasons")
     return OK
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from exporter.shards import Shard
+
 # What each reason of a failure means.
 MEANING: Mapping[str, str] = {
     "auth": "credentials rejected",
@@ -127,13 +129,16 @@ class DiscoveryStatus:
     """The last discovery: `ok` is None before the first has ended.
 
     `succeeded_at` is the end of the last successful one, in Unix seconds. `reason` and `detail` are empty unless
-    the last one failed.
+    the last one failed. The tenants of `shard` are polled; `elsewhere` is how many the last discovery found that
+    belong to other shards.
     """
 
     ok: bool | None = None
     succeeded_at: float | None = None
     reason: str = ""
     detail: str = ""
+    shard: Shard = Shard()
+    elsewhere: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from exporter import __version__
 from exporter.clock import Clock
 from exporter.metrics import Family
+from exporter.shards import Shard
 
 _EOF = b"# EOF\n"
 
@@ -50,7 +51,9 @@ WAITED = Family(
     "kimono_exporter_rate_limit_wait_seconds_total", "counter", "Time that requests waited for the rate limit."
 )
 RATE_LIMIT = Family(
-    "kimono_exporter_rate_limit_requests_per_second", "gauge", "The rate limit as configured, in requests a second."
+    "kimono_exporter_rate_limit_requests_per_second",
+    "gauge",
+    "The rate limit of this exporter, in requests a second: api.rate_limit divided by shard.total.",
 )
 ALLOWED = Family(
     "kimono_exporter_rate_limit_allowed_requests_per_second",
@@ -87,6 +90,12 @@ DROPPED = Family(
 LOOP_LAG = Family(
     "kimono_exporter_event_loop_lag_seconds", "gauge", "The longest delay of the event loop within the last minute."
 )
+SHARD = Family(
+    "kimono_exporter_shard_info",
+    "gauge",
+    "Which shard this exporter is, from 0, and how many there are; always 1.",
+    ("shard", "shards"),
+)
 BUILD = Family(
     "kimono_exporter_build_info", "gauge", "The exporter's own version; always 1.", ("version", "python_version")
 )
@@ -96,7 +105,7 @@ STATE_SAVED = Family(
     "When state.file was last saved, in Unix seconds; absent without state.file.",
 )
 FAMILIES = (
-    *(BUILD, REQUESTS, DURATIONS, RETRIES, TOKENS, WAITED, RATE_LIMIT, ALLOWED),
+    *(BUILD, SHARD, REQUESTS, DURATIONS, RETRIES, TOKENS, WAITED, RATE_LIMIT, ALLOWED),
     *(POLLS, LAG, INVALID, TRUNCATED, DROPPED, LOOP_LAG, STATE_SAVED),
 )
 
@@ -143,6 +152,11 @@ class Telemetry:
         self._gauges[ALLOWED].set(allowed)
         registries = [self.registry, self._process] if process else [self.registry]
         return b"".join(map(_openmetrics if openmetrics else generate_latest, registries))
+
+    def shard(self, shard: Shard) -> None:
+        """The exporter is this shard from now on."""
+        self._gauges[SHARD].clear()
+        self._gauges[SHARD].labels(shard=str(shard.index), shards=str(shard.total)).set(1)
 
     def request(self, endpoint: str, code: str, seconds: float) -> None:
         """A request ended."""

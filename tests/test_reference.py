@@ -74,6 +74,7 @@ gauge kimono_exporter_state_saved_timestamp_seconds
 BEYOND = """
 gauge kimono_exporter_rate_limit_requests_per_second
 gauge kimono_exporter_rate_limit_allowed_requests_per_second
+gauge kimono_exporter_shard_info shard shards
 """
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from dataclasses import replace
 
 import structlog
 
@@ -18,6 +19,7 @@ from exporter.metrics import polled
 from exporter.polling.scheduler import Scheduler
 from exporter.polling.sources import Discovered, TenantSource
 from exporter.polling.tenant import IDENTITY_FAMILIES, TenantState
+from exporter.shards import Shard
 from exporter.status import DiscoveryStatus
 from exporter.store import FLEET, Store
 from exporter.tasks import asked_to_end
@@ -28,7 +30,7 @@ log = structlog.get_logger("exporter.polling.discovery")
 OnGrowth = Callable[[], None]
 
 UP = polled("kimono_up", "Whether the last discovery of tenants succeeded.")
-TENANTS = polled("kimono_tenants", "Tenants that are watched now.")
+TENANTS = polled("kimono_tenants", "Tenants that this exporter watches now: with shards, those of its shard.")
 FLEET_FAMILIES = (UP, TENANTS)
 
 # While no tenant is known, discovery runs again after this many seconds, if its interval is longer.
@@ -61,6 +63,12 @@ class Discovery:
         self._source, self.interval = source, interval
         self._again.set()
 
+    def assign(self, shard: Shard) -> None:
+        """Watch the tenants of this shard only: those of others are removed at once, with their histories."""
+        self.status = replace(self.status, shard=shard)
+        self._remove([ident for ident in self.tenants if not shard.owns(ident)])
+        self._expose()
+
     def restore(self, histories: Mapping[str, History]) -> None:
         """Use these histories, by tenant id, for tenants when they are found."""
         self.restored = dict(histories)
@@ -82,6 +90,7 @@ class Discovery:
             self._scheduler.remove(self.tenants.popitem()[1])
         self._store.retain(())
         self._source = None
+        self.status = replace(self.status, elsewhere=0)
         self._expose()
 
     async def run(self) -> AsyncIterator[None]:
@@ -91,7 +100,8 @@ class Discovery:
             begun = self._clock.monotonic()
             await self.discover()
             yield
-            pause = self.interval if self.tenants else min(self.interval, _RETRY_SECONDS)
+            found = self.tenants or self.status.elsewhere
+            pause = self.interval if found else min(self.interval, _RETRY_SECONDS)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(begun + pause - self._clock.monotonic()):
                     await self._again.wait()
@@ -122,6 +132,7 @@ class Discovery:
         """Watch these tenants; returns False if their source has been replaced, and so they may be of another API."""
         if source is not self._source:
             return False
+        self.status = replace(self.status, elsewhere=found.elsewhere)
         known = [(tenant, self.tenants[tenant.id]) for tenant in found.tenants if tenant.id in self.tenants]
         renewed = [state for tenant, state in known if state.tenant.credentials != tenant.credentials]
         now = self._clock.monotonic()
@@ -135,13 +146,16 @@ class Discovery:
             if source is not self._source:
                 return False
         if not found.failures:
-            for ident in self.tenants.keys() - {tenant.id for tenant in found.tenants}:
-                self._scheduler.remove(self.tenants.pop(ident))
-            self._store.retain(self.tenants)
+            self._remove(self.tenants.keys() - {tenant.id for tenant in found.tenants})
             self.restored.clear()
         # New credentials may fix a failing collector.
         self._scheduler.hurry(renewed)
         return True
+
+    def _remove(self, idents: Collection[str]) -> None:
+        for ident in idents:
+            self._scheduler.remove(self.tenants.pop(ident))
+        self._store.retain(self.tenants)
 
     def _add_or_update(self, tenant: Tenant, found: Discovered, now: float) -> None:
         state = self.tenants.get(tenant.id)
@@ -164,13 +178,16 @@ class Discovery:
     def _end(self, reason: str, detail: str) -> None:
         before, now = self.status, self._clock.now()
         ok = not reason
-        self.status = DiscoveryStatus(ok, now if ok else before.succeeded_at, reason, detail)
+        succeeded_at = now if ok else before.succeeded_at
+        self.status = replace(before, ok=ok, succeeded_at=succeeded_at, reason=reason, detail=detail)
         if not ok and not before.reason:
             log.error("discovery fails", reason=reason, detail=detail, known_tenants=len(self.tenants))
         if ok and before.reason:
             log.info("discovery succeeds again", tenants=len(self.tenants))
         if before.ok is None and ok:
-            log.info("tenants discovered", tenants=len(self.tenants))
+            shard = before.shard
+            of_shard = {} if shard.total == 1 else {"shard": shard.index, "shards": shard.total}
+            log.info("tenants discovered", tenants=len(self.tenants), **of_shard)
         self._expose()
 
     def _expose(self) -> None:

@@ -6,14 +6,16 @@ import asyncio
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 from fnmatch import fnmatchcase
-from typing import Protocol
+from typing import Literal, Protocol
 
 from exporter.api.client import Api, Client
 from exporter.api.credentials import Credentials, NamedCredentials, TenantCredentials
 from exporter.api.errors import ApiError, BadResponseError
-from exporter.api.fields import composed
+from exporter.api.fields import Fields, composed
 from exporter.api.models import Tenant
+from exporter.shards import Shard
 from exporter.threads import in_daemon_thread
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -21,12 +23,16 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 @dataclass(frozen=True)
 class Filter:
-    """Which tenants to watch. Empty parts match all; `include` and `exclude` are globs, exclude wins."""
+    """Which tenants to watch. Empty parts match all; `include` and `exclude` are globs, exclude wins.
+
+    The sources apply `shard` first: of the tenants of other shards, they keep nothing.
+    """
 
     accounts: Sequence[str] = ()
     integrations: Sequence[str] = ()
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
+    shard: Shard = Shard()
 
     def __post_init__(self) -> None:
         """Bring names to the form that the models give them: an é may be written as one character or as two."""
@@ -65,6 +71,8 @@ def _any_glob(globs: Sequence[str], tenant: Tenant) -> bool:
 class Discovered:
     """The tenants found. `apis` has those already opened for some of them, by tenant id: they hold a token.
 
+    `elsewhere` is how many belong to other shards, whether or not the filter matches them.
+
     With `failures`, texts without secrets, there may be more tenants; `reason` is that of the first failure.
     """
 
@@ -72,6 +80,13 @@ class Discovered:
     apis: Mapping[str, Api] = field(default_factory=dict)
     failures: Sequence[str] = ()
     reason: str = ""
+    elsewhere: int = 0
+
+
+class _Elsewhere(Enum):
+    """Stands for a tenant of another shard."""
+
+    TENANT = auto()
 
 
 class TenantSource(Protocol):
@@ -104,10 +119,19 @@ class AccountSource:
 
         Those whose id is missing or invalid can't be polled: then there are more tenants than were found.
         """
-        listed = await (await self.api()).get_list("/tenants", Tenant.parse, self._wanted.query())
-        failures = _without_id(sum(tenant is None for tenant in listed))
+        listed = await (await self.api()).get_list("/tenants", self._own, self._wanted.query())
+        own = [tenant for tenant in listed if tenant is not _Elsewhere.TENANT]
+        failures = _without_id(sum(tenant is None for tenant in own))
         reason = BadResponseError.reason if failures else ""
-        return Discovered(self._wanted.select(listed), failures=failures, reason=reason)
+        elsewhere = len(listed) - len(own)
+        return Discovered(self._wanted.select(own), failures=failures, reason=reason, elsewhere=elsewhere)
+
+    def _own(self, fields: Fields) -> Tenant | Literal[_Elsewhere.TENANT] | None:
+        """The tenant, unless it belongs to another shard: that one reads it, and counts its invalid members."""
+        ident = Fields(fields.raw, lambda _: None).ident()
+        if ident is not None and not self._wanted.shard.owns(ident):
+            return _Elsewhere.TENANT
+        return Tenant.parse(fields)
 
 
 def _without_id(number: int) -> list[str]:
@@ -157,15 +181,23 @@ class FileSource:
             known.get(each.credentials) or _Entry(each.credentials, self._client.api(each.credentials))
             for each in given
         ]
-        errors = await asyncio.gather(*[_identify(entry) for entry in self.entries])
+        shard = self._wanted.shard
+        errors = await asyncio.gather(*[_identify(entry, shard) for entry in self.entries])
         failed = {f"{each.name}: {error}": error.reason for each, error in zip(given, errors, strict=True) if error}
-        tenants = self._wanted.select(entry.tenant for entry in self.entries)
+        known_tenants = [entry.tenant for entry in self.entries if entry.tenant]
+        own = [tenant for tenant in known_tenants if shard.owns(tenant.id)]
+        tenants, elsewhere = self._wanted.select(own), len(known_tenants) - len(own)
         apis = {entry.tenant.id: entry.api for entry in self.entries if entry.tenant}
-        return Discovered(tenants, apis, list(failed), next(iter(failed.values()), ""))
+        return Discovered(tenants, apis, list(failed), next(iter(failed.values()), ""), elsewhere)
 
 
-async def _identify(entry: _Entry) -> ApiError | None:
-    """Find out the entry's tenant. If that fails, a known one stays: its polls show what is wrong with it."""
+async def _identify(entry: _Entry, shard: Shard) -> ApiError | None:
+    """Find out the entry's tenant. If that fails, a known one stays: its polls show what is wrong with it.
+
+    One of another shard is not asked for again: the same credentials are those of the same tenant.
+    """
+    if entry.tenant and not shard.owns(entry.tenant.id):
+        return None
     try:
         tenant = await entry.api.get_one("/tenant", Tenant.parse)
     except ApiError as error:

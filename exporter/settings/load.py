@@ -20,6 +20,9 @@ _INSECURE = "http would send credentials unprotected to another host: use https,
 
 _SEEN_BY_PROXY = "must be https if api.proxy_url is set: the proxy would see all credentials and replies of an http URL"
 
+_NO_SUCH_SHARD = "must be less than shard.total, which is"
+_FIRST_SHARD = "shard.index is not set, so this exporter is shard 0 of {}; each other one needs an index of its own"
+
 
 def load(flags: Mapping[str, str], environ: Mapping[str, str], *, needs_credentials: bool = True) -> Settings:
     """The settings from flags, environment and file; a flag wins over the environment, that over the file.
@@ -36,11 +39,15 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str], *, needs_credenti
         problems.append(LEAVES["api.url"].problem(_INSECURE))
     if needs_credentials and not unusable & {"config.file", *(f"api.{name}" for name in CREDENTIALS)}:
         problems += _credential_problems(settings)
+    if settings.shard.index >= settings.shard.total and not unusable & {"shard.index", "shard.total"}:
+        problems.append(LEAVES["shard.index"].problem(f"{_NO_SUCH_SHARD} {settings.shard.total}: the first shard is 0"))
     egress, of_egress = _egress(settings.api) if needs_credentials else (Egress(), [])
     problems += of_egress
     if problems:
         raise SettingsError(tuple(problems))
     warnings = unknown_variables(environ) + (() if egress.proxy else unused_proxies(environ))
+    if settings.shard.total > 1 and not any("shard.index" in source for source in sources):
+        warnings += (_FIRST_SHARD.format(settings.shard.total),)
     return settings.model_copy(update={"warnings": warnings, "egress": egress})
 
 

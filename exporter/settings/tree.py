@@ -20,6 +20,7 @@ from exporter.collectors import COLLECTORS, Collector
 from exporter.files import read_secret
 from exporter.settings import values
 from exporter.settings.errors import Problem, SettingsError
+from exporter.shards import Shard
 
 ENV_PREFIX = "KIMONO_"
 
@@ -157,6 +158,17 @@ class StateSettings(Section):
     )
 
 
+class ShardSettings(Section):
+    """Which tenants to poll, if several exporters divide them: a hash of the tenant's id decides."""
+
+    index: values.Ordinal = _setting(0, "Number of this exporter, from 0; or the name of a StatefulSet's pod")
+    total: values.Count = _setting(1, "Number of exporters that divide the tenants, and api.rate_limit, between them")
+
+    def shard(self) -> Shard:
+        """The shard that this exporter is."""
+        return Shard(self.index, self.total)
+
+
 class WebSettings(Section):
     """Where the exporter serves metrics."""
 
@@ -191,6 +203,7 @@ class Settings(BaseSettings):
     collectors: Collectors = Collectors()
     polling: PollingSettings = PollingSettings()
     state: StateSettings = StateSettings()
+    shard: ShardSettings = ShardSettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
     warnings: tuple[str, ...] = ()

@@ -28,6 +28,8 @@ _SIZE = re.compile("(?P<number>[0-9]{1,18}) ?(?P<unit>[KMG]i?B|B|)", re.IGNORECA
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 _NOT_TEXT = "is not text: put it in quotes"
+# A number, or the name of a pod of a StatefulSet, which ends with one.
+_ORDINAL = re.compile("(?:[a-z0-9][a-z0-9.-]*-)?(?P<ordinal>[0-9]{1,9})", re.ASCII)
 
 Word = TypeVar("Word")
 
@@ -155,6 +157,13 @@ def _parse_count(value: object) -> int:
     return int(number)
 
 
+def _parse_ordinal(value: object) -> int:
+    match = _ORDINAL.fullmatch(str(value).strip())
+    if not match:
+        raise ValueError(f"{shown(value)} is not a whole number from 0, or a pod's name with one, as kimono-exporter-3")
+    return int(match["ordinal"])
+
+
 def _parse_optional_text(value: object) -> str | None:
     if value is not None and not isinstance(value, str):
         raise ValueError(f"{shown(value)} {_NOT_TEXT}")
@@ -277,6 +286,7 @@ Boolean = Annotated[
 ]
 Rate = Annotated[float, BeforeValidator(_parse_rate), _NUMBER_TYPE]
 Count = Annotated[int, BeforeValidator(_parse_count), _NUMBER_TYPE]
+Ordinal = Annotated[int, BeforeValidator(_parse_ordinal), _NUMBER_TYPE]
 OptionalText = Annotated[str | None, BeforeValidator(_parse_optional_text), _TEXT_TYPE]
 OptionalPath = Annotated[Path | None, BeforeValidator(parse_path), SettingType("path", metavar="FILE")]
 Secret = Annotated[SecretStr | None, BeforeValidator(parse_secret), SettingType("text", secret=True)]

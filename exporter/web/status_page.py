@@ -34,6 +34,7 @@ def summarize(status: Status) -> Summary:
     failing, tenants = status.tenants_failing, status.tenants
     count = "1 tenant" if tenants == 1 else f"{tenants:,} tenants"
     level = "bad" if failing * MANY_FAILING >= tenants else "warning"
+    of_shard = status.discovery.shard.suffix
     verb = "is" if failing == 1 else "are"
     overdue = max((each.lag for each in status.collectors if each.lag > each.interval), default=0.0)
     sentences = (
@@ -42,6 +43,7 @@ def summarize(status: Status) -> Summary:
         (not status.ready, "waiting", "Starting: not every tenant has been polled yet"),
         (failing, level, f"{failing:,} of {count} {verb} failing"),
         (status.failing, "warning", "Polling of the account is failing"),
+        (not tenants and status.discovery.elsewhere, "good", f"No tenants{of_shard}: all belong to others"),
         (not tenants, "warning", "No tenants found"),
         (overdue, "warning", f"Polling is {format_duration(overdue)} behind schedule"),
         (True, "good", f"{count}, all up to date"),
