@@ -43,9 +43,8 @@ def ratios() -> tuple[Recording, ...]:
     finished = Recording(
         _FINISHED,
         f"{each})",
-        "Ends of ingestions in five minutes, of the replica that saw most. Cancelled ones do not count: a person did "
-        "that. The longer windows add these up, so that they outlast an exporter that comes back under another name. "
-        "Where nothing has ended, there is no share.",
+        "Ends of ingestions in five minutes, of the replica that saw most; cancelled ones do not count. The longer "
+        "windows add these up, so that they outlast an exporter that comes back under another name.",
     )
     windows = sorted({name for window in WINDOWS for name in (window.long, window.short)}, key=_minutes)
     return (finished, *(_ratio(window) for window in windows))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alerts.facts import COLLECTOR_FAILING, SCOPES, Source
 from alerts.problems import unreachable_since
-from alerts.promql import block, lines, number, seconds
+from alerts.promql import block, lines, number, seconds, short
 from alerts.rule import Alert, Group, Recording
 
 _SHARD = "kimono_exporter_shard_info"
@@ -16,7 +16,7 @@ _EXPORTER, _FLEET = "d/kimono-exporter", "d/kimono-fleet"
 
 
 def shards() -> Recording:
-    """The shard of each exporter."""
+    """The shard of each exporter. Exporters of older versions have none: all of them are replicas."""
     last = "group by (job, instance, shard) (last_over_time({}[10m]))".format
     return Recording(
         "kimono:exporter_shard:info",
@@ -27,14 +27,13 @@ def shards() -> Recording:
             f"  unless on (job, instance) count by (job, instance) ({last(_SHARD)}) > 1)",
             f"or on (job, instance) {last(_BUILD)}",
         ),
-        "The shard of each exporter, also of one that has just vanished. Exporters of one shard are replicas. Without "
-        "sharding, all are: the label `shard` is missing.",
+        "The shard of each exporter, also of one that has just vanished. Exporters of one shard are replicas.",
     )
 
 
 def group(of: Source) -> Group:
     """The group of these rules."""
-    rules = (shards(), _down(), _restarting(of), _discovery(), _behind(of), _throttled(of))
+    rules = (shards(), _down(), _shard_missing(), _restarting(of), _discovery(), _behind(of), _throttled(of))
     return Group("kimono-exporter", "Can the alerts about tenants be trusted?", rules)
 
 
@@ -42,8 +41,8 @@ def _down() -> Alert:
     return Alert(
         "KimonoExporterDown",
         "critical",
-        lines(
-            f"group by (job) (last_over_time({_BUILD}[1d])) unless on (job) {_BUILD}",
+        short(
+            f"group by (job) (last_over_time({_BUILD}[1d])) unless on (job) {_BUILD}\n"
             f"or absent(last_over_time({_BUILD}[1d]))",
         ),
         "No Kimono exporter can be scraped",
@@ -53,6 +52,27 @@ def _down() -> Alert:
         "A job that had an exporter within a day has none now, or there has been none at all.",
         ("5m", "several scrapes, and time for a restart"),
         keep=None,
+    )
+
+
+def _shard_missing() -> Alert:
+    # A label is no number: what is counted becomes a label, which is compared with `shards`.
+    any_total, one_total = f"group by (job, shard) ({_SHARD})", f"group by (job, shard, shards) ({_SHARD})"
+    counts = f"count by (job) ({any_total}) or count by (job, shards) ({one_total})"
+    return Alert(
+        "KimonoShardMissing",
+        "critical",
+        lines(
+            f"group by (job) ({_SHARD}) unless on (job) (",
+            f'  {_SHARD} and on (job, shards) count_values by (job) ("shards", {counts})',
+            ")",
+        ),
+        "A shard of the Kimono exporters is missing",
+        "At least one shard of the job {{ $labels.job }} has had no exporter that answers scrapes for 10 minutes. Its "
+        "tenants are not watched: a sync that fails for a school is not noticed.",
+        _EXPORTER,
+        "Fewer shards are there than `shards` says. While that changes, exporters with the old number count as well.",
+        ("10m", "a restart, or a node that fails"),
     )
 
 
@@ -73,8 +93,7 @@ def _restarting(of: Source) -> Alert:
         "An exporter of the job {{ $labels.job }} has restarted, or could not be scraped, again and again in the last "
         "hour. Alerts about tenants may be late: problems of schools are noticed later than usual.",
         _EXPORTER,
-        "Each time, KimonoExporterDown ends before it fires. `resets(up)` counts how often scrapes began to fail: once "
-        "is no restart loop.",
+        "Each time, KimonoExporterDown ends before it fires. `resets(up)` counts how often scrapes began to fail.",
     )
 
 
@@ -92,8 +111,7 @@ def _discovery() -> Alert:
         "of one of its "
         "shards. New schools are not watched, and new credentials are not used.",
         _EXPORTER,
-        "`kimono_up` is missing until the first discovery has ended: one that never ends is no better. "
-        "The ranges bridge restarts, so that they do not begin the 15 minutes anew.",
+        "`kimono_up` is missing until the first discovery has ended. The ranges bridge restarts: `for` goes on.",
         ("15m", "a failed discovery is tried again every 30 seconds"),
     )
 
@@ -102,9 +120,9 @@ def _behind(of: Source) -> Alert:
     return Alert(
         "KimonoPollingBehind",
         "warning",
-        lines(
-            "max by (job) (min by (job, shard) (",
-            f"  max by (job, instance) (kimono_exporter_poll_lag_seconds) {JOIN_SHARD}",
+        short(
+            "max by (job) (min by (job, shard) (\n"
+            f"  max by (job, instance) (kimono_exporter_poll_lag_seconds) {JOIN_SHARD}\n"
             f")) > {seconds(of.limit('polling_behind'))}",
         ),
         "Kimono tenants are polled late",
@@ -120,9 +138,9 @@ def _throttled(of: Source) -> Alert:
     return Alert(
         "KimonoApiThrottled",
         "warning",
-        lines(
-            'sum by (job) (increase(kimono_exporter_api_requests_total{code="429"}[20m]))',
-            "  / sum by (job) (increase(kimono_exporter_api_requests_total[20m]))",
+        short(
+            'sum by (job) (increase(kimono_exporter_api_requests_total{code="429"}[20m]))\n'
+            "  / sum by (job) (increase(kimono_exporter_api_requests_total[20m]))\n"
             f"  > {number(of.limit('api_throttled'))}",
         ),
         "The Interop API throttles the Kimono exporter",
@@ -141,8 +159,7 @@ def tenants() -> tuple[Recording, Recording]:
         Recording(
             TENANTS_OF,
             f"count by (job, {SCOPES}) (group by (job, tenant_id, {SCOPES}) (kimono_tenant_info))",
-            "How many tenants are watched: each once, whatever the number of replicas and shards. A tenant to which "
-            "replicas give different integrations counts for each of these.",
+            "How many tenants are watched: each once. One to which replicas give two integrations counts for both.",
         ),
         Recording(TENANTS, f"sum by (job) ({TENANTS_OF})"),
     )

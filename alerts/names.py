@@ -25,8 +25,7 @@ def names(in_trouble: str) -> tuple[Recording, Recording]:
                 only(f"group by (job, tenant_id, {_ALL}) (kimono_tenant_reported_info)"),
                 f"or {TENANT} group by (job, tenant_id, {_ALL}) (kimono_tenant_info and {TENANT} {in_trouble})",
             ),
-            "The names of these tenants: those under which a problem was first reported come first. Without a name, or "
-            "if replicas give several, a tenant goes by its id.",
+            "Their names: those of a problem's first report come first. Without one name, a tenant goes by its id.",
         ),
         Recording(
             INFO,

@@ -41,10 +41,16 @@ def selector(name: str, *matchers: str) -> str:
 
 def block(inner: str, before: str = "") -> str:
     """An expression in parentheses, on lines of its own unless it is short; `before` is an aggregation, if any."""
-    short = in_one_line(inner)
-    if len(short) <= _SHORT:
-        return f"{before} ({short})".lstrip()
+    line = in_one_line(inner)
+    if len(line) <= _SHORT:
+        return f"{before} ({line})".lstrip()
     return f"{before} (\n{indent(inner, '  ')}\n)".lstrip()
+
+
+def short(expression: str) -> str:
+    """An expression on one line if it is short enough."""
+    line = in_one_line(expression)
+    return line if len(line) <= _SHORT else expression
 
 
 def lines(*parts: str) -> str:

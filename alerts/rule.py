@@ -102,7 +102,7 @@ def _alert(rule: Alert, links: Links) -> Iterator[str]:
 
 
 def _expr(expr: str) -> Iterator[str]:
-    if "\n" not in expr and "#" not in expr and ": " not in expr and expr[0].isalpha():
+    if "\n" not in expr and "#" not in expr and ": " not in expr and (expr[0].isalpha() or expr[0] == "("):
         yield f"{_INDENT}  expr: {expr}"
         return
     yield f"{_INDENT}  expr: |"

@@ -218,6 +218,7 @@ kimono-exporter run --state.file /var/lib/kimono-exporter/state
 - Each exporter needs its own file, also each replica. If another exporter uses the file, the exporter waits for 3 s,
   then exits with code 2. On Kubernetes, use a StatefulSet, as in `deploy/kubernetes.yaml`. A Deployment that keeps the
   old pod until the new one is ready would never update, because the new one can't use the file.
+- A tenant that moves to another [shard](sharding.md) begins there without history. The file of its old shard drops it.
 - `once` uses the file as well, so that it counts ends between two runs. `check` only reads it, also beside a running
   exporter, and so knows since when problems have existed. If it can't read the file, it says why and goes on without.
   `demo` and `simulate` do not use it. Do not run `once` with the file of a running exporter: it exits with code 2.

@@ -72,6 +72,17 @@ def test_a_tenant_that_moves_when_a_shard_is_added_moves_to_that_one(ident: str,
     assert shard_of(ident, total + 1) in (shard_of(ident, total), total)
 
 
+@given(IDENTS, st.integers(1, 20), st.integers(0, 10), st.data())
+def test_while_shards_are_added_from_the_last_to_the_first_each_tenant_has_one(
+    ident: str, before: int, more: int, data: st.DataObject
+) -> None:
+    """As a StatefulSet does: the first pods still have the old number."""
+    after = before + more
+    old = data.draw(st.integers(0, before))
+    shards = [Shard(index, before if index < old else after) for index in range(after)]
+    assert any(shard.owns(ident) for shard in shards)
+
+
 @given(st.text(alphabet=st.characters(), min_size=1))
 def test_any_text_has_a_shard_even_half_of_a_surrogate_pair(ident: str) -> None:
     assert 0 <= shard_of(ident, MOST) < MOST

@@ -26,7 +26,7 @@ from tests.support.rules import (
 
 ALERTS = RULES.parent
 # Metrics that are not yet, or not only, the exporter's own.
-ELSEWHERE = ("kimono_tenant_reported_info", "kimono_exporter_shard_info")
+ELSEWHERE = ("kimono_tenant_reported_info",)
 # Recorded elsewhere, because it hardly changes.
 SHARD = "kimono:exporter_shard:info"
 # What is asked of each replica, or of each exporter.

@@ -28,6 +28,7 @@ from tests.alerts.pages import (
     REJECTED,
     RESTARTING,
     SETUP,
+    SHARD_MISSING,
     STALE,
     STALE_FROM,
     STALLED,
@@ -70,6 +71,15 @@ AUGUST = "Its schools may start the year with last year's classes."
 
 # The page, the minute, the alert, and what it says then.
 WORDS: Mapping[str, tuple[Page, int, Alert, str]] = {
+    "shard missing": (
+        {'kimono_exporter_shard_info{shard="1",shards="3"}': always(1)},
+        HOUR,
+        SHARD_MISSING,
+        (
+            "At least one shard of the job kimono has had no exporter that answers scrapes for 10 minutes. Its tenants "
+            "are not watched: a sync that fails for a school is not noticed."
+        ),
+    ),
     "down": (
         {'kimono_exporter_build_info{version="1"}': steps((0, 1), (HOUR, None))},
         HOUR + 12,

@@ -19,6 +19,7 @@ Rule = dict[str, Any]
 # Alerts and their severities, to the letter of the contract.
 SEVERITIES = {
     "KimonoExporterDown": ["critical"],
+    "KimonoShardMissing": ["critical"],
     "KimonoExporterRestarting": ["warning"],
     "KimonoDiscoveryFailing": ["critical"],
     "KimonoPollingBehind": ["warning"],
@@ -42,8 +43,8 @@ SEVERITIES = {
     "KimonoApplicationAuthFailing": ["warning"],
 }
 FLEET = (
-    *("KimonoExporterDown", "KimonoExporterRestarting", "KimonoDiscoveryFailing", "KimonoPollingBehind"),
-    *("KimonoApiThrottled", "KimonoManyTenantsUnreachable", "KimonoFleetSyncsOverdue"),
+    *("KimonoExporterDown", "KimonoShardMissing", "KimonoExporterRestarting", "KimonoDiscoveryFailing"),
+    *("KimonoPollingBehind", "KimonoApiThrottled", "KimonoManyTenantsUnreachable", "KimonoFleetSyncsOverdue"),
     *("KimonoFleetIngestionsStalled", "KimonoFleetIngestionsFailing"),
 )
 FLAGS = ("rollover_mode_enabled", "synchronization_suspended", "setup_mode_enabled", "mass_change_pending")
