@@ -46,6 +46,7 @@ from dashboards.queries import (
     NO_ALERT,
     NO_INSTANCE,
     alerts,
+    by_shard,
     placeholder,
     ranked,
     with_names,
@@ -113,11 +114,13 @@ def firing_alerts() -> Panel:
 
 def exporters() -> Panel:
     """Each exporter by itself."""
+    shown = f"group by (job, instance, version, shard) ({by_shard(BUILD, CHOSEN)})"
     return table_panel(
         "Exporters by instance",
-        "Replicas should have similar numbers. If only one has a high lag, give it more CPU, or check its network.",
+        "Replicas of a shard should have similar numbers. If only one has a high lag, give it more CPU, or check its "
+        "network.",
         [
-            placeholder(f"group by (job, instance, version) ({BUILD})", "instance", NO_INSTANCE),
+            placeholder(shown, "instance", NO_INSTANCE),
             f"1000 * {of_exporters('process_start_time_seconds')}",
             f"max by (job, instance) (kimono_up{{{CHOSEN}}})",
             f"max by (job, instance) (kimono_tenants{{{CHOSEN}}})",
@@ -128,6 +131,7 @@ def exporters() -> Panel:
         ],
         [
             Column("instance", "Instance"),
+            Column("shard", "Shard", width=60),
             Column("version", "Version", width=70),
             Column("Value #B", "Running since", unit=TIMESTAMP, width=150),
             Column("Value #C", "Discovery", width=90, texts=DISCOVERY, coloured=True),
@@ -178,8 +182,7 @@ def data_age() -> Panel:
 def unreachable_tenants() -> Panel:
     """Tenants with a failing collector, longest first."""
     first = f"min by (job, tenant_id, reason) ({FAILING_SINCE})"
-    # Of replicas with different names, one counts.
-    info = f"topk by (job, tenant_id) (1, kimono_tenant_info{{{JOB}}})"
+    info = f"kimono_tenant_info{{{JOB}}}"
     return table_panel(
         "Unreachable tenants, longest first",
         "The first 15 of each reason. Many with one reason: check the hub or the network, not the tenants. auth: "

@@ -21,6 +21,7 @@ from dashboards.exporter_common import (
     with_own_names,
 )
 from dashboards.panels import SECONDS, Panel, Property, fixed_colour, query, time_series_panel
+from dashboards.queries import best_replica
 
 # Seconds waited a second: the average number of waiting requests.
 WAITING_REQUESTS = f"rate(kimono_exporter_rate_limit_wait_seconds_total{{{CHOSEN}}}[$__rate_interval])"
@@ -129,7 +130,7 @@ def rate_limit_use() -> Panel:
     allowed = f"min(avg_over_time({ALLOWED_RATE}[$__rate_interval]) / {RATE_LIMIT})"
     panel = time_series_panel(
         "Rate limit used",
-        "Share of api.rate_limit that each exporter uses. The yellow line is the share allowed now: it drops after a "
+        "Share of its rate limit that each exporter uses. The yellow line is the share allowed now: it drops after a "
         "429, is 0 while the API has asked to wait, and recovers automatically. If it stays low, lower api.rate_limit.",
         [query(RATE_LIMIT_USE, "{{instance}}"), query(allowed, "allowed", "B")],
         unit="percentunit",
@@ -186,7 +187,8 @@ def invalid_fields() -> Panel:
         "The metrics of an invalid field are missing. If a new field appears, the API has changed: report it.",
         [
             query(
-                f"3600 * sum by (endpoint, field) (max by (job, endpoint, field) ({fields}))", "{{endpoint}} {{field}}"
+                f"3600 * sum by (endpoint, field) ({best_replica('max', fields, 'endpoint', 'field', where=CHOSEN)})",
+                "{{endpoint}} {{field}}",
             )
         ],
         style=GraphDrawStyle.BARS,
@@ -205,8 +207,8 @@ def lost_data() -> Panel:
         "Endless lists: the poll fails; ask the hub's support. Ingestions whose end was not seen: their outcome is not "
         "counted; if there are many, shorten the interval of the ingestions collector.",
         [
-            query(f"3600 * sum(max by (job, endpoint) ({lists}))", "lists"),
-            query(f"3600 * sum(max by (job) ({lost}))", "ingestions", "B"),
+            query(f"3600 * sum({best_replica('max', lists, 'endpoint', where=CHOSEN)})", "lists"),
+            query(f"3600 * sum({best_replica('max', lost, where=CHOSEN)})", "ingestions", "B"),
         ],
         style=GraphDrawStyle.BARS,
         interval="15m",

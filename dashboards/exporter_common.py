@@ -15,7 +15,7 @@ LAG = f"kimono_exporter_poll_lag_seconds{{{CHOSEN}}}"
 REQUESTS = f"rate(kimono_exporter_api_requests_total{{{CHOSEN}}}[$__rate_interval])"
 RATE_LIMITED = f'rate(kimono_exporter_api_requests_total{{{CHOSEN},code="429"}}[$__rate_interval])'
 RATE_LIMIT = f"kimono_exporter_rate_limit_requests_per_second{{{CHOSEN}}}"
-# Each exporter has its own rate limit.
+# Each exporter has its own rate limit; shards divide api.rate_limit between them.
 RATE_LIMIT_USE = f"sum by (job, instance) ({REQUESTS}) / on (job, instance) {RATE_LIMIT}"
 # Colours without a judgement, the same for a collector and its endpoints.
 COLLECTORS = {

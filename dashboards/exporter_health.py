@@ -119,7 +119,7 @@ def _rate_limited_now() -> Panel:
 def _rate_limit_used() -> Panel:
     panel = stat_panel(
         "Rate limit used",
-        "Share of api.rate_limit used in the last 20 minutes, by the busiest exporter. 100 % is a problem only if the "
+        "Share of its rate limit that the busiest exporter used in the last 20 minutes. 100 % is a problem only if the "
         "poll lag grows: then raise api.rate_limit if the vendor allows it, or lengthen intervals.",
         f"max({RATE_LIMIT_USE})",
         unit="percentunit",

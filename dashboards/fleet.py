@@ -38,6 +38,7 @@ from dashboards.queries import (
     NO_ALERT,
     NO_ALERT_OVER_TIME,
     REPLICA,
+    age_of_most,
     alerts,
     best_replica,
     count,
@@ -46,6 +47,7 @@ from dashboards.queries import (
     or_text,
     ranked,
     ranks,
+    tenants_in,
     uninhibited,
     with_names,
 )
@@ -109,7 +111,7 @@ def tenant_counts() -> list[tuple[int, Panel]]:
     return [
         (8, _mode_count("Sync suspended", suspended, "synchronization_suspended")),
         (8, _mode_count("Rollover mode", rollover, "rollover_mode_enabled")),
-        (8, stat_panel("Tenants", tenants, f"count({of_chosen(f'kimono_tenant_up{{{REPLICA}}}')})")),
+        (8, stat_panel("Tenants", tenants, tenants_in(of_chosen(f"kimono_tenant_up{{{REPLICA}}}")))),
     ]
 
 
@@ -124,7 +126,7 @@ def _mass_change() -> Panel:
         "Mass change pending",
         "The hub waits for approval of a large change: ask the district, then approve or reject it. Orange: all. Red: "
         "of these, for more than a day.",
-        f"count({of_chosen(critical)}) > 0",
+        f"{tenants_in(of_chosen(critical))} > 0",
         count(of_chosen(pending)),
     )
 
@@ -148,7 +150,7 @@ def _data_age() -> Panel:
         "Data age",
         "The state of 90 % of all tenants is at most so old. If it is older than 15 minutes, the numbers are out of "
         "date: check Kimono / Exporter.",
-        f'quantile(0.9, time() - kimono_collector_last_success_timestamp_seconds{{{REPLICA},collector="state"}})',
+        age_of_most("state"),
         unit=SECONDS,
         steps=[(None, GOOD), (900, WARN), (threshold("data_age"), BAD)],
         decimals=0,

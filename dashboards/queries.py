@@ -51,16 +51,27 @@ def of_chosen(series: str) -> str:
 def with_names(series: str, info: str = f"kimono_tenant_info{{{REPLICA},{ACCOUNTS}}}") -> str:
     """Add the tenants' names to series by (job, tenant_id, …), and keep only tenants in `info`.
 
-    A tenant without a name goes by its id.
+    A tenant without a name goes by its id. While the number of shards changes, two of them may have a tenant.
     """
-    both = f'label_join({info}, "both", "/", "tenant_name", "tenant_id")'
+    both = f'label_join(topk by (job, tenant_id) (1, {info}), "both", "/", "tenant_name", "tenant_id")'
     named = f'label_replace({both}, "tenant_name", "$1", "both", "/(.+)")'
     return f"{series} * on (job, tenant_id) group_left ({NAMES}) {named}"
 
 
 def count(series: str) -> str:
-    """The number of series: 0 if there are none, no series if many tenants are unreachable."""
-    return f"count({series}) or {ZERO}"
+    """The number of tenants in series: 0 if there are none, no series if many tenants are unreachable."""
+    return f"{tenants_in(series)} or {ZERO}"
+
+
+def age_of_most(collector: str) -> str:
+    """The data of 90 % of all tenants are at most so old, in seconds."""
+    last = f'kimono_collector_last_success_timestamp_seconds{{{REPLICA},collector="{collector}"}}'
+    return f"quantile(0.9, time() - max by (job, tenant_id) ({last}))"
+
+
+def tenants_in(series: str) -> str:
+    """The number of tenants in series."""
+    return f"count(group by (job, tenant_id) ({series}))"
 
 
 def label(series: str, name: str, value: str) -> str:

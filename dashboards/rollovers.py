@@ -17,6 +17,7 @@ from dashboards.queries import (
     NO_ALERT,
     NO_ALERT_OVER_TIME,
     REPLICA,
+    age_of_most,
     alerts,
     count,
     of_chosen,
@@ -82,7 +83,7 @@ def tenant_counts() -> list[tuple[int, Panel]]:
 
 
 def _number(title: str, description: str, series: str) -> Panel:
-    expr = count(f"group by (job, tenant_id) ({of_chosen(series)})")
+    expr = count(of_chosen(series))
     return stat_panel(title, description, expr, steps=[(None, "transparent"), (1, EXPECTED)])
 
 
@@ -91,7 +92,7 @@ def _data_age() -> Panel:
         "Data age",
         "The rollovers of 90 % of all tenants are at most so old; they are polled every 15 minutes. If it is much "
         "older, check Kimono / Exporter.",
-        f'quantile(0.9, time() - kimono_collector_last_success_timestamp_seconds{{{REPLICA},collector="rollovers"}})',
+        age_of_most("rollovers"),
         unit=SECONDS,
         steps=[(None, GOOD), (threshold("data_age"), WARN), (threshold("data_age_always"), BAD)],
         decimals=0,
@@ -106,8 +107,9 @@ def _within_a_week(metric: str) -> str:
 
 def _with_labels(rollovers: str) -> str:
     """Add name, type and status to series by (job, tenant_id, rollover_id). A rollover may have no status."""
-    info = f"kimono_rollover_info{{{REPLICA}}}"
-    with_status = f"{info} * on ({ID}) group_left (status) kimono_rollover_status{{{REPLICA}}}"
+    # While the number of shards changes, two of them may have a tenant.
+    info, has_status = (f"topk by ({ID}) (1, kimono_rollover_{name}{{{REPLICA}}})" for name in ("info", "status"))
+    with_status = f"{info} * on ({ID}) group_left (status) {has_status}"
     labels = f"({with_status} or on ({ID}) {info})"
     return f"{rollovers} * on ({ID}) group_left (rollover_name, rollover_type, status) {labels}"
 
