@@ -7,7 +7,7 @@ import pytest
 from exporter.simulator import Incident
 from tests.support.backtest.engine import Firing
 from tests.support.backtest.expectations import DAY, EXPECTED, HOUR
-from tests.support.backtest.instances import FLEET_STORIES
+from tests.support.backtest.instances import FLEET_STORIES, SHARD_STORIES
 from tests.support.backtest.must_not import ITEMS, Row, table
 from tests.support.backtest.scenario import Scenario
 from tests.support.backtest.stage import KINDS
@@ -57,7 +57,7 @@ def test_a_false_alarm_about_a_harmless_story_is_counted_for_its_tenant_and_time
     "kind", sorted(EXPECTED.keys() & {kind for item in ITEMS for kind in item.kinds} - {"part_outage"})
 )
 def test_an_incident_that_is_not_found_is_counted(kind: str) -> None:
-    who = "" if kind in FLEET_STORIES else WHO
+    who = "" if kind in (*FLEET_STORIES, *SHARD_STORIES) else WHO
     story = Incident(kind, who, DAY, 19 * DAY)
     assert rows([story], [])[kind].seen == (f"1 {kind} not found",)
     found = firing(EXPECTED[kind].alerts[0], DAY + HOUR, who=who, severity=EXPECTED[kind].severities[0])

@@ -102,7 +102,7 @@ def test_a_single_exporter_names_no_instance_and_is_scraped_each_minute() -> Non
     assert {scrape.instance for scrape in one.scrapes} == {""}
     assert [scrape.minute for scrape in one.scrapes] == list(range(1, 13))
     assert all(one.up())
-    assert not one.scrapes[-1].values("kimono_exporter_shard_info")
+    assert 'shard="0",shards="1"' in str(one.scrapes[-1].values("kimono_exporter_shard_info"))
 
 
 def test_replicas_have_the_same_tenants_and_shards_have_others() -> None:

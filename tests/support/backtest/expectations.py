@@ -64,18 +64,21 @@ STANDING: dict[str, Mapping[str, str]] = {
 # While one of these lasts, no alert can show a problem of a single tenant.
 # (Of a single tenant: OWN_BLINDING.)
 OWN_BLINDING = ("unreachable", "credentials_rejected")
-BLINDING = ("api_outage", "part_outage", "throttled", "slow_api", "exporter_down", "crash_loop", "prometheus_down")
+BLINDING = (
+    *("api_outage", "part_outage", "throttled", "slow_api"),
+    *("exporter_down", "shard_down", "crash_loop", "prometheus_down"),
+)
 # What the exporters see after these may be as before; Prometheus misses nothing that an exporter has seen.
 UNSEEING = tuple(kind for kind in BLINDING if kind != "prometheus_down")
 # After these an exporter without a state file knows no earlier "since".
-RESTARTS = ("exporter_down", "exporter_restart", "crash_loop", "restarting")
+RESTARTS = ("exporter_down", "shard_down", "exporter_restart", "crash_loop", "restarting")
 # What these are known by happens once a night. Without a state file, a restart forgets it until the next time.
 ONCE_A_NIGHT = (
     *("failing", "fails_once", "spoilt"),
     *("overdue", "overdue_while_others_run", "overdue_beside_unstarted", "overdue_by_hub"),
 )
 # After these, what was found before is found again at once.
-GAPS = ("exporter_down", "exporter_restart", "prometheus_down", "missed_scrape")
+GAPS = ("exporter_down", "shard_down", "exporter_restart", "prometheus_down", "missed_scrape")
 
 _STALE = threshold("sync_stale")
 # A nightly suspension takes three hours, and the threshold `after_pause` two.
@@ -148,6 +151,11 @@ EXPECTED: dict[str, Expectation] = {
         ("KimonoExporterDown",),
         5 * MINUTE,
         {"KimonoPollingBehind": "after the start all tenants wait for their first poll"},
+    ),
+    "shard_down": Expectation(
+        ("KimonoShardMissing",),
+        10 * MINUTE,
+        {"KimonoPollingBehind": "after the start the shard's tenants wait for their first poll"},
     ),
     "crash_loop": Expectation(("KimonoExporterRestarting",), HOUR, _RESTARTING_COMPANY),
     "restarting": Expectation(("KimonoExporterRestarting",), HOUR, _RESTARTING_COMPANY),

@@ -1,12 +1,12 @@
 """Runs the exporters of a backtest, replicas and shards, and breaks them. Each stops and starts as a process does.
 
-All poll one simulator in virtual time. Shards divide the tenants by the first digit of their ids.
+All poll one simulator in virtual time.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from exporter.api.errors import NetworkError
@@ -20,7 +20,6 @@ from tests.support.simulated_exporter import SimulatedTransport
 
 # Seconds that a request takes while the API is slow; it would time out after 30.
 SLOW = 28.0
-_HEX = "0123456789abcdef"
 
 
 class _Transport(SimulatedTransport):
@@ -55,12 +54,8 @@ class Instance:
         self.exporter: Exporter | None = None
         self._simulator = simulator
         self._clock = clock
-        self._shard, self._shards = shard, shards
-        self._flags = {"api.url": "http://127.0.0.1:1", **flags}
-        if shards > 1:
-            digits = _HEX[shard * len(_HEX) // shards : (shard + 1) * len(_HEX) // shards]
-            # Globs match names, too; none has this form.
-            self._flags["discovery.include"] = f"[{digits}]???????-????-*"
+        self.shard = shard
+        self._flags = {"api.url": "http://127.0.0.1:1", "shard.index": str(shard), "shard.total": str(shards), **flags}
         self._state_file = state_file
         if state_file is not None:
             self._flags["state.file"] = str(state_file)
@@ -113,12 +108,7 @@ class Instance:
         if self.exporter is None:
             return None
         own = self.exporter.page(openmetrics=False, process=False)
-        return [*own, *process(self.exporter), *self._shard_info()]
-
-    def _shard_info(self) -> Iterator[bytes]:
-        if self._shards > 1:
-            labels = f'shard="{self._shard}",shards="{self._shards}"'
-            yield f"# TYPE kimono_exporter_shard_info gauge\nkimono_exporter_shard_info{{{labels}}} 1\n".encode()
+        return [*own, *process(self.exporter)]
 
 
 async def _run(exporter: Exporter, state_file: Path | None) -> None:
@@ -227,12 +217,15 @@ class CutOff(ExporterStory):
             each.network(cut_off=False)
 
 
-# Stories of all exporters, and those of a single replica.
+# Stories of all exporters, those of all replicas of a shard, and those of a single replica.
 FLEET_STORIES: Mapping[str, Callable[[Sequence[Instance]], ExporterStory]] = {
     "exporter_down": Down,
     "exporter_restart": Down,
     "crash_loop": CrashLoop,
     "restarting": Restarting,
+}
+SHARD_STORIES: Mapping[str, Callable[[Sequence[Instance]], ExporterStory]] = {
+    "shard_down": Down,
 }
 REPLICA_STORIES: Mapping[str, Callable[[Sequence[Instance]], ExporterStory]] = {
     "replica_down": Down,

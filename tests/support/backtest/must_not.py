@@ -68,6 +68,7 @@ ITEMS = (
         alerts=("KimonoManyTenantsUnreachable",),
         several_exporters=True,
     ),
+    Item("a shard that dies unnoticed", ("shard_down",)),
     Item(
         "a replica that lags or is dead overruling one that is up to date",
         during=("replica_lags", "replica_down", "replica_cut_off", "replica_crash_loop"),

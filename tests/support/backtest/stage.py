@@ -13,7 +13,14 @@ from exporter.clock import Clock
 from exporter.simulator import Fault, Incident, Simulator, Story
 from exporter.simulator.scripted_effects import ALL_EFFECTS
 from exporter.simulator.times import DAY
-from tests.support.backtest.instances import FLEET_STORIES, REPLICA_STORIES, SLOW, ExporterStory, Instance
+from tests.support.backtest.instances import (
+    FLEET_STORIES,
+    REPLICA_STORIES,
+    SHARD_STORIES,
+    SLOW,
+    ExporterStory,
+    Instance,
+)
 from tests.support.backtest.scenario import Scenario, ScenarioError, ScriptedStory
 from tests.support.backtest.storms import STORMS
 
@@ -85,8 +92,8 @@ class Stage:
                 self.happenings.append(story)
             else:
                 raise ScenarioError(f"no story of the kind {story.kind!r}: there are {', '.join(KINDS)}")
-            if (story.exporter is not None) != (story.kind in REPLICA_STORIES):
-                raise ScenarioError(f"an exporter is named by {', '.join(REPLICA_STORIES)} alone: {story}")
+            if (story.exporter is not None) != (story.kind in _OF_EXPORTER):
+                raise ScenarioError(f"an exporter is named by {', '.join(_OF_EXPORTER)} alone: {story}")
             if story.exporter is not None and not 0 <= story.exporter < len(self.instances):
                 raise ScenarioError(f"there are exporters 0 to {len(self.instances) - 1}: {story}")
         self.happenings.sort(key=lambda one: one.begins)
@@ -123,6 +130,10 @@ class Stage:
         self.told.append(incident)
         if story.kind in FLEET_STORIES:
             await self._break(incident, FLEET_STORIES[story.kind](self.instances))
+        elif story.exporter is not None and story.kind in SHARD_STORIES:
+            shard = self.instances[story.exporter].shard
+            of_shard = [each for each in self.instances if each.shard == shard]
+            await self._break(incident, SHARD_STORIES[story.kind](of_shard))
         elif story.exporter is not None:
             await self._break(incident, REPLICA_STORIES[story.kind]([self.instances[story.exporter]]))
         else:
@@ -263,4 +274,5 @@ HAPPENINGS: dict[str, Callable[[Stage, str], End | None]] = {
     **{kind: _storm(begin) for kind, begin in STORMS.items()},
 }
 # Every kind of story.
-KINDS = (*ALL_EFFECTS, *HAPPENINGS, *FLEET_STORIES, *REPLICA_STORIES)
+KINDS = (*ALL_EFFECTS, *HAPPENINGS, *FLEET_STORIES, *SHARD_STORIES, *REPLICA_STORIES)
+_OF_EXPORTER = (*SHARD_STORIES, *REPLICA_STORIES)
