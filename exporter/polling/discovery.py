@@ -132,7 +132,6 @@ class Discovery:
         """Watch these tenants; returns False if their source has been replaced, and so they may be of another API."""
         if source is not self._source:
             return False
-        self.status = replace(self.status, elsewhere=found.elsewhere)
         known = [(tenant, self.tenants[tenant.id]) for tenant in found.tenants if tenant.id in self.tenants]
         renewed = [state for tenant, state in known if state.tenant.credentials != tenant.credentials]
         now = self._clock.monotonic()
@@ -145,6 +144,7 @@ class Discovery:
             await asyncio.sleep(0)
             if source is not self._source:
                 return False
+        self.status = replace(self.status, elsewhere=found.elsewhere)
         if not found.failures:
             self._remove(self.tenants.keys() - {tenant.id for tenant in found.tenants})
             self.restored.clear()

@@ -35,9 +35,9 @@ MUTANTS = (
     ),
     Mutant(
         "a query shows every job, whichever is chosen",
-        "dashboards/fleet.py",
-        '{{{REPLICA},collector="state"}}',
-        '{{collector="state"}}',
+        "dashboards/queries.py",
+        '{{{REPLICA},collector="{collector}"}}',
+        '{{collector="{collector}"}}',
         RULES,
         GENERATE,
     ),

@@ -143,7 +143,7 @@ MUTANTS = (
     Mutant(
         "a removed tenant stays on the page",
         DISCOVERY,
-        "            self._store.retain(self.tenants)\n",
+        "        self._store.retain(self.tenants)\n",
         "",
         (FAILURES + "test_tenants_come_and_go_without_a_restart",),
     ),
@@ -213,7 +213,7 @@ MUTANTS = (
     Mutant(
         "a tenant without an id is left out without a sign",
         "exporter/polling/sources.py",
-        "_without_id(sum(tenant is None for tenant in listed))",
+        "_without_id(sum(tenant is None for tenant in own))",
         "_without_id(0)",
         OF_DISCOVERY,
     ),

@@ -100,8 +100,8 @@ MUTANTS = (
     Mutant(
         "a removed tenant is saved for ever",
         DISCOVERY,
-        "self._store.retain(self.tenants)\n            self.restored.clear()\n",
-        "self._store.retain(self.tenants)\n",
+        "for tenant in found.tenants})\n            self.restored.clear()\n",
+        "for tenant in found.tenants})\n",
         RESTARTS,
     ),
     Mutant(
