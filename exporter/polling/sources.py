@@ -120,7 +120,8 @@ class AccountSource:
         Those whose id is missing or invalid can't be polled: then there are more tenants than were found.
         """
         listed = await (await self.api()).get_list("/tenants", self._own, self._wanted.query())
-        own = [tenant for tenant in listed if tenant is not _Elsewhere.TENANT]
+        await asyncio.sleep(0)  # the end of a long list takes a while, and so does what follows
+        own = [tenant for tenant in listed if not isinstance(tenant, _Elsewhere)]
         failures = _without_id(sum(tenant is None for tenant in own))
         reason = BadResponseError.reason if failures else ""
         elsewhere = len(listed) - len(own)

@@ -100,9 +100,10 @@ def test_an_exporter_without_an_index_is_a_second_first_shard() -> None:
 def test_a_shard_can_be_added_one_pod_after_the_other_and_each_may_take_an_hour() -> None:
     """A StatefulSet starts the new pod, then updates the others from the last to the first."""
     series = lives(
-        {-1000: (0, 2), 240: None, 243: (0, 3)},
-        {-1000: (1, 2), 120: None, 123: (1, 3)},
-        {-1000: None, 60: (2, 3)},
+        {-1000: (0, 3), 240: None, 243: (0, 4)},
+        {-1000: (1, 3), 180: None, 183: (1, 4)},
+        {-1000: (2, 3), 120: None, 123: (2, 4)},
+        {-1000: None, 60: (3, 4)},
     )
     check(series, {minute: [] for minute in range(54, 320, 6)}, step=3)
 

@@ -9,12 +9,16 @@ from html.parser import HTMLParser
 
 import pytest
 
+from exporter.shards import Shard
 from exporter.status import MEANING, CollectorStatus, DiscoveryStatus, Status, TenantStatus
 from exporter.web.status_page import failure_lines, format_duration, format_time, summarize
 from tests.support.virtual_time import run_virtual
 from tests.web.serving import CALM, NOW, FakeSource, failing, failure, serving
 
 HOSTILE = '<script>alert(1)</script><img src=x onerror="alert(2)">"\'&amp;<!--'
+
+
+EMPTY_SHARD = DiscoveryStatus(ok=True, succeeded_at=NOW - 42, shard=Shard(1, 3), elsewhere=5)
 
 
 class Elements(HTMLParser):
@@ -56,6 +60,7 @@ def schools(count: int) -> tuple[TenantStatus, ...]:
         ({}, "good", "412 tenants, all up to date"),
         ({"tenants": 1}, "good", "1 tenant, all up to date"),
         ({"tenants": 0}, "warning", "No tenants found"),
+        ({"tenants": 0, "discovery": EMPTY_SHARD}, "good", "No tenants of shard 1 of 3: all belong to others"),
         ({"collectors": (CollectorStatus("state", 60.0, 60.0, 0),)}, "good", "412 tenants, all up to date"),
         (
             {"collectors": (CollectorStatus("state", 60.0, 1200.0, 0), CollectorStatus("rollovers", 900.0, 950.0, 0))},
@@ -86,6 +91,12 @@ def test_a_failing_tenant_is_named_with_its_reason_and_for_how_long() -> None:
     text = Elements(page(replace(CALM, failing=(failing("Oak School"),)))).text
     for expected in ("Oak School", "id of Oak School", "District", "state", "credentials rejected", "auth", "1 h"):
         assert expected in text
+
+
+def test_the_page_says_which_shard_it_is_about() -> None:
+    sharded = replace(CALM, discovery=replace(CALM.discovery, shard=Shard(1, 3)))
+    assert "412 of shard 1 of 3" in " ".join(Elements(page(sharded)).text.split())
+    assert "shard" not in Elements(page(CALM)).text
 
 
 @pytest.mark.parametrize("reason", [*MEANING, "a reason yet unknown"])
