@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import math
+import random
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
-
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from exporter.api import errors, wire
 from exporter.api.auth import FixedIdentity, Identity, TokenIdentity
@@ -34,6 +33,9 @@ Check = Callable[[wire.Reply, float], wire.Reply]
 Parse = Callable[[Fields], T]
 
 _ATTEMPTS = 3
+# A retry comes after a random pause of at most these seconds, and twice as many before the next one. At random, so that
+# requests that failed together don't come back together.
+_FIRST_PAUSE = 0.5
 # If the server asks to wait longer than these seconds, the next poll tries again, not this one.
 _LONGEST_RETRY_AFTER = 60.0
 # The longest wait in seconds of a call that was not throttled itself, because its caller was.
@@ -87,14 +89,6 @@ class Client:
         self.in_flight = asyncio.Semaphore(self.concurrency)
         self._parsing = asyncio.Lock()
         self.throttling = Throttling(self.rate_limiter, self.clock)
-        self._try = AsyncRetrying(
-            sleep=self._pause,
-            stop=stop_after_attempt(_ATTEMPTS),
-            retry=retry_if_exception(_is_retryable),
-            wait=self._backoff_seconds,
-            before_sleep=self._count_retry,
-            reraise=True,
-        )
 
     def limit(self, concurrency: int) -> None:
         """Change how many requests may be in flight. Those that already are end under the old limit."""
@@ -131,8 +125,16 @@ class Client:
 
     async def send(self, endpoint: str, send: Send, caller: Caller, check: Check = wire.check) -> wire.Reply:
         """Send a request and return its reply if `check` accepts it; retry after a failure that may pass by itself."""
-        # A copy, because one AsyncRetrying holds the state of one call.
-        return await self._try.copy()(self._attempt, endpoint, send, caller, check)
+        for retries in range(_ATTEMPTS - 1):
+            try:
+                return await self._attempt(endpoint, send, caller, check)
+            except errors.TransientError as error:
+                if (error.retry_after or 0.0) > _LONGEST_RETRY_AFTER:
+                    raise
+                self.observer.retry(error.reason)
+                seconds = self._seconds_before_retry(error.retry_after, retries, caller)
+            await self._pause(seconds)
+        return await self._attempt(endpoint, send, caller, check)
 
     async def _attempt(self, endpoint: str, send: Send, caller: Caller, check: Check) -> wire.Reply:
         await self._respect_hold(caller)
@@ -193,17 +195,12 @@ class Client:
         async with self._parsing:
             return await in_daemon_thread(parse, body)
 
-    def _backoff_seconds(self, state: RetryCallState) -> float:
+    def _seconds_before_retry(self, retry_after: float | None, retries: int, caller: Caller) -> float:
         """Seconds until the next try: those of `Retry-After`, or growing ones."""
-        *_, caller, _check = state.args
-        wait = _failure(state).retry_after
-        if wait is None:
-            return _backoff(state)
+        if retry_after is None:
+            return random.uniform(0, _FIRST_PAUSE * 2**retries)  # noqa: S311 - no secret
         # If the account has to wait, the rate limiter waits.
         return 0.0 if caller.of_account else self.throttling.hold(caller)
-
-    def _count_retry(self, state: RetryCallState) -> None:
-        self.observer.retry(_failure(state).reason)
 
 
 @dataclass(frozen=True)
@@ -284,17 +281,3 @@ class Api:
     def _count_invalid(self, endpoint: str, reader: Reader[Any]) -> None:
         for name, times in reader.invalid.items():
             self.client.observer.invalid(endpoint, name, times)
-
-
-def _is_retryable(error: BaseException) -> bool:
-    """Whether the same request may succeed soon."""
-    return isinstance(error, errors.TransientError) and (error.retry_after or 0.0) <= _LONGEST_RETRY_AFTER
-
-
-_backoff = wait_random_exponential(multiplier=0.5, max=5)
-
-
-def _failure(state: RetryCallState) -> errors.TransientError:
-    error = state.outcome.exception() if state.outcome else None
-    assert isinstance(error, errors.TransientError)  # noqa: S101 - tenacity retries after one of these alone
-    return error

@@ -47,7 +47,7 @@ def test_everything_is_needed_by_the_exporter_or_by_what_it_needs(document: dict
         left += [each for each in needs[ref] if each not in reached]
         reached |= {ref}
     assert len(reached) == len(document["components"]) + 1
-    assert len(needs[f"kimono-exporter@{__version__}"]) == len(direct()) == 10
+    assert len(needs[f"kimono-exporter@{__version__}"]) == len(direct()) == 9
 
 
 def test_it_names_no_address_of_a_package_index_and_is_the_same_each_time(document: dict[str, Any]) -> None:

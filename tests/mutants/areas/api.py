@@ -36,15 +36,15 @@ MUTANTS = (
     Mutant(
         "a request that can't succeed is retried",
         CLIENT,
-        "isinstance(error, errors.TransientError) and (error.retry_after or 0.0)",
-        'isinstance(error, errors.ApiError) and (getattr(error, "retry_after", None) or 0.0)',
+        "if (error.retry_after or 0.0) > _LONGEST_RETRY_AFTER:",
+        "if False:",
         OF_RETRIES,
     ),
     Mutant(
         "retries follow each other without a pause",
         CLIENT,
-        "            return _backoff(state)\n",
-        "            return 0.0\n",
+        "return random.uniform(0, _FIRST_PAUSE * 2**retries)",
+        "return 0.0",
         OF_RETRIES,
     ),
     Mutant(
