@@ -129,6 +129,10 @@ class Telemetry:
         self._durations = Histogram(
             DURATIONS.name, DURATIONS.help, DURATIONS.labels, buckets=DURATIONS.buckets, registry=registry
         )
+        # By label values. prometheus-client takes long to find an instrument by its labels, and requests are many.
+        self._requests: dict[tuple[str, str], Counter] = {}
+        self._seconds: dict[str, Histogram] = {}
+        self._polls: dict[tuple[str, str], Counter] = {}
         build = {"version": __version__, "python_version": platform.python_version()}
         self._gauges[BUILD].labels(**build).set(1)
         self._process = CollectorRegistry()
@@ -160,8 +164,12 @@ class Telemetry:
 
     def request(self, endpoint: str, code: str, seconds: float) -> None:
         """A request ended."""
-        self._counters[REQUESTS].labels(endpoint=endpoint, code=code).inc()
-        self._durations.labels(endpoint=endpoint).observe(seconds)
+        counter = self._requests.get((endpoint, code))
+        if counter is None:
+            counter = self._requests[endpoint, code] = self._counters[REQUESTS].labels(endpoint=endpoint, code=code)
+            self._seconds[endpoint] = self._durations.labels(endpoint=endpoint)
+        counter.inc()
+        self._seconds[endpoint].observe(seconds)
 
     def retry(self, reason: str) -> None:
         """A request is sent again."""
@@ -189,7 +197,11 @@ class Telemetry:
 
     def polled(self, collector: str, outcome: str) -> None:
         """A poll ended: `success` or a reason."""
-        self._counters[POLLS].labels(collector=collector, outcome=outcome).inc()
+        counter = self._polls.get((collector, outcome))
+        if counter is None:
+            labels = {"collector": collector, "outcome": outcome}
+            counter = self._polls[collector, outcome] = self._counters[POLLS].labels(**labels)
+        counter.inc()
 
     def state_saved(self, at: float) -> None:
         """The state file was saved; `at` in Unix seconds."""

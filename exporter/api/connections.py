@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import resource
 import select
+from collections import deque
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -57,9 +59,9 @@ class Connections(aiohttp.TCPConnector):
             resolver=DaemonResolver(),
         )
         self.max_idle = min(MAX_IDLE, descriptors // _SHARE_IDLE)
-        # The longest idle first.
-        self.idle: dict[Any, None] = {}
-        self._factory = partial(Exchange, self.idle, asyncio.get_running_loop())  # type: ignore[assignment]  # a subclass
+        # The longest idle first, each with its key in the pool.
+        self.idle: dict[Any, ConnectionKey] = {}
+        self._factory = partial(Exchange, self._forget, asyncio.get_running_loop())  # type: ignore[assignment]  # a subclass
 
     async def connect(
         self,
@@ -83,20 +85,31 @@ class Connections(aiohttp.TCPConnector):
         super()._release(key, protocol, should_close=should_close)
         if isinstance(protocol, Exchange) and protocol.is_connected():
             protocol.expecting = False
-            self.idle[protocol] = None
+            self.idle[protocol] = key
             while len(self.idle) > self.max_idle:
                 oldest = next(iter(self.idle))
-                del self.idle[oldest]
+                self._forget(oldest)
                 oldest.close()
+
+    def _forget(self, exchange: Exchange) -> None:
+        """Remove a connection from the pool, which would keep it for 50 s more: thousands of closed ones."""
+        key = self.idle.pop(exchange, None)
+        pooled = self._conns.get(key) if key else None
+        if key and pooled:
+            left = deque(each for each in pooled if each[0] is not exchange)
+            if left:
+                self._conns[key] = left
+            else:
+                del self._conns[key]
 
 
 class Exchange(ResponseHandler):
     """One connection. It is closed as soon as the server sends something that is no reply to a request."""
 
-    def __init__(self, idle: dict[Any, None], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, on_lost: Callable[[Exchange], None], loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop=loop)
         self.expecting = False
-        self._idle = idle
+        self._on_lost = on_lost
         self._spoke_first = False
         self._replies = 0
         self._head_bytes = 0
@@ -157,7 +170,7 @@ class Exchange(ResponseHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The connection is closed."""
-        self._idle.pop(self, None)
+        self._on_lost(self)
         super().connection_lost(exc)
 
     def _refuse(self, why: str) -> None:

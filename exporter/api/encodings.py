@@ -105,6 +105,8 @@ async def to_utf8(body: bytes, content_type: str, max_bytes: int) -> bytes:
     JSON is UTF-8 (RFC 8259, 8.1). So a body that is valid UTF-8 stays as it is, whatever the header says. One that is
     in neither stays as it is as well. A thread would not help: Python's codecs let no other thread run.
     """
+    if body.isascii():  # nearly always
+        return body
     charset = _charset(content_type)
     for each in ("utf-8", charset) if charset else ():
         with suppress(ValueError):

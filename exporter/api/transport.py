@@ -20,7 +20,7 @@ import aiohttp
 from exporter import __version__
 from exporter.api.connections import MAX_HEADER_BYTES, MAX_HEADERS, Connections, PooledRequest
 from exporter.api.egress import Egress
-from exporter.api.encodings import ACCEPTED, Decoder, to_utf8, too_large
+from exporter.api.encodings import ACCEPTED, PIECE, Decoder, to_utf8, too_large
 from exporter.api.errors import BadResponseError, NetworkError, RequestTimeoutError
 from exporter.api.wire import TOKEN_PATH, Reply
 
@@ -126,7 +126,8 @@ class HttpTransport:
                 body.write(piece)
                 if max(packed, body.tell()) > self.options.max_bytes:
                     raise too_large(self.options.max_bytes)
-                await asyncio.sleep(0)
+                if body.tell() > PIECE:
+                    await asyncio.sleep(0)
         decoder.finish()
         return body.getvalue()
 

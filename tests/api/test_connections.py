@@ -292,6 +292,8 @@ def test_open_connections_are_bounded(monkeypatch: pytest.MonkeyPatch, descripto
                 assert await name_of(api) == name
             assert len(pool.idle) == pool.max_idle
             assert sum(exchange.is_connected() for exchange in pool.idle) == pool.max_idle
+            # aiohttp would keep the closed ones, until they would have been idle for too long.
+            assert sum(map(len, pool._conns.values())) == pool.max_idle
             # The last ones are kept.
             connected = len(server.asked)
             assert await name_of(apis[-1]) == names[-1]
@@ -327,6 +329,7 @@ def test_a_connection_that_the_server_has_closed_is_forgotten() -> None:
                 assert len(pool.idle) == 1
                 await asyncio.sleep(5)
                 assert not pool.idle
+                assert not pool._conns
             assert one.observer.retries == []
 
     run_virtual(scenario())
@@ -450,7 +453,7 @@ def test_the_chunks_of_a_refusal_do_not_matter(status: str, expected: str) -> No
 def test_no_more_chunks_are_parsed_at_a_time_than_are_allowed_in_all() -> None:
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
-        exchange = connections.Exchange({}, loop)
+        exchange = connections.Exchange(lambda _: None, loop)
         exchange.connection_made(Silent())
         exchange.set_response_params()
         exchange.data_received(CHUNKED + b"\r\n")

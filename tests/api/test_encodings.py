@@ -173,7 +173,7 @@ def converted(body: bytes, content_type: str, max_bytes: int = 2**24) -> tuple[b
 
 
 @pytest.mark.parametrize("charset", ["cp1252", "ISO-8859-1", "iso-8859-15", "koi8-r", "utf-16-le"])
-@pytest.mark.parametrize("unit", [b"\xe9\x00", b"aa", "é".encode()])
+@pytest.mark.parametrize("unit", [b"\xe9\x00", "é".encode()])
 def test_the_event_loop_goes_on_while_a_large_body_is_converted(charset: str, unit: bytes) -> None:
     body = unit * (5 * PIECE)
     _, turns = converted(body, f"text/plain; charset={charset}")

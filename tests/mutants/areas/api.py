@@ -405,6 +405,13 @@ MUTANTS = (
         OF_CONNECTIONS,
     ),
     Mutant(
+        "the pool keeps connections that are closed",
+        CONNECTIONS,
+        "if key and pooled:",
+        "if False:",
+        OF_CONNECTIONS,
+    ),
+    Mutant(
         "a header of 9 kB fails the request",
         CONNECTIONS,
         "MAX_HEADER_BYTES = 2**16",
