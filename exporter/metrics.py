@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
+from typing import Literal, NamedTuple
 
 from prometheus_client.utils import floatToGoString
 
 Kind = Literal["gauge", "counter", "histogram"]
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """A family, its label values in the order of `family.labels`, and a value.
 
     `suffix` and `extra` labels are those of a histogram's lines.
@@ -51,6 +51,12 @@ class Family:
 
     def __hash__(self) -> int:
         return hash(self.name)
+
+    @cached_property
+    def template(self) -> str:
+        """A series of this family, with a place for each label's value."""
+        labels = ",".join([f'{name}="%s"' for name in self.labels])
+        return f"{self.name}{{{labels}}}" if labels else self.name
 
     def __call__(self, value: float, /, **labels: str) -> Sample:
         """A sample of this family; every declared label must be given, and no other."""
@@ -90,18 +96,20 @@ def render(samples: Iterable[Sample]) -> dict[str, bytes]:
 
 
 def _series(sample: Sample) -> str:
-    pairs: Iterable[tuple[str, str]] = zip(sample.family.labels, sample.values, strict=True)
-    if sample.extra:
-        pairs = sorted([*pairs, *sample.extra])
-    labels = ",".join([f'{name}="{_escape(value)}"' for name, value in pairs])
-    name = sample.family.name + sample.suffix
-    return f"{name}{{{labels}}}" if labels else name
+    family, values = sample.family, sample.values
+    if sample.extra or sample.suffix:
+        pairs = sorted([*zip(family.labels, map(_escape, values), strict=True), *sample.extra])
+        labels = ",".join([f'{name}="{value}"' for name, value in pairs])
+        return f"{family.name}{sample.suffix}{{{labels}}}" if labels else family.name + sample.suffix
+    series = family.template % values
+    # The values are looked at together, because nearly none has a character to escape.
+    if "\\" in series or "\n" in series or series.count('"') != 2 * len(values):
+        return family.template % tuple(map(_escape, values))
+    return series
 
 
 def _escape(value: str) -> str:
-    if "\\" in value or "\n" in value or '"' in value:
-        return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
-    return value
+    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
 def number(value: float) -> str:

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import ClassVar, Generic, TypeVar
 
 from exporter.api.client import Api
@@ -115,9 +116,12 @@ class Collector(ABC, Generic[Facts]):
 
 def _bounded(samples: Iterable[Sample]) -> tuple[list[Sample], Counter[str]]:
     """The first 1,000 samples of each family, and how many more there are: one tenant must not fill the page."""
-    counts: Counter[str] = Counter()
-    kept = []
-    for sample in samples:
+    rest = iter(samples)
+    kept = list(islice(rest, MOST_SAMPLES))  # nearly always all
+    if len(kept) < MOST_SAMPLES:
+        return kept, {}
+    counts = Counter([sample.family.name for sample in kept])
+    for sample in rest:
         counts[sample.family.name] += 1
         if counts[sample.family.name] <= MOST_SAMPLES:
             kept.append(sample)
