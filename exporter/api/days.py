@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from itertools import product
 
 EVERY_DAY = frozenset(range(7))
@@ -73,8 +74,12 @@ def _text(value: str | float) -> str:
 
 
 def _parse_text(text: str) -> frozenset[int] | None:
-    if len(text) > _LONGEST:
-        return None
+    return None if len(text) > _LONGEST else _parse_short(text)
+
+
+# All tenants write the same few texts, and so share the sets.
+@lru_cache(maxsize=256)
+def _parse_short(text: str) -> frozenset[int] | None:
     text = " ".join(text.split())
     if not text:
         return EVERY_DAY

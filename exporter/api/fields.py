@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -84,7 +85,8 @@ class Fields:
         """A value of an enumeration, known or not; the empty string counts as missing. A number is accepted as well."""
         if self.raw.get(name) == "":
             return None
-        return self._matching(name, _WORD.fullmatch)
+        word = self._matching(name, _WORD.fullmatch)
+        return word and sys.intern(word)  # thousands of tenants have the same few
 
     def label(self, name: str) -> str:
         """Like `word`, but empty if it is unknown: Prometheus treats an empty label as an absent one."""

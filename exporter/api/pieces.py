@@ -47,12 +47,27 @@ def parse(body: bytes, on_list: OnList = list) -> Json:
 
     Raises `NotJsonError`, and `BadResponseError` for what is too large.
     """
+    if len(body) <= _STEP:  # nearly always
+        return _small(body, on_list)
     if count_values(body) > MAX_VALUES:
         raise BadResponseError(f"the reply has more than {MAX_VALUES} values")
     text = _Text(body)
     value = _envelope(text, on_list) if text.peek() == "{" else text.value()
     if text.peek():
         raise NotJsonError("there is more after the value")
+    return value
+
+
+def _small(body: bytes, on_list: OnList) -> Json:
+    """The same for a small body, which takes little memory whatever is in it."""
+    try:
+        value = _JSON.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
+    except RecursionError:
+        raise NotJsonError("it is nested too deeply") from None
+    except ValueError:
+        raise NotJsonError("it is not JSON") from None
+    if isinstance(value, dict) and isinstance(value.get("data"), list):
+        value["data"] = on_list(iter(value["data"]))
     return value
 
 

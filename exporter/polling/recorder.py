@@ -12,7 +12,7 @@ from exporter.collectors import Collector, PollResult
 from exporter.history import SHARED, History
 from exporter.polling.polls import ScheduledPoll
 from exporter.polling.scheduler import Scheduler
-from exporter.polling.tenant import HEALTH_FAMILIES, TenantState
+from exporter.polling.tenant import HEALTH_FAMILIES, SUCCESS_FAMILIES, TenantState
 from exporter.status import Failure
 from exporter.store import FLEET, Store
 from exporter.telemetry import Telemetry
@@ -38,6 +38,7 @@ class Recorder:
 
     def success(self, poll: ScheduledPoll, result: PollResult) -> None:
         """Record a successful poll. Samples that can't be put raise `ValueError`, and then nothing is recorded."""
+        is_news = poll.schedule.name in poll.state.failures or poll.schedule.name not in poll.state.succeeded_at
         state, collector, name = poll.state, poll.schedule.collector, poll.schedule.name
         if not poll.cancelled:
             self._store.put(state.id, collector.families, result.samples)
@@ -52,7 +53,7 @@ class Recorder:
             if failure and not state.failures:
                 event, seconds = f"{state.kind} recovered", round(self._clock.now() - failure.since)
                 log.info(event, tenant=state.name, tenant_id=state.id, after_seconds=seconds)
-        self._end(poll, "success")
+        self._end(poll, "success", is_news=is_news)
 
     def failure(self, poll: ScheduledPoll, reason: str, detail: str) -> None:
         """Record a failed poll; `detail` holds no secret."""
@@ -65,17 +66,20 @@ class Recorder:
                 log.warning(event, **about, collector=name, reason=reason, detail=detail)
             self._change(state, state.history.failed(name, self._clock.now()))
             state.failures[name] = Failure(name, reason, detail, state.history.failing_since[name])
-        self._end(poll, reason)
+        self._end(poll, reason, is_news=True)
 
     def _change(self, state: TenantState, history: History) -> None:
         self.changes += history != state.history
         state.history = history
 
-    def _end(self, poll: ScheduledPoll, outcome: str) -> None:
+    def _end(self, poll: ScheduledPoll, outcome: str, *, is_news: bool) -> None:
         self._telemetry.polled(poll.schedule.name, outcome)
         if not poll.cancelled:
             self._expose_shared(poll.state, poll.schedule.name)
-            self.expose_health(poll.state)
+            if is_news:
+                self.expose_health(poll.state)
+            elif poll.state.id != FLEET:
+                self._store.put(poll.state.id, SUCCESS_FAMILIES, poll.state.success_samples())
 
     def _expose_shared(self, state: TenantState, collector: str) -> None:
         """Put the samples that also depend on other collectors' facts, for as long as these are known."""
@@ -92,6 +96,7 @@ class Recorder:
         if state.id != FLEET:
             collectors = len(self._scheduler.collectors(of_account=False))
             self._store.put(state.id, HEALTH_FAMILIES, state.health_samples(collectors))
+            self._store.put(state.id, SUCCESS_FAMILIES, state.success_samples())
 
     def expose_totals(self, collector: Collector[Any]) -> None:
         """Put the collector's series without a tenant."""

@@ -53,7 +53,9 @@ REPORTED = polled(
     *("tenant_id", "tenant_name", "account_name", "integration", "cloud_name"),
 )
 IDENTITY_FAMILIES = (INFO, CREDENTIALS_UPDATED, REPORTED)
-HEALTH_FAMILIES = (TENANT_UP, FAILURE, FAILURE_SINCE, LAST_SUCCESS)
+HEALTH_FAMILIES = (TENANT_UP, FAILURE, FAILURE_SINCE)
+# By themselves, because each successful poll changes them, and nearly none the others.
+SUCCESS_FAMILIES = (LAST_SUCCESS,)
 
 
 @dataclass(eq=False)
@@ -147,9 +149,13 @@ class TenantState:
             samples.append(REPORTED(1, tenant_id=tenant.id, **asdict(reported)))
         return samples
 
+    def success_samples(self) -> list[Sample]:
+        """When each collector last succeeded."""
+        return [LAST_SUCCESS(at, tenant_id=self.id, collector=name) for name, at in self.succeeded_at.items()]
+
     def health_samples(self, collectors: int) -> list[Sample]:
-        """How its polls go; `collectors` is how many are enabled. Until each has polled once, `up` is unknown."""
-        samples = [LAST_SUCCESS(at, tenant_id=self.id, collector=name) for name, at in self.succeeded_at.items()]
+        """What fails; `collectors` is how many are enabled. Until each has polled once, `up` is unknown."""
+        samples: list[Sample] = []
         for name, failure in self.failures.items():
             labels = {"tenant_id": self.id, "collector": name, "reason": failure.reason}
             samples += [FAILURE(1, **labels), FAILURE_SINCE(failure.since, **labels)]

@@ -56,6 +56,13 @@ MUTANTS = (
         (FAILURES + "test_the_status_says_which_tenants_fail_why_and_since_when",),
     ),
     Mutant(
+        "a tenant stays down after it has recovered",
+        RECORDER,
+        "            if is_news:\n",
+        '            if outcome != "success":\n',
+        OF_POLLER,
+    ),
+    Mutant(
         "a tenant that was removed during its poll comes back",
         RECORDER,
         "        state, collector, name = poll.state, poll.schedule.collector, poll.schedule.name\n"
