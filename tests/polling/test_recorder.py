@@ -207,3 +207,25 @@ def test_a_failure_goes_on_over_a_restart_until_the_collector_succeeds() -> None
     tenant.elapsed = 60.0
     tenant.fail("schedules")
     assert tenant.page(FAILURE_SINCE)["schedules", "timeout"] == START + 60
+
+
+def test_a_tenant_is_up_after_all_collectors_have_succeeded_and_as_long_as_none_fails() -> None:
+    one, up = Recorded(), "kimono_tenant_up"
+    one.succeed(FACTS)
+    assert not one.page(up)  # the application has not been polled
+    one.absent("application")
+    assert one.page(up) == {(): 1}
+    one.fail("state", "schedules")
+    assert one.page(up) == {(): 0}
+    one.succeed({"state": FREE})
+    assert one.page(up) == {(): 0}
+    one.succeed({"schedules": [DAILY]})
+    assert one.page(up) == {(): 1}
+    assert not one.page(FAILURE)
+
+
+def test_each_success_moves_the_time_of_the_last_one() -> None:
+    one = Recorded()
+    for one.elapsed in (0.0, 60.0, 120.0):
+        one.succeed({"state": FREE})
+        assert one.page("kimono_collector_last_success_timestamp_seconds") == {("state",): START + one.elapsed}

@@ -60,7 +60,7 @@ MUTANTS = (
         RECORDER,
         "            if is_news:\n",
         '            if outcome != "success":\n',
-        OF_POLLER,
+        ("tests/polling/test_recorder.py",),
     ),
     Mutant(
         "a tenant that was removed during its poll comes back",
