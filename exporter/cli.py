@@ -1,4 +1,4 @@
-"""Parses the command line and runs the command that it names.
+"""Runs the command that the command line names.
 
 Exit codes: 0 fine, 1 what was asked for failed, 2 unusable settings. Each problem is one line that says how to fix it,
 never a traceback.
@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import re
 import signal
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, NoReturn
 
 from pydantic import SecretStr
 
-from exporter import __version__, logs, output
+from exporter import logs, output
 from exporter.api.egress import Egress
+from exporter.arguments import FAILED, OK, UNUSABLE, parsed
 from exporter.assembly import keeping_state, open_exporter
 from exporter.check import check
 from exporter.clock import Clock
@@ -27,16 +23,9 @@ from exporter.logs import internal_error
 from exporter.output import OutputError
 from exporter.reference import metrics_markdown
 from exporter.serve import UnusableError, access_rules, begin_log, cause, serve, signalled
-from exporter.settings import CREDENTIALS, LEAVES, Settings, SettingsError, add_flags, given_flags, load, split_address
+from exporter.settings import CREDENTIALS, Settings, SettingsError, given_flags, load, split_address
 from exporter.simulator import Fault, Simulator, how_to_change
 from exporter.simulator import serve as serve_simulator
-
-if TYPE_CHECKING:
-    from _typeshed import SupportsWrite
-
-OK, FAILED, UNUSABLE = 0, 1, 2
-# Only what looks like the name of a flag is shown.
-_FLAG = re.compile("--[a-z][a-z_.-]{0,60}")
 
 # The demo's API is simulated: it can be polled often, and a person is watching.
 _DEMO_DEFAULTS = {
@@ -46,11 +35,6 @@ _DEMO_DEFAULTS = {
     "log.level": "error",
     "web.listen_address": "127.0.0.1:10120",
 }
-# What the demo decides by itself.
-_NOT_IN_DEMO = (
-    *(f"api.{name}" for name in ("url", "allow_insecure", "proxy_url", "proxy_url_file", "ca_file", *CREDENTIALS)),
-    "state.file",
-)
 _REAL = ("KIMONO_API_", "KIMONO_CONFIG", "KIMONO_STATE_FILE")
 _DEMO_END_AFTER = 10.0
 
@@ -71,8 +55,8 @@ def run_command(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run the command line, and return the exit code."""
     output.replace_what_can_not_be_encoded()
     try:
-        arguments = _arguments(_with_command(argv))
-        return int(arguments.command(arguments, environ))
+        arguments = parsed(argv)
+        return _COMMANDS[arguments.command](arguments, environ)
     except (SettingsError, UnusableError) as error:
         output.complain(str(error))
         return UNUSABLE
@@ -83,97 +67,6 @@ def run_command(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - never a traceback, which may quote a secret
         output.complain(internal_error(error))
         return FAILED
-
-
-def _with_command(argv: Sequence[str]) -> list[str]:
-    """`run` is the command where none is named."""
-    if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version")):
-        return ["run", *argv]
-    return list(argv)
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors show no value: it may be a secret in the wrong place."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print the message up to the value that argparse quotes, and exit."""
-        # Each of argparse's messages quotes the value after its name.
-        self.refuse(re.split("['\"]", message, maxsplit=1)[0].rstrip(": "), self.prog)
-
-    def refuse(self, message: str, command: str) -> NoReturn:
-        """Print the message, and which command has help, and exit."""
-        self.print_usage(sys.stderr)
-        self.exit(UNUSABLE, f"{self.prog}: error: {message} ('{command} --help' lists all)\n")
-
-    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
-        if file is sys.stdout:
-            output.write(message)
-        else:
-            with contextlib.suppress(OSError, ValueError):
-                sys.stderr.write(message)
-
-
-def _arguments(argv: Sequence[str]) -> argparse.Namespace:
-    """The parsed command line. An unknown flag is named without its value, which may be a secret."""
-    parser = _parser()
-    arguments, unknown = parser.parse_known_args(argv)
-    if unknown:
-        names = [name for name, _, _ in (each.partition("=") for each in unknown) if _FLAG.fullmatch(name)]
-        known_flags = [leaf.flag for leaf in LEAVES.values() if leaf.flag]
-        near = get_close_matches(names[0], known_flags, n=1) if names else []
-        hint = f"; did you mean {near[0]}?" if near and near[0] != names[0] else ""
-        what = f"no such flag: {' '.join(names)}{hint}" if names else "unexpected argument"
-        parser.refuse(what, f"{parser.prog} {argv[0]}")
-    return arguments
-
-
-def _parser() -> _Parser:
-    parser = _Parser(
-        "kimono-exporter",
-        description="Prometheus exporter for the Interop API of Elevate Data Sync (formerly Kimono Cloud).",
-        epilog="Without a command, run is used. 'kimono-exporter COMMAND --help' lists the flags of a command. "
-        "Every setting can be a KIMONO_… variable or a line of a YAML file, and a flag unless it is a secret.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"kimono-exporter {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-
-    def add(
-        name: str, command: Command, text: str, *, settings: bool = True, without: Sequence[str] = ()
-    ) -> argparse.ArgumentParser:
-        usage = f"kimono-exporter {name} [FLAG VALUE ...]" if settings else None
-        added = commands.add_parser(name, help=text, description=text, usage=usage, allow_abbrev=False)
-        added.set_defaults(command=command)
-        if settings:
-            add_flags(added, without)
-        return added
-
-    add("run", _run, "Serve metrics (the default).")
-    demo = add("demo", _demo, "Serve metrics of a simulated API: no configuration needed.", without=_NOT_IN_DEMO)
-    simulate = add("simulate", _simulate, "Serve the simulated API alone, for any client.", settings=False)
-    add("check", _check, "Poll every tenant once; print what works, what fails, and how to fix it.")
-    add("once", _once, "Poll every tenant once; print the metrics, for node_exporter's textfile collector.")
-    add("metrics", _metrics, "Print the metric reference as Markdown.", settings=False)
-    for each in (demo, simulate):
-        each.add_argument("--tenants", type=_positive, default=30, metavar="N", help="tenants to simulate (default 30)")
-        each.add_argument("--seed", type=_whole, default=1, metavar="N", help="selects the simulated fleet (default 1)")
-    simulate.add_argument(
-        "--listen", default="127.0.0.1:10121", metavar="HOST:PORT", help="listen address (default 127.0.0.1:10121)"
-    )
-    return parser
-
-
-def _positive(text: str) -> int:
-    number = _whole(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("it is not a whole number of at least 1")
-    return number
-
-
-def _whole(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,9}", text):
-        raise argparse.ArgumentTypeError("it is not a whole number of at most nine digits")
-    return int(text)
 
 
 def _loaded(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
@@ -297,3 +190,13 @@ async def _serve_simulator(simulator: Simulator, host: str, port: int) -> None:
             f"{how_to_change(simulator, base_url)}Stop it with Ctrl-C.\n"
         )
         await stop.wait()
+
+
+_COMMANDS: Mapping[str, Command] = {
+    "run": _run,
+    "demo": _demo,
+    "simulate": _simulate,
+    "check": _check,
+    "once": _once,
+    "metrics": _metrics,
+}

@@ -72,7 +72,7 @@ MUTANTS = (
     ),
     Mutant(
         "an argument that can't be used is shown",
-        "exporter/cli.py",
+        "exporter/arguments.py",
         """self.refuse(re.split("['\\"]", message, maxsplit=1)[0].rstrip(": "), self.prog)""",
         "self.refuse(message, self.prog)",
         MISPLACED,
@@ -123,7 +123,7 @@ MUTANTS = (
         "a reader of the log that stalls delays the pages",
         "exporter/cli.py",
         "    with logs.in_thread():\n",
-        "    with contextlib.nullcontext():\n",
+        "    if True:\n",
         (SIGNALS + "test_pages_and_the_end_go_on_though_nobody_reads_its_log",),
     ),
     Mutant(
@@ -132,6 +132,13 @@ MUTANTS = (
         "    _open_standard_streams()\n\n",
         "\n",
         (OUTPUT + "test_output_that_fails_is_a_line_and_exit_code_1",),
+    ),
+    Mutant(
+        "everything is loaded to print the version",
+        "exporter/__main__.py",
+        "    code = arguments.answer_at_once(sys.argv[1:])\n",
+        "    code = None\n",
+        ("tests/test_start_up.py",),
     ),
     Mutant(
         "characters that can't be encoded are an error",

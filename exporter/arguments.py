@@ -1,0 +1,149 @@
+"""Parses the command line, and prints the version and the help.
+
+It loads nothing that takes long until the flags of a command are needed: `--version` and `--help` answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import re
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, NoReturn
+
+from exporter import __version__, output
+from exporter.output import OutputError
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
+OK, FAILED, UNUSABLE = 0, 1, 2
+# Only what looks like the name of a flag is shown.
+_FLAG = re.compile("--[a-z][a-z_.-]{0,60}")
+# With the credentials and the state file, what the demo decides by itself.
+_API_NOT_IN_DEMO = ("url", "allow_insecure", "proxy_url", "proxy_url_file", "ca_file")
+# What is answered without loading any command.
+_ANSWERED_AT_ONCE = ("-h", "--help", "--version")
+
+
+def answer_at_once(argv: Sequence[str]) -> int | None:
+    """Print the version or the list of commands, if that is asked for, and return the exit code; else None."""
+    if not argv or argv[0] not in _ANSWERED_AT_ONCE:
+        return None
+    output.replace_what_can_not_be_encoded()
+    try:
+        parsed(argv)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else OK
+    except OutputError as error:
+        if not error.reader_gone:
+            output.complain(str(error))
+        return FAILED
+    finally:
+        output.discard_unwritten()
+    return OK
+
+
+def _with_command(argv: Sequence[str]) -> list[str]:
+    """`run` is the command where none is named."""
+    if not argv or (argv[0].startswith("-") and argv[0] not in _ANSWERED_AT_ONCE):
+        return ["run", *argv]
+    return list(argv)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors show no value: it may be a secret in the wrong place."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message up to the value that argparse quotes, and exit."""
+        # Each of argparse's messages quotes the value after its name.
+        self.refuse(re.split("['\"]", message, maxsplit=1)[0].rstrip(": "), self.prog)
+
+    def refuse(self, message: str, command: str) -> NoReturn:
+        """Print the message, and which command has help, and exit."""
+        self.print_usage(sys.stderr)
+        self.exit(UNUSABLE, f"{self.prog}: error: {message} ('{command} --help' lists all)\n")
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        if file is sys.stdout:
+            output.write(message)
+        else:
+            with contextlib.suppress(OSError, ValueError):
+                sys.stderr.write(message)
+
+
+def parsed(argv: Sequence[str]) -> argparse.Namespace:
+    """The parsed command line, with the name of its command. `--help`, and what is wrong with it, raise SystemExit.
+
+    An unknown flag is named without its value, which may be a secret.
+    """
+    argv = _with_command(argv)
+    parser = _parser(argv[0])
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:
+        names = [name for name, _, _ in (each.partition("=") for each in unknown) if _FLAG.fullmatch(name)]
+        from exporter.settings import LEAVES  # noqa: PLC0415 - see above
+
+        known_flags = [leaf.flag for leaf in LEAVES.values() if leaf.flag]
+        near = get_close_matches(names[0], known_flags, n=1) if names else []
+        hint = f"; did you mean {near[0]}?" if near and near[0] != names[0] else ""
+        what = f"no such flag: {' '.join(names)}{hint}" if names else "unexpected argument"
+        parser.refuse(what, f"{parser.prog} {argv[0]}")
+    return arguments
+
+
+def _parser(chosen: str) -> _Parser:
+    """The parser; of all commands, only the chosen one has its flags."""
+    parser = _Parser(
+        "kimono-exporter",
+        description="Prometheus exporter for the Interop API of Elevate Data Sync (formerly Kimono Cloud).",
+        epilog="Without a command, run is used. 'kimono-exporter COMMAND --help' lists the flags of a command. "
+        "Every setting can be a KIMONO_… variable or a line of a YAML file, and a flag unless it is a secret.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"kimono-exporter {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(name: str, text: str, *, settings: bool = True) -> argparse.ArgumentParser:
+        usage = f"kimono-exporter {name} [FLAG VALUE ...]" if settings else None
+        added = commands.add_parser(name, help=text, description=text, usage=usage, allow_abbrev=False)
+        added.set_defaults(command=name)
+        if settings and name == chosen:
+            _add_settings(added, name)
+        return added
+
+    add("run", "Serve metrics (the default).")
+    demo = add("demo", "Serve metrics of a simulated API: no configuration needed.")
+    simulate = add("simulate", "Serve the simulated API alone, for any client.", settings=False)
+    add("check", "Poll every tenant once; print what works, what fails, and how to fix it.")
+    add("once", "Poll every tenant once; print the metrics, for node_exporter's textfile collector.")
+    add("metrics", "Print the metric reference as Markdown.", settings=False)
+    for each in (demo, simulate):
+        each.add_argument("--tenants", type=_positive, default=30, metavar="N", help="tenants to simulate (default 30)")
+        each.add_argument("--seed", type=_whole, default=1, metavar="N", help="selects the simulated fleet (default 1)")
+    simulate.add_argument(
+        "--listen", default="127.0.0.1:10121", metavar="HOST:PORT", help="listen address (default 127.0.0.1:10121)"
+    )
+    return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser, command: str) -> None:
+    from exporter.settings import CREDENTIALS, add_flags  # noqa: PLC0415 - see above
+
+    api = (*_API_NOT_IN_DEMO, *CREDENTIALS)
+    add_flags(parser, (*(f"api.{name}" for name in api), "state.file") if command == "demo" else ())
+
+
+def _positive(text: str) -> int:
+    number = _whole(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("it is not a whole number of at least 1")
+    return number
+
+
+def _whole(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise argparse.ArgumentTypeError("it is not a whole number of at most nine digits")
+    return int(text)
