@@ -2,6 +2,9 @@
 
 It requests the list of tenants, a token for each OAuth2 tenant and the five resources of each tenant, with the same
 number of requests in flight, and drops the replies. Arguments: base URL, account key, requests in flight.
+
+With `kept` or `new` as another argument, it polls on command: `poll ROUNDS` requests the five resources of each tenant
+so often, over kept connections or a new one for each request.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import aiohttp
-from commands import respond
+from commands import commands, respond
 
 PREFIX = "/v2/interop"
 PATHS = ("/tenant/state", "/ingestions", "/tenant/schedules", "/tenant/rollovers", "/tenant/application")
@@ -67,10 +70,18 @@ class BareClient:
     async def work(self, tenants: Iterator[dict[str, Any]]) -> None:
         """Poll tenants from an iterator that all workers share, until it is empty."""
         for tenant in tenants:
-            authorization = await self.authorization(tenant["auth"])
-            for path in PATHS:
-                single = path in ("/tenant/state", "/tenant/application")
-                await self.get(path, authorization, {} if single else PAGED)
+            await self.poll(await self.authorization(tenant["auth"]))
+
+    async def work_again(self, authorizations: Iterator[str]) -> None:
+        """Like `work`, with tokens that have been fetched."""
+        for authorization in authorizations:
+            await self.poll(authorization)
+
+    async def poll(self, authorization: str) -> None:
+        """Request the resources of a tenant."""
+        for path in PATHS:
+            single = path in ("/tenant/state", "/tenant/application")
+            await self.get(path, authorization, {} if single else PAGED)
 
 
 def basic(user: str, password: str) -> str:
@@ -78,11 +89,14 @@ def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-async def main(base_url: str, key: str, in_flight: int) -> None:
-    """Poll every tenant once, and print the measurements."""
-    connector = aiohttp.TCPConnector(limit=0)
+async def main(base_url: str, key: str, in_flight: int, connections: str = "") -> None:
+    """Poll every tenant once, and print the measurements; or poll on command."""
+    connector = aiohttp.TCPConnector(limit=0, force_close=connections == "new")
     async with aiohttp.ClientSession(base_url, connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
         client = BareClient(session)
+        if connections:
+            await poll_on_command(client, key, in_flight)
+            return
         started, started_cpu = time.perf_counter(), cpu_seconds()
         tenants = await client.tenants(key)
         queue = iter(tenants)
@@ -95,6 +109,18 @@ async def main(base_url: str, key: str, in_flight: int) -> None:
         )
 
 
+async def poll_on_command(client: BareClient, key: str, in_flight: int) -> None:
+    """Fetch the tokens, and poll until the input ends."""
+    authorizations = [await client.authorization(tenant["auth"]) for tenant in await client.tenants(key)]
+    respond()
+    async for _, rounds in commands():
+        requests, started = client.requests, cpu_seconds()
+        for _ in range(int(rounds)):
+            queue = iter(authorizations)
+            await asyncio.gather(*(client.work_again(queue) for _ in range(in_flight)))
+        respond(requests=client.requests - requests, cpu=cpu_seconds() - started)
+
+
 def cpu_seconds() -> float:
     """Return the CPU time of this process in seconds."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
@@ -102,4 +128,4 @@ def cpu_seconds() -> float:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), *sys.argv[4:]))

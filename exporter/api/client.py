@@ -203,7 +203,7 @@ class Client:
         return 0.0 if caller.of_account else self.throttling.hold(caller)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Api:
     """What one holder of credentials can get from the API. Calls through one `Api` share one token.
 

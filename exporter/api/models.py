@@ -7,6 +7,7 @@ Interop API. The annotation of a member says how it is parsed, and what the API 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Self, get_type_hints
@@ -75,18 +76,23 @@ class Tenant:
                 fields.invalid("id")
             return None
         account, cloud, integration = fields.nested("account"), fields.nested("cloud"), fields.nested("integration")
+
+        def shared(text: str | None) -> str | None:
+            """One text for all tenants that have the same."""
+            return text and sys.intern(text)
+
         auth = fields.nested("auth")
         return cls(
             id=ident,
             name=fields.text("name"),
-            account_id=account.ident(),
-            account_public_id=account.text("public_id"),
-            account_name=account.text("name"),
-            cloud_id=cloud.ident(),
-            cloud_name=cloud.text("name"),
-            integration_id=integration.ident(),
-            integration=integration.text("name"),
-            integration_version=integration.text("version"),
+            account_id=shared(account.ident()),
+            account_public_id=shared(account.text("public_id")),
+            account_name=shared(account.text("name")),
+            cloud_id=shared(cloud.ident()),
+            cloud_name=shared(cloud.text("name")),
+            integration_id=shared(integration.ident()),
+            integration=shared(integration.text("name")),
+            integration_version=shared(integration.text("version")),
             credentials=_credentials(auth),
             credentials_updated_at=auth.time("updated_at"),
         )

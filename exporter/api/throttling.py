@@ -22,7 +22,7 @@ LAST, OF_LAST = 20, 16
 LONGEST_COMMON_HOLD = 60.0
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Caller:
     """The sender of requests: the account, or one tenant.
 

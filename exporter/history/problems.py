@@ -19,6 +19,8 @@ from exporter.status import Failure, Problem, Severity
 from exporter.thresholds import AUTH_FAILED, threshold
 
 _BULK_TYPES = ("bulk_load", "mirror")
+# Python makes a new empty set each time, and nearly all tenants have one.
+_NOTHING: frozenset[str] = frozenset()
 # Problems with polls themselves.
 UNREACHABLE = ("unreachable", "credentials_rejected")
 
@@ -51,7 +53,7 @@ class Found:
     """The problems of a tenant at Unix seconds `at`; `unknown` are the kinds of which its facts say nothing now."""
 
     problems: tuple[Problem, ...] = ()
-    unknown: frozenset[str] = frozenset()
+    unknown: frozenset[str] = _NOTHING
     at: float = 0.0
 
 
@@ -88,7 +90,7 @@ def find(history: History, health: Health, now: float, *, many_unreachable: bool
         unknown.update(UNREACHABLE)
     else:
         problems += _unreachable(health, now)
-    return Found(tuple(problems), frozenset(unknown), now)
+    return Found(tuple(problems), frozenset(unknown) if unknown else _NOTHING, now)
 
 
 def _unknown(old: Collection[str], expired: Collection[str]) -> set[str]:

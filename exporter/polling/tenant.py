@@ -58,7 +58,7 @@ HEALTH_FAMILIES = (TENANT_UP, FAILURE, FAILURE_SINCE)
 SUCCESS_FAMILIES = (LAST_SUCCESS,)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class TenantState:
     """One tenant, or the account, and what its polls have shown.
 
