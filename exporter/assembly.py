@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -19,6 +18,7 @@ from exporter.clock import Clock
 from exporter.collectors import COLLECTORS
 from exporter.families import FAMILIES
 from exporter.files import FileError, FileTimeoutError
+from exporter.garbage import exempt_survivors
 from exporter.polling.discovery import OnGrowth
 from exporter.polling.poller import Poller
 from exporter.polling.sources import AccountSource, FileSource, Filter, TenantSource
@@ -29,8 +29,6 @@ from exporter.status import Status
 from exporter.store import Store
 from exporter.telemetry import Telemetry
 
-# The share of objects that may be new, before all of them are scanned, and what is left is exempt from scans.
-_NEW_SHARE = 0.1
 _EOF = b"# EOF\n"
 _KINDS = {each.name: each for each in COLLECTORS}
 
@@ -114,8 +112,10 @@ class Exporter:
 async def open_exporter(settings: Settings, clock: Clock) -> AsyncIterator[Exporter]:
     """An exporter over HTTP that has not begun to poll."""
     api = settings.api
-    async with open_transport(api.url, Options(api.timeout, api.max_response_bytes, settings.egress)) as transport:
-        yield Exporter(settings, transport, clock, on_growth=exempt_from_collection)
+    options = Options(api.timeout, api.max_response_bytes, settings.egress)
+    async with open_transport(api.url, options) as transport:
+        with exempt_survivors(clock.monotonic):
+            yield Exporter(settings, transport, clock)
 
 
 @asynccontextmanager
@@ -138,19 +138,6 @@ async def keeping_state(exporter: Exporter, path: Path | None) -> AsyncIterator[
                 await saver.finish()
     except StateFileError as error:
         raise SettingsError((LEAVES["state.file"].problem(str(error)),)) from None
-
-
-def exempt_from_collection() -> None:
-    """Exempt what is known of tenants from garbage collection: it stays, and scanning it takes 0.1 s at 10,000.
-
-    To be called after tenants were added. What is in use for a moment is exempt as well, and is not freed if it refers
-    to itself. So nothing happens while few objects are new, and otherwise all are scanned first.
-    """
-    gc.collect()
-    if len(gc.get_objects()) >= _NEW_SHARE * gc.get_freeze_count():
-        gc.unfreeze()
-        gc.collect()
-        gc.freeze()
 
 
 def account_credentials(api: ApiSettings) -> Credentials:

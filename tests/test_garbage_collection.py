@@ -1,4 +1,4 @@
-"""Tests that memory stays flat while tenants come and go, though what is known of them is not scanned for garbage."""
+"""Tests that memory stays flat while tenants come and go, though what is known of them is exempt from most scans."""
 
 from __future__ import annotations
 
@@ -9,20 +9,14 @@ from dataclasses import replace
 
 import pytest
 
-from exporter import assembly
-from exporter.assembly import Exporter, exempt_from_collection
+from exporter.assembly import Exporter
+from exporter.garbage import exempt_survivors
 from exporter.polling.sources import Discovered, TenantSource
 from exporter.polling.tenant import TenantState
 from tests.support.simulated_exporter import running_exporter
 from tests.support.virtual_time import run_virtual
 
 TENANTS, ROUNDS = 6, 30
-
-
-@pytest.fixture(autouse=True)
-def thawed() -> Iterator[None]:
-    yield
-    gc.unfreeze()
 
 
 class Renamed:
@@ -45,11 +39,10 @@ def objects() -> int:
 
 
 def churn(exporter: Exporter) -> None:
-    """Let all tenants come and go at each discovery, and exempt them from garbage collection."""
+    """Let all tenants come and go at each discovery."""
     source = exporter._source
     assert source
     exporter._source = exporter.poller.discovery._source = Renamed(source)
-    exporter.poller.discovery._on_growth = exempt_from_collection
 
 
 def test_memory_is_flat_while_tenants_come_and_go() -> None:
@@ -67,10 +60,18 @@ def test_memory_is_flat_while_tenants_come_and_go() -> None:
                 alive.append(len(states))
         return counts, alive
 
-    counts, alive = run_virtual(scenario())
+    with exempt_survivors(lambda: 0.0):
+        counts, alive = run_virtual(scenario())
     middle, end = counts[ROUNDS // 3 : 2 * ROUNDS // 3], counts[2 * ROUNDS // 3 :]
     assert max(end) < max(middle) * 1.01
     assert max(alive[5:]) <= 3 * TENANTS, "polls of removed tenants are dropped when they are due"
+
+
+class Cycle:
+    """An object that refers to itself."""
+
+    def __init__(self, number: int) -> None:
+        self.own, self.number = self, number
 
 
 def cycles(number: int) -> list[list[object]]:
@@ -81,29 +82,49 @@ def cycles(number: int) -> list[list[object]]:
     return found
 
 
-def test_what_became_garbage_before_or_after_it_was_exempt_is_freed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assembly, "_NEW_SHARE", 0.0)
-    exempt_from_collection()
-    gc.disable()
+@pytest.fixture
+def clock() -> Iterator[list[float]]:
+    """The time in seconds, for `exempt_survivors`, which is active, and alone decides when all objects are scanned."""
+    now = [0.0]
+    thresholds = gc.get_threshold()
+    gc.collect()
+    gc.set_threshold(0)
+    with exempt_survivors(lambda: now[0]):
+        yield now
+    gc.set_threshold(*thresholds)
+
+
+def test_what_survives_a_collection_of_the_young_is_exempt(clock: list[float]) -> None:
     before = gc.get_freeze_count()
     kept = cycles(1000)
-    exempt_from_collection()
-    assert gc.get_freeze_count() - before > 900
-    dropped = cycles(1000)
+    gc.collect(0)
+    assert gc.get_freeze_count() == before
     gc.collect(1)
-    del kept, dropped
-    exempt_from_collection()
-    gc.enable()
-    assert gc.get_freeze_count() - before < 500
+    assert gc.get_freeze_count() >= before + len(kept)
+    dropped = weakref.WeakSet(map(Cycle, range(1000)))
+    gc.collect(1)
+    assert not dropped, "garbage is freed, and not exempt"
+    assert clock == [0.0]
 
 
-def test_all_objects_are_scanned_only_if_many_are_new() -> None:
-    exempt_from_collection()
-    before = gc.get_freeze_count()
-    few = cycles(1000)
-    exempt_from_collection()
-    assert gc.get_freeze_count() <= before
-    many = cycles(int(before * 0.2))
-    exempt_from_collection()
-    assert gc.get_freeze_count() > before + len(many)
-    assert few
+def test_what_became_garbage_when_it_was_exempt_is_freed_once_a_day(clock: list[float]) -> None:
+    kept = [Cycle(number) for number in range(1000)]
+    alive = weakref.WeakSet(kept)
+    gc.collect(1)
+    kept.clear()
+    for clock[0], left in ((86_399.0, 1000), (86_400.0, 1000)):
+        gc.collect(1)
+        gc.collect(1)
+        assert len(alive) == left
+    assert gc.get_freeze_count() == 0
+    gc.collect()  # Python's own, because there are many objects of the oldest generation
+    assert not alive
+    assert gc.get_freeze_count() > 0
+
+
+def test_nothing_is_exempt_any_more_at_the_end() -> None:
+    with exempt_survivors(lambda: 0.0):
+        gc.collect(1)
+        assert gc.get_freeze_count() > 0
+    assert gc.get_freeze_count() == 0
+    assert not [each for each in gc.callbacks if "exempt_survivors" in repr(each)]

@@ -110,11 +110,17 @@ class Exchange(ResponseHandler):
         super().__init__(loop=loop)
         self.expecting = False
         self._on_lost = on_lost
+        self._opened: Any = None
         self._spoke_first = False
         self._replies = 0
         self._head_bytes = 0
         self._framing_bytes = 0
         self._body: aiohttp.StreamReader = aiohttp.EMPTY_PAYLOAD
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is open."""
+        self._opened = transport
+        super().connection_made(transport)
 
     def set_response_params(self, **params: Any) -> None:  # noqa: ANN401 - aiohttp's own arguments
         """A request is about to be sent."""
@@ -172,6 +178,11 @@ class Exchange(ResponseHandler):
         """The connection is closed."""
         self._on_lost(self)
         super().connection_lost(exc)
+        # Otherwise each would be garbage that refers to itself, and that only a full collection finds.
+        self._body = aiohttp.EMPTY_PAYLOAD
+        if hasattr(self._opened, "_read_ready_cb"):  # a method of asyncio's own transports
+            self._opened._read_ready_cb = None  # noqa: SLF001
+        self._opened = None
 
     def _refuse(self, why: str) -> None:
         if self.transport is not None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import re
 import resource
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -477,3 +479,25 @@ class Silent(asyncio.Transport):
 
     def abort(self) -> None:
         self.closed = True
+
+
+def test_a_closed_connection_leaves_no_garbage_to_collect() -> None:
+    async def scenario() -> int:
+        async with serving(plain) as (_, one, transport):
+            pool = transport._session.connector
+            assert isinstance(pool, connections.Connections)
+            assert await name_of(one.api(BearerToken("a"))) == "a"
+            (exchange,) = pool.idle
+            found = weakref.ref(exchange), weakref.ref(exchange.transport)
+            gc.collect()
+            gc.disable()
+            exchange.close()
+            del exchange
+            for _ in range(5):
+                await asyncio.sleep(0)
+            return sum(each() is not None for each in found)
+
+    try:
+        assert run_virtual(scenario()) == 0
+    finally:
+        gc.enable()
