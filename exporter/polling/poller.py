@@ -18,6 +18,7 @@ from exporter.clock import Clock
 from exporter.collectors import Collector, PollResult
 from exporter.history import History
 from exporter.logs import internal_error
+from exporter.polling.adoption import Adoption
 from exporter.polling.clock_watch import ClockWatch
 from exporter.polling.discovery import Discovery, OnGrowth
 from exporter.polling.polls import ScheduledPoll
@@ -56,6 +57,7 @@ class Poller:
         self.discovery = Discovery(client, store, self.scheduler, clock, on_growth)
         self._client = client
         self._recorder = Recorder(self.scheduler, store, telemetry, clock)
+        self._adoption = Adoption(self.scheduler, self._recorder)
         self._watch = ProblemWatch(self.scheduler, self.discovery.tenants, store, clock)
         self.clock_watch = ClockWatch(clock)
         self._clock = clock
@@ -82,20 +84,13 @@ class Poller:
         Tenants, and what is known of them, stay until the next discovery. `account_api` is needed by the collectors
         that poll the account.
         """
-        before, states = self.scheduler.schedules, self._states()
-        known = set(before.values())
-        for dropped in self.scheduler.configure(intervals):
-            self._recorder.drop(dropped, states)
+        known, states, dropped = self.scheduler.schedules.values(), self._states(), self.scheduler.configure(intervals)
         if account_api:
             self._account = self._account or TenantState(Tenant(FLEET, "account"), account_api)
             self._account.api = account_api
         for schedule in self.scheduler.schedules.values():
             self._recorder.expose_totals(schedule.collector)
-        now = self._clock.monotonic()
-        for state in self._states():
-            self.scheduler.add(state, now, known)
-            if self.scheduler.schedules.keys() != before.keys():
-                self._recorder.expose_health(state)
+        self._adoption.begin(dict.fromkeys((*states, *self._states())), known, dropped, self._clock.monotonic())
         self._on_growth()
         self.discovery.configure(source, discovery_interval)
         self._wake.set()
@@ -166,11 +161,16 @@ class Poller:
         that do, there is half of the slots.
         """
         while True:
+            if not self._adoption.is_over:
+                self._adoption.step()
+                await asyncio.sleep(0)
             free = self.scheduler.running - self._paused < self._client.concurrency
             poll = self.scheduler.next_due(max(1, self._client.concurrency // 2)) if free else None
             self._check_all_polled()
             if poll:
                 return poll
+            if not self._adoption.is_over:
+                continue
             self._wake.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self.scheduler.seconds_until_next() if free else None):
@@ -178,7 +178,7 @@ class Poller:
 
     def _check_all_polled(self) -> None:
         done = self.discovery.status.ok is not None and self.scheduler.first_polls_left == 0
-        if done and not self.ready:
+        if done and self._adoption.is_over and not self.ready:
             self._all_polled.set()
             log.info("all tenants polled once", tenants=len(self.discovery.tenants))
             self._on_growth()

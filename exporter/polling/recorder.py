@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import structlog
@@ -103,11 +102,13 @@ class Recorder:
         if collector.fleet_families:
             self._store.put(FLEET, collector.fleet_families, self._totals.samples(collector.fleet_families))
 
-    def drop(self, collector: Collector[Any], states: Iterable[TenantState]) -> None:
-        """Remove all that a disabled collector has shown of these tenants and of the fleet."""
+    def drop_totals(self, collector: Collector[Any]) -> None:
+        """Remove all that a disabled collector has shown of the fleet."""
         self._store.remove(FLEET, collector.fleet_families)
         self._totals.drop(collector.fleet_families)
-        for state in states:
-            self._store.remove(state.id, collector.families)
-            state.drop(collector.name)
-            self._expose_shared(state, collector.name)
+
+    def drop(self, collector: Collector[Any], state: TenantState) -> None:
+        """Remove all that a disabled collector has shown of a tenant."""
+        self._store.remove(state.id, collector.families)
+        state.drop(collector.name)
+        self._expose_shared(state, collector.name)

@@ -125,7 +125,8 @@ class AccountSource:
         failures = _without_id(sum(tenant is None for tenant in own))
         reason = BadResponseError.reason if failures else ""
         elsewhere = len(listed) - len(own)
-        return Discovered(self._wanted.select(own), failures=failures, reason=reason, elsewhere=elsewhere)
+        tenants = await in_daemon_thread(self._wanted.select, own)  # globs on many names take long
+        return Discovered(tenants, failures=failures, reason=reason, elsewhere=elsewhere)
 
     def _own(self, fields: Fields) -> Tenant | Literal[_Elsewhere.TENANT] | None:
         """The tenant, unless it belongs to another shard: that one reads it, and counts its invalid members."""

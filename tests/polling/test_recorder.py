@@ -170,7 +170,7 @@ def test_a_tenant_whose_polls_have_only_failed_shows_no_facts_though_its_history
 def test_a_disabled_collector_takes_what_depends_on_it(disabled: str) -> None:
     tenant = Recorded()
     tenant.succeed(FACTS)
-    tenant.recorder.drop(tenant.scheduler.schedules[disabled].collector, [tenant.state])
+    tenant.recorder.drop(tenant.scheduler.schedules[disabled].collector, tenant.state)
     assert tenant.shows([ACTIVE]) == [disabled == "ingestions"]
     last_run = {"state": START - HOUR, "schedules": START - 2 * HOUR, "ingestions": START - HOUR}[disabled]
     assert tenant.page(LAST_RUN) == {(): last_run}

@@ -12,6 +12,8 @@ SCHEDULER = "exporter/polling/scheduler.py"
 FAILURES = "tests/contract/test_failures.py::"
 PACING = "tests/contract/test_pacing.py::"
 OF_DISCOVERY = ("tests/polling/test_discovery.py",)
+ADOPTION = "exporter/polling/adoption.py"
+OF_ADOPTION = ("tests/polling/test_adoption.py",)
 OF_POLLER = ("tests/polling/test_poller.py",)
 OF_SCHEDULER = ("tests/polling/test_scheduler.py",)
 
@@ -78,9 +80,23 @@ MUTANTS = (
         (FAILURES + "test_failure_and_recovery_are_logged_once_with_the_name_and_no_secret",),
     ),
     Mutant(
+        "all tenants follow new settings at once",
+        ADOPTION,
+        "_AT_ONCE = 50",
+        "_AT_ONCE = 10_000",
+        OF_ADOPTION,
+    ),
+    Mutant(
+        "a tenant that has not followed one change misses its polls after the next one",
+        ADOPTION,
+        "_Change(left.known, left.dropped + change.dropped, due) if left else change",
+        "change",
+        OF_ADOPTION,
+    ),
+    Mutant(
         "a disabled collector leaves its failures behind",
         RECORDER,
-        "            state.drop(collector.name)\n",
+        "        state.drop(collector.name)\n",
         "",
         (PACING + "test_a_failing_collector_that_is_turned_off_leaves_no_failure_behind",),
     ),
