@@ -21,7 +21,7 @@ define timed
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test quick mutants matrix soak fuzz audit sbom bench bench-delays bench-replies bench-rules backtest storms golden docs alerts dashboards dashboards-live lock image clean
+.PHONY: help demo check test quick mutants matrix soak fuzz audit sbom bench bench-delays bench-polls bench-replies bench-rules backtest storms golden docs alerts dashboards dashboards-live lock image clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ bench-replies: .venv/.dev ## measure what one hostile reply costs: the time of t
 
 bench-delays: .venv/.dev ## measure how long metrics take to show what happens, by rate limit: 20 minutes (ARGS="--help")
 	@.venv/bin/python -m bench.delays $(ARGS)
+
+bench-polls: .venv/.dev ## measure the CPU time of a poll beside a bare client and a client in Go (ARGS="--help")
+	@.venv/bin/python -m bench.polls $(ARGS)
 
 bench-rules: .venv/.dev ## measure an evaluation of the alert rules with 10,000 tenants: ten minutes (ARGS="--help")
 	@.venv/bin/python -m bench.rules $(ARGS)

@@ -1,0 +1,3 @@
+module kimono-exporter/bench/go_client
+
+go 1.22
