@@ -143,7 +143,7 @@ MAX_PAGE_ITEMS = 50_000
 
 def is_small(body: bytes) -> bool:
     """Whether parsing the body takes so little time that other work can wait for it."""
-    if len(body) <= _SMALL_VALUES:  # nearly always, and each value takes a byte
+    if len(body) < _SMALL_VALUES:  # nearly always, and each value takes a byte
         return True
     return len(body) <= _SMALL_BYTES and pieces.count_values(body) <= _SMALL_VALUES
 
