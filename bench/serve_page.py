@@ -16,7 +16,7 @@ from commands import commands, respond
 from serve_exporter import BEAT, Heartbeat, InProcess, cpu_seconds, polls_ended, unlimited
 
 from exporter import logs
-from exporter.assembly import Exporter, exempt_from_collection
+from exporter.assembly import Exporter
 from exporter.clock import Clock
 from exporter.simulator import Simulator
 from exporter.web import create_app, start
@@ -55,7 +55,8 @@ class ChangingPage:
         while not self._exporter.ready():
             await self._poll()
             self._exporter.poller._check_all_polled()  # noqa: SLF001 - as the poller's loop does
-        exempt_from_collection()
+        gc.collect()
+        gc.freeze()  # as the survivors of collections while it polls
         return {"polls": polls_ended(self._exporter)}
 
     async def change(self, polls: str) -> dict[str, float]:

@@ -28,8 +28,9 @@ from rich.table import Table
 
 from exporter.api.transport import Options
 from exporter.api.wire import Reply
-from exporter.assembly import Exporter, exempt_from_collection
+from exporter.assembly import Exporter
 from exporter.clock import Clock
+from exporter.garbage import exempt_survivors
 from exporter.settings import Settings, load
 from exporter.shards import shard_of
 
@@ -47,7 +48,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.one:
         index, total, file = arguments.one
-        print(json.dumps(asyncio.run(_one_shard(int(index), int(total), Path(file)))))
+        with exempt_survivors(time.monotonic):
+            print(json.dumps(asyncio.run(_one_shard(int(index), int(total), Path(file)))))
         return
     console = Console(width=None if sys.stdout.isatty() else 150)
     console.print(_division(arguments.tenants, arguments.shards))
@@ -199,7 +201,6 @@ async def _one_shard(index: int, total: int, file: Path) -> dict[str, float]:
         _settings(index, total),
         transport,  # type: ignore[arg-type]  # a part of it is enough for the list
         Clock(),
-        exempt_from_collection,
     )
     before, stalls = _resident("VmRSS"), _Stalls()
     first_cpu, first_stall = await stalls.during(exporter.poller.discovery.discover)

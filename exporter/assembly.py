@@ -19,7 +19,6 @@ from exporter.collectors import COLLECTORS
 from exporter.families import FAMILIES
 from exporter.files import FileError, FileTimeoutError
 from exporter.garbage import exempt_survivors
-from exporter.polling.discovery import OnGrowth
 from exporter.polling.poller import Poller
 from exporter.polling.sources import AccountSource, FileSource, Filter, TenantSource
 from exporter.settings import LEAVES, ApiSettings, Settings, SettingsError, SettingsTimeoutError, read_tenants_file
@@ -36,17 +35,14 @@ _KINDS = {each.name: each for each in COLLECTORS}
 class Exporter:
     """A poller, with a client below it and a store beside it; the `Source` of the web pages."""
 
-    def __init__(
-        self, settings: Settings, transport: HttpTransport, clock: Clock, on_growth: OnGrowth = lambda: None
-    ) -> None:
-        """`on_growth` is called after tenants were added, and when all have been polled once."""
+    def __init__(self, settings: Settings, transport: HttpTransport, clock: Clock) -> None:
         self.clock = clock
         self.telemetry = Telemetry()
         self.store = Store(FAMILIES)
         self.transport = transport
         limiter = RateLimiter(settings.api.rate_limit / settings.shard.total, clock)
         self.client = Client(transport, limiter, clock, self.telemetry, concurrency=settings.api.concurrency)
-        self.poller = Poller(self.client, self.store, self.telemetry, clock, on_growth)
+        self.poller = Poller(self.client, self.store, self.telemetry, clock)
         self._source: TenantSource | None = None
         self.apply(settings)
 

@@ -151,6 +151,7 @@ async def restore(file: StateFile, api_url: str, now: float) -> Saved:
     Raises StateFileError if the disk hangs. Histories stay, so they are exempt from garbage collection: scanning them
     again and again takes longer than reading them, and stalls the event loop.
     """
+    gc.collect()  # so that no garbage is exempt; this early, there is little to scan
     gc.disable()
     try:
         saved = await _within(_READ_SECONDS, file.path, file.read, api_url, now)

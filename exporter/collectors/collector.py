@@ -119,7 +119,7 @@ def _bounded(samples: Iterable[Sample]) -> tuple[list[Sample], Counter[str]]:
     rest = iter(samples)
     kept = list(islice(rest, MOST_SAMPLES))  # nearly always all
     if len(kept) < MOST_SAMPLES:
-        return kept, {}
+        return kept, Counter()
     counts = Counter([sample.family.name for sample in kept])
     for sample in rest:
         counts[sample.family.name] += 1

@@ -8,8 +8,9 @@ from itertools import islice
 from typing import Any
 
 from exporter.collectors import Collector
+from exporter.polling.polls import CollectorSchedule
 from exporter.polling.recorder import Recorder
-from exporter.polling.scheduler import CollectorSchedule, Scheduler
+from exporter.polling.scheduler import Scheduler
 from exporter.polling.tenant import TenantState
 
 # Tenants at once, which takes some milliseconds.

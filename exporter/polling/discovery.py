@@ -26,9 +26,6 @@ from exporter.tasks import asked_to_end
 
 log = structlog.get_logger("exporter.polling.discovery")
 
-# Called after tenants were added, so that garbage collection can skip what is known of them.
-OnGrowth = Callable[[], None]
-
 UP = polled("kimono_up", "Whether the last discovery of tenants succeeded.")
 TENANTS = polled("kimono_tenants", "Tenants that this exporter watches now: with shards, those of its shard.")
 FLEET_FAMILIES = (UP, TENANTS)
@@ -42,8 +39,7 @@ _ADDED_AT_ONCE = 100
 class Discovery:
     """The tenants watched now, by id, and how the last discovery went."""
 
-    def __init__(self, client: Client, store: Store, scheduler: Scheduler, clock: Clock, on_growth: OnGrowth) -> None:
-        """`on_growth` is called whenever tenants were added."""
+    def __init__(self, client: Client, store: Store, scheduler: Scheduler, clock: Clock) -> None:
         self.tenants: dict[str, TenantState] = {}
         # Histories of an earlier process, by id, of tenants that have not been found yet.
         self.restored: dict[str, History] = {}
@@ -53,7 +49,6 @@ class Discovery:
         self._store = store
         self._scheduler = scheduler
         self._clock = clock
-        self._on_growth = on_growth
         self._source: TenantSource | None = None
         self._again = asyncio.Event()
         self._expose()
@@ -136,11 +131,8 @@ class Discovery:
         renewed = [state for tenant, state in known if state.tenant.credentials != tenant.credentials]
         now = self._clock.monotonic()
         for first in range(0, len(found.tenants), _ADDED_AT_ONCE):
-            before = len(self.tenants)
             for tenant in found.tenants[first : first + _ADDED_AT_ONCE]:
                 self._add_or_update(tenant, found, now)
-            if len(self.tenants) > before:
-                self._on_growth()
             await asyncio.sleep(0)
             if source is not self._source:
                 return False

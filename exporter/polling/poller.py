@@ -20,7 +20,7 @@ from exporter.history import History
 from exporter.logs import internal_error
 from exporter.polling.adoption import Adoption
 from exporter.polling.clock_watch import ClockWatch
-from exporter.polling.discovery import Discovery, OnGrowth
+from exporter.polling.discovery import Discovery
 from exporter.polling.polls import ScheduledPoll
 from exporter.polling.problem_watch import ProblemWatch
 from exporter.polling.recorder import Recorder
@@ -49,19 +49,15 @@ class StuckError(Exception):
 class Poller:
     """Discovers tenants, polls them, and keeps the store up to date."""
 
-    def __init__(
-        self, client: Client, store: Store, telemetry: Telemetry, clock: Clock, on_growth: OnGrowth = lambda: None
-    ) -> None:
-        """`on_growth` is called after tenants were added, and when all have been polled once."""
+    def __init__(self, client: Client, store: Store, telemetry: Telemetry, clock: Clock) -> None:
         self.scheduler = Scheduler(clock)
-        self.discovery = Discovery(client, store, self.scheduler, clock, on_growth)
+        self.discovery = Discovery(client, store, self.scheduler, clock)
         self._client = client
         self._recorder = Recorder(self.scheduler, store, telemetry, clock)
         self._adoption = Adoption(self.scheduler, self._recorder)
         self._watch = ProblemWatch(self.scheduler, self.discovery.tenants, store, clock)
         self.clock_watch = ClockWatch(clock)
         self._clock = clock
-        self._on_growth = on_growth
         self._account: TenantState | None = None
         self._wake = asyncio.Event()
         self._all_polled = asyncio.Event()
@@ -91,7 +87,6 @@ class Poller:
         for schedule in self.scheduler.schedules.values():
             self._recorder.expose_totals(schedule.collector)
         self._adoption.begin(dict.fromkeys((*states, *self._states())), known, dropped, self._clock.monotonic())
-        self._on_growth()
         self.discovery.configure(source, discovery_interval)
         self._wake.set()
 
@@ -181,7 +176,6 @@ class Poller:
         if done and self._adoption.is_over and not self.ready:
             self._all_polled.set()
             log.info("all tenants polled once", tenants=len(self.discovery.tenants))
-            self._on_growth()
 
     def _log_lag(self) -> None:
         """Log once when polling falls behind, and once when it has caught up."""

@@ -201,7 +201,7 @@ def test_each_collector_polls_all_new_tenants_before_the_next_collector() -> Non
         replies = Replies(table({"/tenants": {"data": [{"id": "a"}, {"id": "b"}, {"id": "c"}]}}))
         client, scheduler = replies.client(), Scheduler(clock)
         scheduler.configure({StateCollector: 60.0, IngestionsCollector: 60.0})
-        discovery = Discovery(client, Store(FAMILIES), scheduler, clock, lambda: None)
+        discovery = Discovery(client, Store(FAMILIES), scheduler, clock)
         discovery.configure(AccountSource(client, lambda: OLD, Filter()), 300.0)
         await discovery.discover()
         polled = []
