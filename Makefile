@@ -69,8 +69,8 @@ audit: .venv/.audit ## look for known vulnerabilities in the packages of require
 sbom: .venv/.dev ## write the SBOM, CycloneDX in JSON, to dist/
 	@.venv/bin/python -m deploy.supply_chain.sbom dist/kimono-exporter.cdx.json
 
-bench: .venv/.dev ## measure speed and memory with 100, 1,000 and 10,000 tenants, beside other programs
-	@.venv/bin/python bench/run.py $(ARGS)
+bench: .venv/.dev ## measure scrapes, polls, memory, stalls and start-up beside other programs: an hour (ARGS="--help")
+	@.venv/bin/python -m bench.run $(ARGS)
 
 bench-replies: .venv/.dev ## measure what one hostile reply costs: the time of the event loop, and memory
 	@.venv/bin/python -m bench.replies $(ARGS)

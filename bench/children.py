@@ -23,7 +23,7 @@ import psutil
 
 BENCH = Path(__file__).parent
 ENVIRON = {**os.environ, "PYTHONPATH": str(BENCH.parent)}
-ANSWER_SECONDS = 240.0
+ANSWER_SECONDS = 1_800.0
 END_SECONDS = 10.0
 NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
 

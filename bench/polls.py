@@ -32,10 +32,11 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.children import BENCH, Child, child
+from bench.figures import Target
 
 # Times the bare client's.
 TARGET = 1.6
-TRIES = 5
+TRIES, _TRIES_A_RUN = 5, 3
 # Requests in flight: as at a low rate limit, and as many as `api.concurrency` has.
 IN_FLIGHT = (1, 20)
 # Tenants that keep their connections, and tenants of whom each poll opens one.
@@ -43,6 +44,12 @@ FLEETS = {"kept": 40, "new": 300}
 ROUNDS = {"kept": 6, "new": 1}
 NAMES = ("exporter", "bare client", "Go client", "json_exporter")
 PATHS = ("/tenant/state", "/ingestions?page=0", "/tenant/schedules?page=0", "/tenant/rollovers?page=0")
+
+TARGETS = tuple(
+    Target(f"{connections} connections, {in_flight} in flight: times the bare client", TARGET)
+    for connections in FLEETS
+    for in_flight in IN_FLIGHT
+)
 
 # CPU milliseconds for a request.
 Measure = Callable[[], float]
@@ -75,6 +82,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tries", type=int, default=TRIES, help="measurements of each program (default %(default)s)")
     parser.add_argument("--json-exporter", type=Path, metavar="PROGRAM", help="a json_exporter to compare with")
     return parser
+
+
+def figures(_tenants: int) -> Mapping[str, float]:
+    """CPU milliseconds of each program, and the exporter's relative to the bare client's."""
+    found: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        go = _built(Path(folder) / "client")
+        for connections, tenants in FLEETS.items():
+            for in_flight in IN_FLIGHT:
+                one = measure(connections, tenants, in_flight, _TRIES_A_RUN, go=go, json_exporter=None)
+                case = f"{connections} connections, {in_flight} in flight"
+                found |= {f"{case}: ms of CPU, {name}": each for name, each in one.items()}
+                found[f"{case}: times the bare client"] = one["exporter"] / one["bare client"]
+    return found
 
 
 def measure(
