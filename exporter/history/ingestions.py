@@ -156,7 +156,7 @@ def advance(before: IngestionsHistory, facts: Ingestions, at: float) -> Ingestio
         good_starts=good_starts,
         last_run=_last_run(facts, before, at),
         polled_at=at,
-        full_runs=unfinished.full_runs(before.full_runs, running, at),
+        full_runs=unfinished.full_runs(before.full_runs, running, before.seen.keys() - seen.keys(), at),
         running=unfinished.oldest(running),
         exposed=True,
     )

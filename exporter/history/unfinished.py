@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -29,8 +29,8 @@ OLDEST_SEEN = polled(
 )
 BLOCKING_SEEN = polled(
     "kimono_ingestion_blocking_seen_timestamp_seconds",
-    "When a poll first saw the oldest collection or bulk load that is unfinished, or was within two hours, in Unix "
-    "seconds: it may have blocked a schedule.",
+    "When a poll first saw the oldest collection or bulk load that is unfinished, or whose end was seen within two "
+    "hours, in Unix seconds: it may have blocked a schedule.",
     "tenant_id",
 )
 FAMILIES = (OLDEST_STARTED, OLDEST_SEEN, BLOCKING_SEEN)
@@ -66,7 +66,10 @@ _NEVER = Running("", "", "", math.inf, math.inf)
 
 @dataclass(frozen=True, slots=True)
 class FullRun:
-    """A run that brings all data: when a poll first saw it, and last saw it unfinished, in Unix seconds."""
+    """A run that brings all data: when a poll first saw it, in Unix seconds.
+
+    `unfinished_at` is when it was last unfinished as far as polls tell: the last one that saw it so, or saw its end.
+    """
 
     seen: float
     unfinished_at: float
@@ -111,13 +114,19 @@ def oldest(runs: Sequence[Running]) -> tuple[Running, ...]:
     return tuple(heapq.nsmallest(MOST_KEPT, unique, key=lambda run: (run.seen, run.key)))
 
 
-def full_runs(before: Mapping[str, FullRun], runs: Sequence[Running], at: float) -> Mapping[str, FullRun]:
-    """The full runs, by key, that are unfinished or were so within the grace of a schedule: they blocked it."""
-    kept = {
-        key: FullRun(min(run.seen, at), min(run.unfinished_at, at))
+def full_runs(
+    before: Mapping[str, FullRun], runs: Sequence[Running], ended: Collection[str], at: float
+) -> Mapping[str, FullRun]:
+    """The full runs, by key, that are unfinished or were so within the grace of a schedule: they blocked it.
+
+    `ended` are the keys of those whose end this poll is the first to see. They may have ended just now: after a long
+    gap between two polls, the grace would otherwise be over as soon as it begins.
+    """
+    last = {
+        key: FullRun(min(run.seen, at), at if key in ended else min(run.unfinished_at, at))
         for key, run in before.items()
-        if at - run.unfinished_at < threshold("sync_overdue")
     }
+    kept = {key: run for key, run in last.items() if at - run.unfinished_at < threshold("sync_overdue")}
     full = [run for run in runs if run.type in FULL_TYPES][-_FULL_RUNS_KEPT:]
     now = {run.key: FullRun(run.seen, at) for run in full}
     return dict([*(kept | now).items()][-_FULL_RUNS_KEPT:])

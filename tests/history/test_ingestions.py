@@ -35,13 +35,27 @@ def test_the_oldest_unfinished_one_has_a_first_sight_with_and_without_a_start() 
     assert tenant.series(OLDEST_SEEN) == {EXECUTING: START + MINUTE}
 
 
-def test_a_full_run_that_may_have_blocked_a_schedule_is_known_for_two_hours_after_its_end() -> None:
-    tenant = Tenant()
+@pytest.mark.parametrize("gap", [5 * MINUTE, 1.5 * HOUR, DAY])
+def test_a_full_run_that_may_have_blocked_a_schedule_is_known_for_two_hours_after_its_end_was_seen(gap: float) -> None:
+    """It may have ended at the end of the gap between two polls."""
+    tenant, end = Tenant(), START + HOUR + gap
     tenant.runs(START, run("a"), run("b", type="mirror"))
     tenant.runs(START + HOUR, run("a"))
-    tenant.runs(START + 3 * HOUR - 1)
+    tenant.runs(end, left=[run("a", "success", START)])
+    tenant.runs(end + HOUR)
+    tenant.runs(end + 2 * HOUR - 1)
     assert tenant.series(BLOCKING_SEEN) == {(): START}
-    tenant.runs(START + 3 * HOUR)
+    tenant.runs(end + 2 * HOUR)
+    assert tenant.series(BLOCKING_SEEN) == {}
+
+
+def test_a_full_run_whose_end_is_never_told_blocks_schedules_for_two_hours_after_it_left_the_list() -> None:
+    tenant = Tenant()
+    tenant.runs(START, run("a"))
+    for hours in (1.0, 1.9):
+        tenant.runs(START + hours * HOUR)
+        assert tenant.series(BLOCKING_SEEN) == {(): START}
+    tenant.runs(START + 2 * HOUR)
     assert tenant.series(BLOCKING_SEEN) == {}
 
 

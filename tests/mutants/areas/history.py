@@ -44,6 +44,20 @@ MUTANTS = (
         OF_INGESTIONS,
     ),
     Mutant(
+        "a run that ended in a gap between two polls ended at its start",
+        "exporter/history/unfinished.py",
+        "at if key in ended else min(run.unfinished_at, at)",
+        "min(run.unfinished_at, at)",
+        OF_INGESTIONS,
+    ),
+    Mutant(
+        "a run whose end is never told blocks schedules for ever",
+        INGESTIONS,
+        "before.seen.keys() - seen.keys()",
+        "before.seen.keys() - {run.key for run in running}",
+        OF_INGESTIONS,
+    ),
+    Mutant(
         "a person who cancels a run ends a failure",
         INGESTIONS,
         '        if ingestion.state == "success":\n            good',
