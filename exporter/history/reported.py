@@ -12,6 +12,9 @@ from exporter.status import Problem
 _PROBLEM_KEPT = 900.0
 # Names stay for longer, so that no alert that still fires changes its labels.
 _NAMES_KEPT = 1800.0
+# A problem that begins within so many seconds after a renaming has the old names. Rules may know of a problem before
+# the next poll does, from a scrape before the renaming; and replicas see one up to an interval of discovery apart.
+SOON = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,14 @@ def advance(before: Reported, found: Sequence[Problem], unknown: Collection[str]
     if problems or (before.names and at - last_at < _NAMES_KEPT):
         return Reported(tuple(problems), before.names or names, last_at)
     return Reported()
+
+
+def renamed(before: Reported, soon: Sequence[Problem], names: Names, at: float) -> Reported:
+    """What is reported after a renaming at Unix seconds `at`: still under the old `names` if there are problems `soon`.
+
+    `soon` are those within `SOON` seconds.
+    """
+    return Reported((), names, at) if soon and before.names is None else before
 
 
 def after_clock_change(before: Reported, seconds: float) -> Reported:

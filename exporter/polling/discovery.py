@@ -158,9 +158,11 @@ class Discovery:
             history = self.restored.pop(tenant.id, History()).only(self._scheduler.schedules)
             state = self.tenants[tenant.id] = TenantState(tenant, self._api(tenant, found), history)
             self._scheduler.add(state, now)
-        elif state.tenant.credentials != tenant.credentials:
-            state.api = self._api(tenant, found)
-        state.tenant = tenant
+        else:
+            if state.tenant.credentials != tenant.credentials:
+                state.api = self._api(tenant, found)
+            enabled = [each.name for each in self._scheduler.collectors(of_account=False)]
+            state.update(tenant, enabled, self._clock.now(), now)
         self._store.put(tenant.id, IDENTITY_FAMILIES, state.identity_samples())
 
     def _api(self, tenant: Tenant, found: Discovered) -> Callable[[], Api]:

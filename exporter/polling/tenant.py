@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from exporter.api.client import Api
 from exporter.api.errors import RequestTimeoutError
 from exporter.api.models import Tenant
-from exporter.history import History
+from exporter.history import History, problems, reported
 from exporter.history.problems import Found, Health
 from exporter.history.reported import Names
 from exporter.metrics import Sample, known, polled
@@ -49,7 +49,7 @@ LAST_SUCCESS = polled(
 )
 REPORTED = polled(
     "kimono_tenant_reported_info",
-    "Names under which the tenant's present problems were first reported; only while it has others now.",
+    "Names under which the tenant's problems were first reported, or soon will be; only while it has others now.",
     *("tenant_id", "tenant_name", "account_name", "integration", "cloud_name"),
 )
 IDENTITY_FAMILIES = (INFO, CREDENTIALS_UPDATED, REPORTED)
@@ -138,15 +138,30 @@ class TenantState:
         expired = [name for name in self.failures if self.expires_at.get(name, -math.inf) <= now]
         return Health(enabled, self.succeeded_at, self.failures, expired)
 
+    def update(self, tenant: Tenant, enabled: Collection[str], now: float, monotonic: float) -> None:
+        """Replace what is known of the tenant itself. A problem that begins about now keeps the names of before.
+
+        `now` in Unix seconds, `monotonic` in monotonic seconds; `enabled` as in `health`.
+        """
+        names, self.tenant = self.names, tenant
+        if self.names == names:
+            return
+        try:
+            soon = problems.find(self.history, self.health(enabled, monotonic), now + reported.SOON).problems
+        except Exception:  # noqa: BLE001 - the next poll reports an internal error; it must not stop discovery
+            return
+        after = reported.renamed(self.history.reported, soon, names, now)
+        self.history = replace(self.history, reported=after)
+
     def identity_samples(self) -> list[Sample]:
         """Who the tenant is, and who it was when its problems began."""
         tenant = self.tenant
         parts = {part: getattr(tenant, part) or "" for part in _PARTS}
         info = INFO(1, tenant_id=tenant.id, tenant_name=tenant.name or "", **parts)
         samples = [info, *known((CREDENTIALS_UPDATED, tenant.credentials_updated_at), tenant_id=tenant.id)]
-        reported = self.history.reported.names
-        if reported and reported != self.names:
-            samples.append(REPORTED(1, tenant_id=tenant.id, **asdict(reported)))
+        names = self.history.reported.names
+        if names and names != self.names:
+            samples.append(REPORTED(1, tenant_id=tenant.id, **asdict(names)))
         return samples
 
     def success_samples(self) -> list[Sample]:

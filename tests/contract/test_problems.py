@@ -188,15 +188,41 @@ def test_a_renamed_tenant_keeps_its_names_until_half_an_hour_after_its_problems(
     run_virtual(scenario())
 
 
+@pytest.mark.parametrize(("ahead", "old"), [(-2 * 60, True), (8 * 60, True), (30 * 60, False)])
+def test_a_problem_that_begins_about_when_its_tenant_is_renamed_has_the_old_names(ahead: float, *, old: bool) -> None:
+    """Rules may know of it before the next poll does, and have the names of the scrape before."""
+
+    async def scenario() -> None:
+        hub = calm_hub()
+        row = hub.tenants()[0]
+        hub.start_ingestion(row.id, started_at=hub.now() - 5 * HOUR)
+        rare = {f"collectors.{name}.interval": "3000" for name in ("state", "ingestions", "schedules", "rollovers")}
+        async with running_exporter({**FAST, **rare}, hub=hub) as run:
+            await run.until_ready()
+            await run.pass_time(HOUR - ahead - 300)
+            hub.rename(row.id, "Another Name")
+            page = await run.pass_time(301)
+            assert page.labels("kimono_tenant_info", "tenant_name", tenant_id=row.id) == {"Another Name"}
+            assert page.labels(REPORTED, "tenant_name") == ({row.name} if old else set())
+            page = await run.pass_time(HOUR)
+            assert found(run.exporter.status())
+            assert page.labels(REPORTED, "tenant_name") == ({row.name} if old else set())
+
+    run_virtual(scenario())
+
+
 def test_an_internal_error_in_a_condition_stops_no_poll(monkeypatch: pytest.MonkeyPatch, lines: list[Any]) -> None:
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("S3CR3T")
 
     async def scenario() -> None:
         monkeypatch.setattr(problems, "find", broken)
-        async with running_exporter(FAST, hub=calm_hub()) as run:
+        hub = calm_hub()
+        async with running_exporter(FAST, hub=hub) as run:
             await run.until_ready()
-            await run.pass_time(600)
+            hub.rename(hub.tenants()[0].id, "Another Name")
+            page = await run.pass_time(600)
+            assert "Another Name" in page.labels("kimono_tenant_info", "tenant_name")
             assert run.exporter.status().tenants_failing == 0
         told = [line for line in lines if line["event"] == "problems of tenants are unknown"]
         assert len(told) == 1

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.history.reported import Names, Reported, ReportedProblem, advance, begun, over
+from exporter.history.reported import Names, Reported, ReportedProblem, advance, begun, over, renamed
 from exporter.status import Problem
 from tests.support.virtual_time import START
 
@@ -68,6 +68,21 @@ def test_names_are_those_of_the_first_report_until_half_an_hour_after_the_last_p
     assert after(later, at=START + 86_400 + 1799).names == OLD
     assert after(after(later, at=START + 86_400 + 900), at=START + 86_400 + 1800) == Reported()
     assert after(after(later, at=START + 86_400 + 900), STALL, at=START + 86_400 + 1790).names == OLD
+
+
+def test_a_problem_that_begins_soon_after_a_renaming_has_the_old_names() -> None:
+    held = renamed(Reported(), [STALL], OLD, START)
+    assert held.names == OLD
+    assert over(Reported(), held) == begun(Reported(), held) == []
+    assert begun(held, after(held, STALL, at=START + 900)) == [STALL]
+    assert after(held, STALL, at=START + 900).names == OLD
+    assert after(held, at=START + 1800) == Reported()
+    assert renamed(Reported(), [], OLD, START) == Reported()
+
+
+def test_a_second_renaming_keeps_the_names_of_the_first_report() -> None:
+    first = advance(Reported(), [STALL], (), OLD, START)
+    assert renamed(first, [STALL], NEW, START + 900) == first
 
 
 def test_a_clock_that_is_set_back_keeps_the_names_for_half_an_hour() -> None:

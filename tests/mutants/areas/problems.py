@@ -163,6 +163,20 @@ MUTANTS = (
         OF_REPORTED,
     ),
     Mutant(
+        "a problem that begins just after a renaming has the new names",
+        REPORTED,
+        "if soon and before.names is None",
+        "if False",
+        (*OF_REPORTED, CONTRACT + "test_a_problem_that_begins_about_when_its_tenant_is_renamed_has_the_old_names"),
+    ),
+    Mutant(
+        "a problem that polls have yet to show has the new names after a renaming",
+        "exporter/polling/tenant.py",
+        "now + reported.SOON",
+        "now - reported.SOON",
+        (CONTRACT + "test_a_problem_that_begins_about_when_its_tenant_is_renamed_has_the_old_names",),
+    ),
+    Mutant(
         "a problem that becomes critical is not logged",
         REPORTED,
         '        or (each.problem.severity == "critical" and known[each.problem.kind] != "critical")\n',
