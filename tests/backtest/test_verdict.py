@@ -67,6 +67,15 @@ def test_an_alert_that_is_louder_than_it_may_be_is_false() -> None:
     assert not judged.missed()
 
 
+def test_a_failure_may_become_critical_if_the_hub_stalls_the_run_that_would_end_it() -> None:
+    wrong = Incident("fails_once", WHO, 0, 28 * HOUR)
+    critical = Firing("KimonoIngestionsFailing", {"tenant_id": WHO, "severity": "critical"}, 26 * HOUR, 28 * HOUR)
+    warning = firing("KimonoIngestionsFailing", HOUR)
+    for whose, false in ((WHO, []), ("t2", [critical])):
+        judged = verdict([wrong, Incident("stalled_by_hub", whose, 15 * HOUR, 28 * HOUR)], warning, critical)
+        assert judged.false == false
+
+
 @pytest.mark.parametrize(("state_file", "missed"), [(True, 1), (False, 0)])
 def test_a_restart_without_state_delays_what_must_be_known(*, state_file: bool, missed: int) -> None:
     wrong = [Incident("suspended", WHO, 0, 40 * HOUR), Incident("exporter_restart", "", 20 * HOUR, 20.1 * HOUR)]

@@ -134,7 +134,9 @@ EXPECTED: dict[str, Expectation] = {
         ("KimonoSyncOverdue", "KimonoFleetSyncsOverdue"), threshold("sync_overdue"), _OVERDUE_COMPANY
     ),
     "stalled_by_hub": Expectation(
-        ("KimonoIngestionStalled", "KimonoFleetIngestionsStalled"), threshold("ingestion_stalled")
+        ("KimonoIngestionStalled", "KimonoFleetIngestionsStalled"),
+        threshold("ingestion_stalled"),
+        {"KimonoIngestionsFailing": "a run failed the night before, and the next one, which hangs, does not end that"},
     ),
     # Of the API and of the exporter
     "api_outage": Expectation(("KimonoDiscoveryFailing", "KimonoManyTenantsUnreachable"), 15 * MINUTE, _OUTAGE),
