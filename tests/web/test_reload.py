@@ -40,7 +40,7 @@ class Served:
         fake = SimpleNamespace(
             apply=lambda _settings: None,
             clock=virtual_clock(),
-            page=source.page,
+            sections=source.sections,
             status=source.status,
             healthy=source.healthy,
             ready=source.ready,

@@ -15,6 +15,7 @@ from exporter.api.credentials import BasicCredentials
 from exporter.api.errors import ApiError
 from exporter.api.rate_limiter import RateLimiter
 from exporter.api.transport import Options, open_transport
+from exporter.blocks import Block, Section
 from exporter.telemetry import Telemetry
 from exporter.web import RunningServer, create_app, start
 from tests.support.fuzzing.inputs import SECRET
@@ -107,8 +108,8 @@ PAGE = b"# TYPE kimono_up gauge\nkimono_up 1\n"
 class OnePage:
     """A source with one small page."""
 
-    def page(self, *, openmetrics: bool) -> Iterator[bytes]:  # noqa: ARG002 - as the exporter's
-        yield PAGE
+    def sections(self, *, openmetrics: bool) -> Iterator[Section]:  # noqa: ARG002 - as the exporter's
+        yield Section([Block(PAGE)])
 
     def healthy(self) -> bool:
         return True
