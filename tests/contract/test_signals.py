@@ -21,6 +21,7 @@ from tests.support.processes import answers, environment, eventually, get, kimon
 ITSELF = """
 import os, signal, sys
 number, moment, arguments = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, under which the tests may run, ignores it
 
 def send():
     global moment
