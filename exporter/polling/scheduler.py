@@ -30,6 +30,8 @@ log = structlog.get_logger("exporter.polling.scheduler")
 
 # At the full hour, many schedules are due. Of so many tenants, what is worth more is found out at a time.
 _WEIGHED_AT_ONCE = 20
+# New settings or a new list may cancel all polls: so many at a time are passed over, which takes some milliseconds.
+_PASSED_AT_ONCE = 300
 
 
 @dataclass(eq=False, slots=True)
@@ -135,11 +137,12 @@ class Scheduler:
     def next_due(self, most_slow: float = math.inf) -> ScheduledPoll | None:
         """The next poll of a tenant that is not being polled; `finish` must follow.
 
-        Of tenants whose requests time out, `most_slow` are polled at the same time. Each takes a slot for long.
+        Of tenants whose requests time out, `most_slow` are polled at the same time. Each takes a slot for long. None if
+        no poll is due, or if many that can't begin came first: then `seconds_until_next` is not above 0.
         """
         now = self._clock.monotonic()
         self._weigh_again()
-        while True:
+        for _ in range(_PASSED_AT_ONCE):
             poll, sign = self._choice(now)
             if poll is None:
                 return None
@@ -157,6 +160,7 @@ class Scheduler:
                 poll.begin(sign)
                 self._balance += sign
                 return poll
+        return None
 
     def _choice(self, now: float) -> tuple[ScheduledPoll | None, int]:
         """The poll that is next, if one is due, and the sign with which its requests count for the balance."""

@@ -143,6 +143,19 @@ def test_a_collector_that_is_no_longer_enabled_is_returned_and_polls_no_more() -
     assert scheduler.lags() == {}
 
 
+def test_many_polls_that_can_not_begin_are_passed_over_in_steps() -> None:
+    """New settings for 10,000 tenants cancel 50,000 polls, and the event loop must not stand still meanwhile."""
+    scheduler, _, states = scheduled(*(f"t{number}" for number in range(1_000)))
+    scheduler.configure({StateCollector: 30.0})
+    scheduler.add(states[0], 1.0)
+    steps = 0
+    while scheduler.first_polls_left > 1:
+        assert scheduler.seconds_until_next() == 0, "the dispatcher comes back at once"
+        assert scheduler.next_due() is None
+        steps += 1
+    assert steps == 4
+
+
 def test_collectors_of_the_account_poll_the_account_alone() -> None:
     scheduler = Scheduler(ManualClock().clock())
     scheduler.configure({StateCollector: 60.0, AccountCollector: 60.0})

@@ -119,6 +119,13 @@ MUTANTS = (
         (PRIORITIES + "test_at_the_full_hour_many_tenants_are_weighed_step_by_step",),
     ),
     Mutant(
+        "all cancelled polls are passed over at once",
+        SCHEDULER,
+        "for _ in range(_PASSED_AT_ONCE):",
+        "while True:",
+        ("tests/polling/test_scheduler.py::test_many_polls_that_can_not_begin_are_passed_over_in_steps",),
+    ),
+    Mutant(
         "a stalled ingestion is looked at for ever",
         OUTLOOK,
         'newest, newest + threshold("ingestion_stalled") + _CONFIRMED',
