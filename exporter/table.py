@@ -98,6 +98,8 @@ class Table:
         view = memoryview(plain)
         joined = b"".join((view[:start], samples, view[start + before :]))
         self._blocks[number] = Block(joined) if joined else _EMPTY
+        # A copy, because a thread may be joining the block that was there, by its lengths.
+        self._lengths[number] = lengths = lengths[:]
         lengths[index] = len(samples)
         self._section = None
 

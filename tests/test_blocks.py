@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.blocks import Block, Section, deflate, gzip_page, plain_page
+from exporter.table import Table, by_block
 
 # Blocks that repeat each other: compressed together, they would refer to each other.
 contents = st.one_of(
@@ -78,3 +79,17 @@ def test_bytes_are_made_once_when_they_are_first_asked_for() -> None:
     assert gzip.decompress(b"".join(gzip_page([section]))) == b"ab"
     assert section.unjoined() == []
     assert made == ["a"]
+
+
+def test_a_block_that_a_thread_joins_does_not_follow_what_changes_meanwhile() -> None:
+    table = Table()
+    for place in range(4):
+        table.put(place, b"a%d 1.0\n" % place)
+    table.remove(by_block([3]))
+    section = table.section()
+    assert section
+    join = section.blocks[0]._plain  # as a thread does later
+    assert callable(join)
+    table.put(3, b"new 1.0\n")
+    table.put(1, b"")
+    assert join() == b"a0 1.0\na1 1.0\na2 1.0\n"

@@ -60,6 +60,8 @@ class Discovery:
 
     def assign(self, shard: Shard) -> None:
         """Watch the tenants of this shard only: those of others are removed at once, with their histories."""
+        if shard == self.status.shard:
+            return
         self.status = replace(self.status, shard=shard)
         self._remove([ident for ident in self.tenants if not shard.owns(ident)])
         self._expose()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any
 
@@ -32,6 +32,7 @@ log = structlog.get_logger("exporter.polling.scheduler")
 _WEIGHED_AT_ONCE = 20
 # New settings or a new list may cancel all polls: so many at a time are passed over, which takes some milliseconds.
 _PASSED_AT_ONCE = 300
+_FEW_CHANGES = 100
 
 
 @dataclass(eq=False, slots=True)
@@ -224,6 +225,14 @@ class Scheduler:
             tenant.until = until
             if until < math.inf:
                 heappush(self._changes, (until, next(self._ties), tenant))
+                self._drop_outdated_changes()
+
+    def _drop_outdated_changes(self) -> None:
+        """If most entries are outdated, keep the current ones alone: others would stay until their time, for months."""
+        if len(self._changes) > 2 * len(self._tenants) + _FEW_CHANGES:
+            watched = [each for each in self._tenants.values() if each.until < math.inf]
+            self._changes = [(each.until, next(self._ties), each) for each in watched]
+            heapify(self._changes)
 
     def _outlook(self, state: TenantState) -> tuple[Mapping[str, float], float]:
         try:

@@ -329,6 +329,18 @@ def live(fleet: Fleet, happens: list[tuple[int, int, str]], step: float) -> Flee
     return fleet
 
 
+def test_times_far_ahead_are_kept_once_however_often_a_nearer_one_comes_and_goes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A rollover may be planned for a day in months, and meanwhile polls fail and recover."""
+    fleet = Fleet(10, 100.0)
+    months = START + 90 * 24 * HOUR
+    turns = iter(range(10**6))
+    monkeypatch.setattr(outlook, "weights", lambda _, now: ({}, months if next(turns) % 2 else now + MINUTE))
+    fleet.run(2 * HOUR)
+    assert len(fleet.scheduler._changes) <= 2 * fleet.tenants + 100
+
+
 def test_a_delay_of_less_than_the_shortest_interval_changes_nothing() -> None:
     happens = [(0, number, "busy") for number in range(4)] + [(2, 5, "failing"), (3, 7, "new"), (4, 2, "quiet")]
     plain, priority = (live(Fleet(12, 0.8, priorities=each), happens, 300) for each in (False, True))
