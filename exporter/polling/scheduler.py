@@ -32,6 +32,7 @@ log = structlog.get_logger("exporter.polling.scheduler")
 _WEIGHED_AT_ONCE = 20
 # New settings or a new list may cancel all polls: so many at a time are passed over, which takes some milliseconds.
 _PASSED_AT_ONCE = 300
+# Outdated times of changes that may stay, besides one for each tenant.
 _FEW_CHANGES = 100
 
 
