@@ -171,9 +171,8 @@ async def measure_all(names: list[str]) -> int:
         missed += bad
         print(f"{name:36} {blocked:9.1f} {megabytes:11.1f}  {outcome}{'  TOO MUCH' if bad else ''}", flush=True)
     await runner.cleanup()
-    print(
-        f"at most {MOST_MILLISECONDS:g} ms and {MOST_MEGABYTES:g} MB a reply: {len(names) - missed} of {len(names)} cases"
-    )
+    limits = f"{MOST_MILLISECONDS:g} ms and {MOST_MEGABYTES:g} MB a reply"
+    print(f"at most {limits}: {len(names) - missed} of {len(names)} cases")
     return 1 if missed else 0
 
 
