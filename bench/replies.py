@@ -4,6 +4,10 @@ Each case runs in a process of its own. An exporter first polls an API whose rep
 hostile reply for one path. The table has the longest time for which the event loop was blocked, and how much more
 memory was resident at the peak. The time is CPU time of the event loop's thread: other work on the machine does not
 change it. It includes garbage collections. Needs Linux.
+
+The limits are those of one reply. Where several tenants get one at the same time, the memory of all is shown, and each
+may take as much. A list of tenants also makes the exporter watch them, which takes memory for as long as they are
+there: that of docs/performance.md is added to the limit.
 """
 
 from __future__ import annotations
@@ -31,19 +35,27 @@ from exporter.settings import load
 from tests.support.fetches import good_reply
 
 MOST_MILLISECONDS, MOST_MEGABYTES = 50.0, 100.0
+# What a watched tenant may take.
+_TENANT_MEGABYTES = 9 / 1024
 _LARGEST = 16 * 2**20  # the default of `api.max_response_bytes`
 _PREFIX = "/v2/interop"
 
 
 @dataclass(frozen=True)
 class Case:
-    """A hostile reply for one path. `tenants` get it at the same time."""
+    """A hostile reply for one path. `tenants` get it at the same time; it lists `watched` tenants."""
 
     path: str
     make: Callable[[], bytes]
     compressed: bool = False
     tenants: int = 1
     charset: str | None = None
+    watched: int = 0
+
+    @property
+    def most_megabytes(self) -> float:
+        """How much memory it may cost."""
+        return MOST_MEGABYTES * self.tenants + _TENANT_MEGABYTES * self.watched
 
 
 def _list(item: object, size: int = _LARGEST) -> bytes:
@@ -82,8 +94,12 @@ CASES = {
     "60,000 ingestions": Case("/ingestions", lambda: _numbered(_ingestion, 60_000)),
     "5,000 ingestions": Case("/ingestions", lambda: _numbered(_ingestion, 5_000)),
     "5,000 schedules": Case("/tenant/schedules", lambda: _numbered(lambda n: {"id": f"s{n}", "hour": 3}, 5_000)),
-    "5,000 tenants without credentials": Case("/tenants", lambda: _numbered(lambda n: {"id": f"t{n}"}, 5_000)),
-    "20,000 tenants without credentials": Case("/tenants", lambda: _numbered(lambda n: {"id": f"t{n}"}, 20_000)),
+    "5,000 tenants without credentials": Case(
+        "/tenants", lambda: _numbered(lambda n: {"id": f"t{n}"}, 5_000), watched=5_000
+    ),
+    "20,000 tenants without credentials": Case(
+        "/tenants", lambda: _numbered(lambda n: {"id": f"t{n}"}, 20_000), watched=20_000
+    ),
     "100,000 flags": Case("/tenant/state", lambda: _flags(100_000)),
     "1,000 flags": Case("/tenant/state", lambda: _flags(1_000)),
     "a gzip bomb of 16 MiB": Case("/ingestions", lambda: b" " * _LARGEST, compressed=True),
@@ -151,11 +167,12 @@ async def measure_all(names: list[str]) -> int:
         child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
         out, _ = await child.communicate()
         blocked, megabytes, outcome = json.loads(out)
-        bad = blocked > MOST_MILLISECONDS or megabytes > MOST_MEGABYTES
+        bad = blocked > MOST_MILLISECONDS or megabytes > CASES[name].most_megabytes
         missed += bad
         print(f"{name:36} {blocked:9.1f} {megabytes:11.1f}  {outcome}{'  TOO MUCH' if bad else ''}", flush=True)
     await runner.cleanup()
-    print(f"at most {MOST_MILLISECONDS:g} ms and {MOST_MEGABYTES:g} MB: {len(names) - missed} of {len(names)} cases")
+    limits = f"{MOST_MILLISECONDS:g} ms and {MOST_MEGABYTES:g} MB a reply"
+    print(f"at most {limits}: {len(names) - missed} of {len(names)} cases")
     return 1 if missed else 0
 
 

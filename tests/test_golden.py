@@ -94,7 +94,8 @@ async def over_two_days() -> str:
     free = Replies(folder("recorded"))
     answer = free.answer
     free.answer = lambda path: {"data": dict.fromkeys(STATE_FLAGS, False)} if path == "/tenant/state" else answer(path)
-    for hours, replies in ((0, paused), (13, paused), (14, free), (40, free)):
+    later = ((hours, free) for hours in (20, 26, 32, 38, 40))
+    for hours, replies in ((0, paused), (13, paused), (14, free), *later):
         for collector in (StateCollector(), SchedulesCollector()):
             at = START + hours * 3600
             result = collector.result(TENANT, history, await collector.fetch(replies.api(), history), at)

@@ -34,7 +34,8 @@ class StateCollector(Collector[State]):
     def advance(self, history: History, facts: State, at: float, /) -> History:
         """Note since when flags are on. A paused tenant's schedules are not active."""
         state = flags.advance(history.state, facts.flags, at)
-        active = schedules.after_flags(history.schedules, at, paused=state.paused)
+        known_at = None if state.paused is None else history.state.known_at
+        active = schedules.after_flags(history.schedules, at, paused=state.paused, known_at=known_at)
         return replace(history, state=state, schedules=active)
 
     def size(self, facts: State, /) -> int:

@@ -38,7 +38,7 @@ class FlagsHistory:
     """`paused_since` is the begin of the present pause, 0 if it was not seen, and None while the tenant is not paused.
 
     `paused` is None while that is unknown: a flag is missing, and none is on. `flags` is the last reply. The state file
-    has neither.
+    has neither. `known_at` is the last poll that has shown whether the tenant is paused.
     """
 
     on_since: Mapping[str, float] = field(default_factory=dict)
@@ -46,6 +46,7 @@ class FlagsHistory:
     paused_since: float | None = None
     # Whether any poll has shown whether the tenant is paused.
     known: bool = False
+    known_at: float | None = None
     last_paused: float | None = None
     last_long_pause: float | None = None
     flags: Annotated[Mapping[str, bool], Field(exclude=True)] = field(default_factory=dict)
@@ -75,6 +76,7 @@ def advance(before: FlagsHistory, flags: Mapping[str, bool], at: float) -> Flags
         paused=paused,
         paused_since=begun,
         known=before.known or paused is not None,
+        known_at=_not_after(before.known_at, at) if paused is None else at,
         last_paused=at if paused else _not_after(before.last_paused, at),
         last_long_pause=at if long else _not_after(before.last_long_pause, at),
         flags=flags,
@@ -87,6 +89,7 @@ def after_clock_change(before: FlagsHistory, seconds: float) -> FlagsHistory:
         before,
         on_since=all_moved(before.on_since, seconds),
         paused_since=moved(before.paused_since, seconds),
+        known_at=moved(before.known_at, seconds),
         last_paused=moved(before.last_paused, seconds),
         last_long_pause=moved(before.last_long_pause, seconds),
     )

@@ -49,6 +49,11 @@ ACTIVE_FAMILIES = (ACTIVE_SINCE, MISSED_SINCE)
 
 # By how much the hub's clock and the times in its replies may differ, in seconds.
 TOLERANCE = 300.0
+# A due time in a longer gap between two polls of the flags, in seconds, is not missed: a pause may have begun and ended
+# in the gap. After shorter ones, such as an outage of the exporter, it is: outages hide no overdue sync.
+LONGEST_GAP = 6 * 3600.0
+# Such gaps kept for each tenant.
+_GAPS_KEPT = 4
 # Types that bring a part of the data.
 _PART_TYPES = ("mirror", "event_bundle", "bulk_attr_change")
 # Executions kept for each schedule, and good runs kept between two polls of the schedules.
@@ -92,12 +97,14 @@ class SchedulesHistory:
     """The tenant's schedules by key. `listed` is the last list, of `polled_at`; the state file does not have them.
 
     `last_executed` (Unix seconds) is the newest start that any schedule has had, also one that is gone. `good_runs`
-    ended since the last poll of the schedules: it will tell which of them were started by a schedule.
+    ended since the last poll of the schedules: it will tell which of them were started by a schedule. `gaps` are the
+    last long times without a poll of the flags, from Unix seconds to Unix seconds.
     """
 
     by_key: Mapping[str, ScheduleHistory] = field(default_factory=dict)
     last_executed: float | None = None
     good_runs: tuple[GoodRun, ...] = ()
+    gaps: tuple[tuple[float, float], ...] = ()
     listed: Annotated[Mapping[str, Schedule], Field(exclude=True)] = field(default_factory=dict)
     polled_at: Annotated[float, Field(exclude=True)] = 0.0
 
@@ -136,7 +143,7 @@ def advance(
     if before.last_executed is not None:
         starts.append(min(before.last_executed, at + TOLERANCE))
     newest = max((start for start in starts if start is not None), default=None)
-    return SchedulesHistory(by_key, newest, (), listed, at)
+    return SchedulesHistory(by_key, newest, (), before.gaps, listed, at)
 
 
 def _advance(before: ScheduleHistory | None, schedule: Schedule, at: float, *, paused: bool | None) -> ScheduleHistory:
@@ -198,10 +205,16 @@ def _covered(schedule: ScheduleHistory, run: GoodRun) -> ScheduleHistory:
     return replace(schedule, covered_at=max(run.started_at, schedule.covered_at or 0.0)) if same else schedule
 
 
-def after_flags(before: SchedulesHistory, at: float, *, paused: bool | None) -> SchedulesHistory:
-    """The history after a poll of the tenant's flags at Unix seconds `at`."""
+def after_flags(
+    before: SchedulesHistory, at: float, *, paused: bool | None, known_at: float | None = None
+) -> SchedulesHistory:
+    """The history after a poll of the tenant's flags at Unix seconds `at`; the one before it was at `known_at`."""
     by_key = {key: _activated(each, at, paused=paused) for key, each in before.by_key.items()}
-    return before if by_key == before.by_key else replace(before, by_key=by_key)
+    gaps = before.gaps
+    if known_at is not None and at - known_at > LONGEST_GAP:
+        gaps = (*gaps, (known_at, at))[-_GAPS_KEPT:]
+    unchanged = by_key == before.by_key and gaps == before.gaps
+    return before if unchanged else replace(before, by_key=by_key, gaps=gaps)
 
 
 def after_clock_change(before: SchedulesHistory, seconds: float) -> SchedulesHistory:
@@ -215,7 +228,8 @@ def after_clock_change(before: SchedulesHistory, seconds: float) -> SchedulesHis
         )
         for key, each in before.by_key.items()
     }
-    return replace(before, by_key=by_key, polled_at=moved(before.polled_at, seconds))
+    gaps = tuple((moved(begin, seconds), moved(end, seconds)) for begin, end in before.gaps)
+    return replace(before, by_key=by_key, gaps=gaps, polled_at=moved(before.polled_at, seconds))
 
 
 def after_runs(before: SchedulesHistory, good_runs: tuple[GoodRun, ...]) -> SchedulesHistory:
@@ -226,14 +240,24 @@ def after_runs(before: SchedulesHistory, good_runs: tuple[GoodRun, ...]) -> Sche
 # Samples
 
 
-def missed_since(schedule: Schedule, history: ScheduleHistory, now: float) -> float | None:
-    """The first due time (Unix seconds) at or after `active_since` that no run has followed, if any."""
+def missed_since(
+    schedule: Schedule, history: ScheduleHistory, now: float, gaps: Iterable[tuple[float, float]] = ()
+) -> float | None:
+    """The first due time (Unix seconds) at or after `active_since` that no run has followed, if any.
+
+    Due times in a gap don't count. Gaps are from Unix seconds to Unix seconds, the oldest first.
+    """
     if history.active_since is None:
         return None
     own = history.last_start(schedule.last_executed_at)
     own = -math.inf if own is None else own
     covered = -math.inf if history.covered_at is None else history.covered_at
-    return first_due(schedule, history.active_since, max(own + TOLERANCE, covered), now)
+    after = max(own + TOLERANCE, covered)
+    due = first_due(schedule, history.active_since, after, now)
+    for begin, end in gaps:
+        if due is not None and begin < due < end:
+            due = first_due(schedule, end, after, now)
+    return due
 
 
 def samples(history: SchedulesHistory, last_run: float | None, tenant_id: str, now: float) -> Iterator[Sample]:
@@ -252,7 +276,7 @@ def samples(history: SchedulesHistory, last_run: float | None, tenant_id: str, n
 def missed(history: SchedulesHistory, now: float) -> Mapping[str, float]:
     """The first due time (Unix seconds) that each schedule has missed, by key, as far as the last list knows."""
     at = min(now, history.polled_at)
-    found = {key: missed_since(each, history.by_key[key], at) for key, each in history.listed.items()}
+    found = {key: missed_since(each, history.by_key[key], at, history.gaps) for key, each in history.listed.items()}
     return {key: due for key, due in found.items() if due is not None}
 
 

@@ -128,6 +128,7 @@ def test_schedules_without_ids_keep_their_times_in_any_order_of_the_list() -> No
 
 def test_a_due_time_is_missed_from_the_first_poll_after_it_on() -> None:
     tenant = active()
+    tenant.flags(DUE - HOUR)
     tenant.schedules(DUE - MINUTE, daily())
     tenant.flags(DUE + MINUTE)
     assert missed(tenant) is None
@@ -206,6 +207,69 @@ def test_a_due_time_within_a_nightly_pause_is_not_missed() -> None:
         assert missed(tenant) is None
 
 
+def after_gap(begins: float, ends: float, *, restarted: bool = True) -> Tenant:
+    """The flags are off before and after a time without polls of them, and the schedule does not run."""
+    tenant = active()
+    tenant.flags(DUE - 3 * HOUR)
+    tenant.flags(begins)
+    tenant.schedules(begins, daily())
+    if restarted:
+        tenant.restart()
+    tenant.flags(ends)
+    tenant.schedules(ends, daily())
+    return tenant
+
+
+@pytest.mark.parametrize("restarted", [True, False], ids=["restart", "failing polls"])
+@pytest.mark.parametrize(
+    ("begins", "ends", "expected"),
+    [
+        (DUE - HOUR, DUE + HOUR / 2, DUE),
+        (DUE - 2 * HOUR, DUE + 4 * HOUR, DUE),
+        (DUE - 2 * HOUR, DUE + 4 * HOUR + MINUTE, None),
+        (DUE - 2 * HOUR, DUE + 19 * HOUR, None),
+        (DUE - 2 * HOUR, DUE + DAY + HOUR, None),
+        (DUE + MINUTE, DUE + DAY + HOUR, DUE),
+    ],
+    ids=["90 min", "6 h", "more than 6 h", "21 h", "two due times", "missed before"],
+)
+def test_a_due_time_in_a_long_gap_is_not_missed_because_a_pause_may_have_been_in_it(
+    begins: float, ends: float, expected: float | None, *, restarted: bool
+) -> None:
+    assert missed(after_gap(begins, ends, restarted=restarted)) == expected
+
+
+def test_the_next_due_time_after_a_long_gap_is_missed() -> None:
+    tenant = after_gap(DUE - HOUR, DUE + 20 * HOUR)
+    tenant.flags(DUE + DAY - MINUTE)
+    tenant.schedules(DUE + DAY + MINUTE, daily())
+    assert missed(tenant) == DUE + DAY
+
+
+def test_long_gaps_one_after_the_other_excuse_the_due_times_in_each_and_none_between() -> None:
+    tenant = after_gap(DUE - HOUR, DUE + 8 * HOUR)
+    tenant.flags(DUE + DAY - HOUR)
+    tenant.restart()
+    tenant.flags(DUE + DAY + 8 * HOUR)
+    tenant.schedules(DUE + DAY + 8 * HOUR, daily())
+    assert missed(tenant) is None
+    for hours in range(9, 25):
+        tenant.flags(DUE + DAY + hours * HOUR)
+    tenant.schedules(DUE + 2 * DAY, daily())
+    assert missed(tenant) == DUE + 2 * DAY
+
+
+def test_unknown_flags_are_a_gap_too_and_gaps_move_with_the_clock() -> None:
+    tenant = active()
+    tenant.flags(DUE - HOUR)
+    tenant.flags(DUE + HOUR, {"mass_change_pending": False})
+    tenant.flags(DUE + 9 * HOUR)
+    tenant.schedules(DUE + 9 * HOUR, daily())
+    assert missed(tenant) is None
+    assert tenant.history.schedules.gaps == ((DUE - HOUR, DUE + 9 * HOUR),)
+    assert tenant.history.after_clock_change(HOUR).schedules.gaps == ((DUE, DUE + 10 * HOUR),)
+
+
 def test_a_schedule_on_some_days_is_missed_on_those() -> None:
     tenant = active(daily(days="mon"))  # the start is a Tuesday
     tenant.schedules(utc("2026-09-07T06:59:00"), daily(days="mon"))
@@ -278,6 +342,8 @@ def test_a_clock_set_back_makes_no_start_missed_that_was_told_before() -> None:
 
 def test_what_has_been_missed_is_so_after_an_outage_and_a_restart_and_new_without_a_state_file() -> None:
     tenant = active()
+    for at in (DUE - HOUR, DUE + HOUR, DUE + 5 * HOUR):
+        tenant.flags(at)
     tenant.schedules(DUE + HOUR, daily())
     tenant.restart()
     assert tenant.series(MISSED_SINCE) == {}
@@ -310,7 +376,7 @@ def test_a_run_seen_while_the_clock_was_ahead_does_not_follow_all_later_due_time
     tenant.runs(START + 300 * DAY + MINUTE, left=[run("a", "success")])
     if ahead == "the run and its schedules":
         tenant.schedules(START + 300 * DAY + 2 * MINUTE, daily())
-    for at in (START + HOUR, DUE + HOUR):
+    for at in (START + HOUR, DUE - HOUR, DUE + HOUR):
         tenant.flags(at)
         tenant.schedules(at, daily())
     assert missed(tenant) == DUE

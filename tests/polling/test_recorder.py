@@ -135,9 +135,9 @@ def test_an_overdue_poll_that_has_not_failed_hides_nothing() -> None:
 
 def test_a_pause_hides_at_once_what_a_schedule_has_missed() -> None:
     tenant = Recorded()
-    tenant.succeed(FACTS)
-    tenant.elapsed = 8 * HOUR
-    tenant.succeed(FACTS)
+    for hours in (0, 4, 8):
+        tenant.elapsed = hours * HOUR
+        tenant.succeed(FACTS)
     assert tenant.page(MISSED) == {("s", "collection"): START + 7 * HOUR}
     tenant.succeed({"state": PAUSED})
     assert tenant.shows([ACTIVE, MISSED]) == [False, False]

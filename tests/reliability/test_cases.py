@@ -1,4 +1,4 @@
-"""Tests that docs/reliability.md names a test for each case from the field, and that each named test exists."""
+"""Tests that docs/reliability.md names a test for each promise and each case from the field, and that it exists."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from tests.reliability.page import PAGE
 from tests.reliability.rows import ROWS
 
 ROOT = PAGE.parents[1]
-BEGIN, END = "<!-- Cases from the field: written by hand. -->\n", "<!-- End of the cases. -->\n"
+PROMISES = ("<!-- Promises: written by hand. -->\n", "<!-- End of the promises. -->\n")
+CASES_FROM_THE_FIELD = ("<!-- Cases from the field: written by hand. -->\n", "<!-- End of the cases. -->\n")
 TEST = re.compile(r"`(tests/[^`]*)`")
 ROW = re.compile(r'"([^"]*)"')
 NAMES = {row.name for row in ROWS}
 
 
-def cases(page: str) -> dict[str, str]:
-    """The cell with the tests of each kind."""
-    section = page.partition(BEGIN)[2].partition(END)[0]
-    lines = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")]
+def promised(page: str, section: tuple[str, str]) -> dict[str, str]:
+    """The cell with the tests of each row, by the row's first cell."""
+    begin, end = section
+    text = page.partition(begin)[2].partition(end)[0]
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
     return {line[0]: line[1] if len(line) > 1 else "" for line in lines[1:]}
 
 
@@ -46,16 +48,19 @@ def functions(path: Path) -> set[str]:
     return {each.name for each in parsed if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
-CASES = cases(PAGE.read_text(encoding="utf-8"))
+TEXT = PAGE.read_text(encoding="utf-8")
+ALL = promised(TEXT, PROMISES) | promised(TEXT, CASES_FROM_THE_FIELD)
 
 
-def test_every_kind_is_there() -> None:
-    assert len(CASES) == 35
+def test_every_row_is_there() -> None:
+    assert len(promised(TEXT, PROMISES)) == 13
+    assert len(promised(TEXT, CASES_FROM_THE_FIELD)) == 35
+    assert len(ALL) == 48
 
 
-@pytest.mark.parametrize("kind", CASES)
-def test_the_tests_of_a_case_exist(kind: str) -> None:
-    assert not missing(CASES[kind])
+@pytest.mark.parametrize("row", ALL)
+def test_the_tests_of_a_row_exist(row: str) -> None:
+    assert not missing(ALL[row])
 
 
 @pytest.mark.parametrize(
@@ -65,7 +70,10 @@ def test_the_tests_of_a_case_exist(kind: str) -> None:
         ('matrix: "HTTP 500"', ["a test"]),
         ("`tests/reliability/test_cases.py::test_no`", ["tests/reliability/test_cases.py::test_no"]),
         ("`tests/reliability/test_no.py::test_no`", ["tests/reliability/test_no.py::test_no"]),
-        ('`tests/reliability/test_cases.py::test_every_kind_is_there`; matrix: "HTTP 5…", "no"', ["no"]),
+        (
+            '`tests/reliability/test_cases.py::test_every_row_is_there`; matrix: "HTTP 5…", "no"',
+            ["no"],
+        ),
     ],
 )
 def test_a_test_that_does_not_exist_is_found(cell: str, expected: list[str]) -> None:

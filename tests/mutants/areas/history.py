@@ -309,4 +309,11 @@ MUTANTS = (
         "pass",
         CLOCK_CHANGES,
     ),
+    Mutant(
+        "a due time in a long gap is missed, though a pause may have been in it",
+        SCHEDULES,
+        "begin < due < end",
+        "begin < due < begin",
+        OF_SCHEDULES,
+    ),
 )
