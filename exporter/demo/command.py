@@ -1,0 +1,70 @@
+"""Serves the exporter and the simulated API that it polls, in one process."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Mapping
+
+from pydantic import SecretStr
+
+from exporter import logs, output
+from exporter.api.egress import Egress
+from exporter.serve import serve
+from exporter.settings import CREDENTIALS, Settings, given_flags, load
+from exporter.simulator import Fault, Simulator, how_to_change
+from exporter.simulator import serve as serve_simulator
+
+# The demo's API is simulated: it can be polled often, and a person is watching.
+_DEFAULTS = {
+    "api.rate_limit": "200",
+    "collectors.state.interval": "15s",
+    "collectors.ingestions.interval": "15s",
+    "log.level": "error",
+    "web.listen_address": "127.0.0.1:10120",
+}
+_REAL = ("KIMONO_API_", "KIMONO_CONFIG", "KIMONO_STATE_FILE")
+_END_AFTER = 10.0
+
+
+def demo(arguments: argparse.Namespace, environ: Mapping[str, str]) -> None:
+    """Run the demo until it is stopped. Raises `SettingsError` and `UnusableError`."""
+    # Settings for the real API stay out of the demo.
+    environ = {name: value for name, value in environ.items() if not name.startswith(_REAL)}
+    settings = load({**_DEFAULTS, **given_flags(arguments)}, environ, needs_credentials=False)
+    logs.configure(settings.log.level, settings.log.format)
+    asyncio.run(_serve(settings, Simulator(tenants=arguments.tenants, seed=arguments.seed)))
+
+
+async def _serve(settings: Settings, simulator: Simulator) -> None:
+    _enliven(simulator)
+    async with serve_simulator(simulator) as base_url:
+        settings = _polling(settings, simulator, base_url)
+
+        def announce(addresses: list[str]) -> None:
+            home = addresses[0].replace("0.0.0.0", "127.0.0.1").replace("[::]", "127.0.0.1")  # noqa: S104 - only shown
+            output.write(
+                f"Serving metrics of a simulated API with {len(simulator.tenants())} tenants. No request leaves this "
+                "machine.\n"
+                f"Status page: {home}/   Metrics: {home}/metrics\n"
+                f"{how_to_change(simulator, base_url)}Stop it with Ctrl-C.\n"
+            )
+
+        await serve(settings, lambda: settings, announce)
+
+
+def _polling(settings: Settings, simulator: Simulator, base_url: str) -> Settings:
+    """The settings, with the simulator instead of the API."""
+    credentials = {**dict.fromkeys(CREDENTIALS), "key": SecretStr(simulator.api_key)}
+    api = settings.api.model_copy(update={**credentials, "url": base_url})
+    # No proxy: the simulator is on this machine.
+    return settings.model_copy(update={"api": api, "egress": Egress()})
+
+
+def _enliven(simulator: Simulator) -> None:
+    """Let the first minute show what happens now and then: an ingestion ends, and a tenant denies access."""
+    *others, last = simulator.tenants()
+    ingestion = simulator.start_ingestion(last.id, started_at=simulator.now() - 1200)
+    asyncio.get_running_loop().call_later(_END_AFTER, simulator.finish_ingestion, last.id, ingestion)
+    if others:
+        simulator.faults.add(Fault("forbidden", tenant_id=others[-1].id))
