@@ -17,6 +17,7 @@ from exporter.assembly import keeping_state, open_exporter
 from exporter.check import check
 from exporter.clock import Clock
 from exporter.demo import demo
+from exporter.drills.client import drill
 from exporter.logs import internal_error
 from exporter.output import OutputError
 from exporter.reference import metrics_markdown
@@ -120,6 +121,10 @@ def _demo(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     return OK
 
 
+def _drill(arguments: argparse.Namespace, _environ: Mapping[str, str]) -> int:
+    return drill(arguments)
+
+
 def _simulate(arguments: argparse.Namespace, _environ: Mapping[str, str]) -> int:
     try:
         host, port = split_address(arguments.listen)
@@ -149,6 +154,7 @@ async def _serve_simulator(simulator: Simulator, host: str, port: int) -> None:
 _COMMANDS: Mapping[str, Command] = {
     "run": _run,
     "demo": _demo,
+    "drill": _drill,
     "simulate": _simulate,
     "check": _check,
     "once": _once,
