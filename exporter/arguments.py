@@ -122,6 +122,12 @@ def _parser(chosen: str) -> _Parser:
     add("check", "Poll every tenant once; print what works, what fails, and how to fix it.")
     add("once", "Poll every tenant once; print the metrics, for node_exporter's textfile collector.")
     add("metrics", "Print the metric reference as Markdown.", settings=False)
+    assets = add("assets", "Write dashboards, alert rules, an Alertmanager example and runbooks.", settings=False)
+    assets.add_argument("directory", metavar="DIR", help="folder to write to; it is made if it is missing")
+    if chosen == "assets":
+        from exporter.assets.options import add_options  # noqa: PLC0415 - see above
+
+        add_options(assets)
     for each in (demo, simulate):
         each.add_argument("--tenants", type=_positive, default=30, metavar="N", help="tenants to simulate (default 30)")
         each.add_argument("--seed", type=_whole, default=1, metavar="N", help="selects the simulated fleet (default 1)")

@@ -10,10 +10,13 @@ import argparse
 import asyncio
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from exporter import logs, output
 from exporter.arguments import FAILED, OK, UNUSABLE, parsed
 from exporter.assembly import keeping_state, open_exporter
+from exporter.assets import assets, what_was_written, write
+from exporter.assets.options import OptionError, choices
 from exporter.check import check
 from exporter.clock import Clock
 from exporter.demo import demo
@@ -71,6 +74,21 @@ def _run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def _metrics(_arguments: argparse.Namespace, _environ: Mapping[str, str]) -> int:
     output.write(metrics_markdown())
+    return OK
+
+
+def _assets(arguments: argparse.Namespace, _environ: Mapping[str, str]) -> int:
+    try:
+        chosen = choices(arguments)
+    except OptionError as error:
+        raise UnusableError(str(error)) from None
+    folder, files = Path(arguments.directory), assets(chosen)
+    try:
+        write(folder, files)
+    except (OSError, ValueError) as error:  # ValueError: the path has a null character
+        why = cause(error) if isinstance(error, OSError) else "it is not a path"
+        raise UnusableError(f"DIR: can't write into {str(folder)!r}: {why}; name another folder") from None
+    output.write(what_was_written(folder, files, chosen))
     return OK
 
 
@@ -159,4 +177,5 @@ _COMMANDS: Mapping[str, Command] = {
     "check": _check,
     "once": _once,
     "metrics": _metrics,
+    "assets": _assets,
 }
