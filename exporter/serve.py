@@ -77,7 +77,7 @@ async def serve(
     if process.hangup_came():
         hangup.set()
     try:
-        await _serve(settings, load_again, announce, opened, stop, hangup)
+        await _serve(settings, load_again, stop, hangup, announce=announce, opened=opened)
     finally:
         process.hold_signals()
 
@@ -85,10 +85,11 @@ async def serve(
 async def _serve(
     settings: Settings,
     load_again: Load,
-    announce: Announce,
-    opened: Opened,
     stop: asyncio.Event,
     hangup: asyncio.Event,
+    *,
+    announce: Announce,
+    opened: Opened,
 ) -> None:
     verifier = Verifier()
     reading = asyncio.create_task(in_daemon_thread(access_rules, settings, verifier))

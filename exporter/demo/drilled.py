@@ -50,8 +50,8 @@ async def drilling(
 
     OSError if the port can't be bound.
     """
-    watch = AlertWatch(places.prometheus) if places.prometheus else None
-    drills = Drills(fleet, Clock(), lambda: exporter().status(), watch and watch.alerts)
+    ask = AlertWatch(places.prometheus).alerts if places.prometheus else None
+    drills = Drills(fleet, Clock(), lambda: exporter().status(), ask)
     async with serve_page(drills, places, port=port) as address:
         observing = asyncio.create_task(unending(drills.run))
         beginning = asyncio.create_task(_begin(drills, exporter, stories))
@@ -65,7 +65,7 @@ async def drilling(
 
 async def _begin(drills: Drills, exporter: Callable[[], Exporter], stories: Sequence[str]) -> None:
     """Begin the first drills as soon as all tenants have been polled: before, some would not be seen to begin."""
-    while not exporter().ready():
+    while not exporter().ready():  # noqa: ASYNC110 - the exporter has no event for it
         await asyncio.sleep(_PAUSE)
     for name in stories:
         drills.begin(name)

@@ -164,7 +164,7 @@ _DRILLS = (
     Drill(
         "mass_change",
         "A mass change waits for a person's approval.",
-        causes.story("mass_change"),
+        causes.mass_change,
         *("KimonoMassChangePending", "warning", 45, _FLAG_SINCE, _TENANT_BOARD),
         "The mass change is approved.",
         "mass_change",

@@ -62,7 +62,7 @@ def fault(kind: str, *, every: int | None = None, seconds: float = 5.0, endpoint
 
     def begin(simulator: Simulator, tenant_ids: Sequence[str]) -> End:
         # The tenant list is the account's.
-        whose = tenant_ids or [ACCOUNT if endpoint else None]
+        whose: list[str | None] = [*tenant_ids] or [ACCOUNT if endpoint else None]
         active = [
             simulator.faults.add(Fault(kind, tenant_id=one, endpoint=endpoint, every=every, seconds=seconds))
             for one in whose
@@ -79,6 +79,21 @@ def _stall(simulator: Simulator, tenant_id: str) -> End:
 
 
 stalled = each(_stall)
+
+
+def _await_approval(simulator: Simulator, tenant_id: str) -> End:
+    waiting = simulator.begin_story("mass_change", tenant_id)
+
+    def approve() -> None:
+        simulator.end_story(waiting)
+        # By itself, the run would notice the approval within ten minutes.
+        for run in simulator.tenant(tenant_id).ingestions.under_way():
+            _finish(simulator, tenant_id, run.id, "success")
+
+    return approve
+
+
+mass_change = each(_await_approval)
 
 
 def _finish(simulator: Simulator, tenant_id: str, ingestion_id: str, state: str) -> None:

@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from http.client import HTTPException
 from typing import Any
 
 from exporter import output
@@ -51,18 +52,16 @@ class DemoClient:
     def _send(self, path: str, body: Json | None) -> Json:
         """Raises DrillCommandError without a successful reply."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(  # noqa: S310 - always http
-            f"http://{self._address}{path}", data, {"Content-Type": "application/json"}
-        )
+        request = urllib.request.Request(f"http://{self._address}{path}", data, {"Content-Type": "application/json"})
         try:
             with self._opener.open(request, timeout=_SECONDS) as reply:
                 answer: Json = json.loads(reply.read(_MOST_BYTES))
         except urllib.error.HTTPError as error:
             raise DrillCommandError(_refusal(error)) from None
-        except (OSError, ValueError):
+        except (OSError, ValueError, HTTPException):
             raise DrillCommandError(
-                f"no demo with drills answers at {self._address}; start one with 'kimono-exporter demo --story none', "
-                "or set --address to the one that it prints"
+                "no demo with drills answers at --address; start one with 'kimono-exporter demo --story none', "
+                "or set the address that it prints"
             ) from None
         return answer
 

@@ -18,7 +18,7 @@ from aiohttp import web
 
 from exporter.drills import words
 from exporter.drills.catalog import DRILLS, NOT_POSSIBLE, UnknownDrillError
-from exporter.drills.runs import Drills, DrillStateError
+from exporter.drills.runs import Drills, DrillStateError, Run
 from exporter.drills.words import Places
 
 _MOST_BYTES = 4096
@@ -151,7 +151,7 @@ class _Page:
             request, lambda name: [self._drills.end(name)] if name else self._drills.end_all()
         )
 
-    async def _change_json(self, request: web.Request, change: Callable[[str], list[words.Run]]) -> web.Response:
+    async def _change_json(self, request: web.Request, change: Callable[[str], list[Run]]) -> web.Response:
         if request.content_type != _JSON:
             return web.json_response({"error": f"the body must be {_JSON}"}, status=415, headers=_HEADERS)
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,12 +40,10 @@ class AlertWatch:
                 if (reply.content_length or 0) > _MOST_BYTES:
                     return None
                 return [_state(each) for each in (await reply.json())["data"]["alerts"]]
-        except (aiohttp.ClientError, asyncio.TimeoutError, ValueError, KeyError, TypeError):
+        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError):
             return None
 
 
 def _state(alert: dict[str, Any]) -> AlertState:
     labels = alert["labels"]
-    return AlertState(
-        labels["alertname"], labels.get("tenant_id", ""), labels.get("severity", ""), str(alert["state"])
-    )
+    return AlertState(labels["alertname"], labels.get("tenant_id", ""), labels.get("severity", ""), str(alert["state"]))
