@@ -128,6 +128,9 @@ def _parser(chosen: str) -> _Parser:
         from exporter.assets.options import add_options  # noqa: PLC0415 - see above
 
         add_options(assets)
+    demo.add_argument(
+        "--exporter-only", action="store_true", help="don't start Prometheus, Alertmanager and Grafana beside it"
+    )
     for each in (demo, simulate):
         each.add_argument("--tenants", type=_positive, default=30, metavar="N", help="tenants to simulate (default 30)")
         each.add_argument("--seed", type=_whole, default=1, metavar="N", help="selects the simulated fleet (default 1)")

@@ -18,9 +18,11 @@ class Speed:
     """Divides durations (seconds) by a factor of at least 1, and rounds them: ranges of PromQL are whole seconds.
 
     No duration becomes longer, or shorter than 30 s (thresholds), 15 s (`for`, `keep_firing_for`) or 5 s (interval).
+    `evaluated_each` (seconds), if given, is the interval, whatever the factor.
     """
 
     factor: float = 1.0
+    evaluated_each: float | None = None
 
     def wait(self, seconds: float) -> float:
         """The time of `for` and `keep_firing_for`."""
@@ -28,7 +30,7 @@ class Speed:
 
     def interval(self, seconds: float) -> float:
         """The time between evaluations."""
-        return self._shorter(seconds, _LEAST_INTERVAL)
+        return self.evaluated_each or self._shorter(seconds, _LEAST_INTERVAL)
 
     def thresholds(self, values: Mapping[str, float]) -> dict[str, float]:
         """The thresholds in their units. Shares and counts stay, and the ages from which facts are out of date."""

@@ -5,11 +5,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from exporter import logs, output
 from exporter.api.egress import Egress
+from exporter.clock import Clock
+from exporter.demo import chain
+from exporter.demo.ports import HOST, choose
+from exporter.demo.programs import PROMETHEUS, found, missing
 from exporter.serve import serve
 from exporter.settings import CREDENTIALS, Settings, given_flags, load
 from exporter.simulator import Fault, Simulator, how_to_change
@@ -33,12 +39,21 @@ def demo(arguments: argparse.Namespace, environ: Mapping[str, str]) -> None:
     environ = {name: value for name, value in environ.items() if not name.startswith(_REAL)}
     settings = load({**_DEFAULTS, **given_flags(arguments)}, environ, needs_credentials=False)
     logs.configure(settings.log.level, settings.log.format)
-    asyncio.run(_serve(settings, Simulator(tenants=arguments.tenants, seed=arguments.seed)))
+    simulator = Simulator(tenants=arguments.tenants, seed=arguments.seed)
+    asyncio.run(_serve(_on_free_port(settings), simulator, alone=arguments.exporter_only))
 
 
-async def _serve(settings: Settings, simulator: Simulator) -> None:
+def _on_free_port(settings: Settings) -> Settings:
+    """The settings with another port, if the default one is in use. A port that was asked for stays."""
+    if settings.web.listen_address != _DEFAULTS["web.listen_address"]:
+        return settings
+    address = f"{HOST}:{choose('the exporter', settings.web.listen()[1])}"
+    return settings.model_copy(update={"web": settings.web.model_copy(update={"listen_address": address})})
+
+
+async def _serve(settings: Settings, simulator: Simulator, *, alone: bool) -> None:
     _enliven(simulator)
-    async with serve_simulator(simulator) as base_url:
+    async with serve_simulator(simulator) as base_url, AsyncExitStack() as stack:
         settings = _polling(settings, simulator, base_url)
 
         def announce(addresses: list[str]) -> None:
@@ -49,8 +64,35 @@ async def _serve(settings: Settings, simulator: Simulator) -> None:
                 f"Status page: {home}/   Metrics: {home}/metrics\n"
                 f"{how_to_change(simulator, base_url)}Stop it with Ctrl-C.\n"
             )
+            if not alone:
+                _begin_chain(stack, home, settings)
 
         await serve(settings, lambda: settings, announce)
+
+
+def _begin_chain(stack: AsyncExitStack, home: str, settings: Settings) -> None:
+    """Run the programs that are installed beside the exporter, until the stack ends."""
+    if settings.web.config_file is not None:
+        output.write("With web.config_file, the demo shows the exporter alone.\n")
+        return
+    programs = found()
+    output.write(missing(programs))
+    if PROMETHEUS in programs:
+        output.write(f"Starting {' and '.join(programs)}\n")
+        task = asyncio.create_task(_chain(urlsplit(home).netloc, programs))
+        stack.push_async_callback(_end, task)
+
+
+async def _chain(exporter: str, programs: Mapping[str, tuple[str, ...]]) -> None:
+    try:
+        await chain.run(exporter, programs, Clock())
+    except OSError as error:
+        output.complain(f"can't start the other programs: {error.strerror or error}; the exporter goes on")
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
 
 
 def _polling(settings: Settings, simulator: Simulator, base_url: str) -> Settings:
