@@ -149,7 +149,7 @@ def _add_drills(demo: argparse.ArgumentParser, drill: argparse.ArgumentParser) -
         help="begin with a drill, on a fleet without incidents and with shorter thresholds; none waits for drills",
     )
     demo.add_argument(
-        "--drills-port", type=_port, default=10122, metavar="N", help="port of the page of drills (default 10122)"
+        "--drills-port", type=_port, default=10126, metavar="N", help="port of the page of drills (default 10126)"
     )
     drill.add_argument("name", nargs="?", default="", metavar="NAME", help="the drill to begin, or to end")
     what = drill.add_mutually_exclusive_group()
@@ -157,7 +157,7 @@ def _add_drills(demo: argparse.ArgumentParser, drill: argparse.ArgumentParser) -
     what.add_argument("--end", action="store_true", help="end the drill, or all without NAME")
     drill.add_argument("--wait", action="store_true", help="wait until the alert fires, or with --end is resolved")
     drill.add_argument(
-        "--address", default="127.0.0.1:10122", metavar="HOST:PORT", help="the demo's drills (default 127.0.0.1:10122)"
+        "--address", default="127.0.0.1:10126", metavar="HOST:PORT", help="the demo's drills (default 127.0.0.1:10126)"
     )
 
 

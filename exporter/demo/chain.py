@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import aiohttp
@@ -29,7 +30,15 @@ _ASK_SECONDS = 0.25
 _MOST_CHARACTERS = 300
 
 
-async def run(exporter: str, programs: Mapping[str, tuple[str, ...]], clock: Clock) -> None:
+@dataclass(frozen=True)
+class Wishes:
+    """What a caller may want to change or know: other `rules`, with these links; the ports, by program."""
+
+    rules: Callable[[Links], str] | None = None
+    chosen: Callable[[Mapping[str, int]], None] = lambda _: None
+
+
+async def run(exporter: str, programs: Mapping[str, tuple[str, ...]], clock: Clock, wishes: Wishes = Wishes()) -> None:
     """Run the chain on an exporter (HOST:PORT) until cancelled; then nothing of it is left.
 
     `programs` has what is installed, Prometheus at least, with the beginnings of the command lines.
@@ -39,7 +48,8 @@ async def run(exporter: str, programs: Mapping[str, tuple[str, ...]], clock: Clo
         ports = {name: choose(name, PORTS[name]) for name in programs}
         pages = choose("the receiver of notifications", PAGES_PORT)
         await stack.enter_async_context(serving(pages, _runbooks(), tell))
-        watch = _watch(exporter, pages, ports)
+        wishes.chosen(ports)
+        watch = replace(_watch(exporter, pages, ports), rules=wishes.rules)
         started = await stack.enter_async_context(_started(_described(programs, ports, folder, watch), folder))
         async with asyncio.TaskGroup() as group:
             for program, child in started:

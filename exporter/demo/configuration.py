@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,18 +22,23 @@ _WAITS = {"group_wait": "5s", "group_interval": "15s"}
 
 @dataclass(frozen=True)
 class Watch:
-    """What Prometheus scrapes, the demo's own pages, where links lead, and by which thresholds and speed rules fire."""
+    """What Prometheus scrapes, the demo's own pages, where links lead, and by which thresholds and speed rules fire.
+
+    `rules` makes other rules with these links, whatever the thresholds and the speed.
+    """
 
     exporter: str  # HOST:PORT
     pages: str  # URL
     links: Links
     thresholds: Mapping[str, float] = field(default_factory=lambda: DEFAULTS)
     speed: Speed = field(default_factory=lambda: Speed(evaluated_each=_EVERY))
+    rules: Callable[[Links], str] | None = None
 
 
 def prometheus(command: tuple[str, ...], port: int, folder: Path, watch: Watch, alertmanager: int | None) -> Program:
     """Prometheus, with its files in the folder; `alertmanager` is a port."""
-    (folder / "kimono.rules.yaml").write_text(rules_text(watch.thresholds, watch.links, watch.speed))
+    rules = watch.rules(watch.links) if watch.rules else rules_text(watch.thresholds, watch.links, watch.speed)
+    (folder / "kimono.rules.yaml").write_text(rules)
     targets = [f"{HOST}:{alertmanager}"] if alertmanager else []
     configuration = {
         "global": {"scrape_interval": f"{_EVERY:g}s", "evaluation_interval": f"{_EVERY:g}s"},

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from exporter import output
 from exporter.assembly import Exporter
 from exporter.clock import Clock
-from exporter.drills import AlertWatch, CalmFleet, Drills, Places, quick_thresholds
+from exporter.demo.ports import HOST
+from exporter.demo.programs import ALERTMANAGER, GRAFANA, PROMETHEUS
+from exporter.drills import (
+    AlertState,
+    AlertWatch,
+    CalmFleet,
+    Drills,
+    DrillStateError,
+    Places,
+    UnknownDrillError,
+    find,
+    quick_thresholds,
+)
 from exporter.drills import serve as serve_page
+from exporter.serve import UnusableError
 from exporter.settings import Settings
-from exporter.tasks import unending
+from exporter.status import Status
 from exporter.thresholds import use_thresholds
 
 # Poll intervals, so that polls delay no drill. Settings that the command line names win.
@@ -42,30 +56,63 @@ async def watched(fleet: CalmFleet, settings: Settings) -> AsyncIterator[Setting
         use_thresholds()
 
 
-@asynccontextmanager
-async def drilling(
-    fleet: CalmFleet, exporter: Callable[[], Exporter], places: Places, stories: Sequence[str], port: int
-) -> AsyncIterator[str]:
-    """Serve the page of drills while the block runs, beginning with `stories`; yields its address.
+class Drilled:
+    """The drills of a demo: its places, and its exporter once it is there."""
 
-    OSError if the port can't be bound.
-    """
-    ask = AlertWatch(places.prometheus).alerts if places.prometheus else None
-    drills = Drills(fleet, Clock(), lambda: exporter().status(), ask)
-    async with serve_page(drills, places, port=port) as address:
-        observing = asyncio.create_task(unending(drills.run))
-        beginning = asyncio.create_task(_begin(drills, exporter, stories))
+    def __init__(self, fleet: CalmFleet, stories: Sequence[str]) -> None:
+        self.fleet = fleet
+        self.places = Places()
+        self._stories = stories
+        self._exporter: Exporter | None = None
+        self._opened = asyncio.Event()
+        self._drills = Drills(fleet, Clock(), self._status, self._alerts)
+
+    def opened(self, exporter: Exporter) -> None:
+        """Take the exporter that polls the fleet."""
+        self._exporter = exporter
+        self._opened.set()
+
+    def started(self, ports: Mapping[str, int]) -> None:
+        """Take the ports of the programs beside the exporter."""
+        urls = {name: f"http://{HOST}:{port}" for name, port in ports.items()}
+        self.places.prometheus, self.places.alertmanager = urls.get(PROMETHEUS, ""), urls.get(ALERTMANAGER, "")
+        self.places.grafana = urls.get(GRAFANA, "")
+
+    @asynccontextmanager
+    async def serving(self, port: int) -> AsyncIterator[str]:
+        """Serve the page while the block runs; yields its address. OSError if the port can't be bound."""
+        async with serve_page(self._drills, self.places, port=port) as address:
+            working = asyncio.create_task(self._run())
+            try:
+                yield address
+            finally:
+                working.cancel()
+                await asyncio.wait({working})
+
+    async def _run(self) -> None:
+        """Begin the first drills as soon as all tenants have been polled: before, polls would not see all of them."""
+        await self._opened.wait()
+        while not (self._exporter and self._exporter.ready()):  # noqa: ASYNC110 - the exporter has no event for it
+            await asyncio.sleep(_PAUSE)
         try:
-            yield address
-        finally:
-            observing.cancel()
-            beginning.cancel()
-            await asyncio.wait({observing, beginning})
+            for name in self._stories:
+                self._drills.begin(name)
+        except DrillStateError as error:
+            output.complain(f"--story: {error}")
+        await self._drills.run()
+
+    def _status(self) -> Status:
+        if self._exporter is None:
+            raise RuntimeError("there is no exporter yet")
+        return self._exporter.status()
+
+    async def _alerts(self) -> Sequence[AlertState] | None:
+        return await AlertWatch(self.places.prometheus).alerts() if self.places.prometheus else None
 
 
-async def _begin(drills: Drills, exporter: Callable[[], Exporter], stories: Sequence[str]) -> None:
-    """Begin the first drills as soon as all tenants have been polled: before, some would not be seen to begin."""
-    while not exporter().ready():  # noqa: ASYNC110 - the exporter has no event for it
-        await asyncio.sleep(_PAUSE)
-    for name in stories:
-        drills.begin(name)
+def stories(names: Sequence[str]) -> list[str]:
+    """The drills that `--story` names; none has no drill. Raises UnusableError for an unknown one."""
+    try:
+        return list(dict.fromkeys(find(name).name for name in names if name != "none"))
+    except UnknownDrillError as error:
+        raise UnusableError(f"--story: {error}") from None

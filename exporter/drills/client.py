@@ -28,7 +28,7 @@ class DrillCommandError(Exception):
 
 
 class DemoClient:
-    """Asks the demo whose drills are at `address`, such as `127.0.0.1:10122`."""
+    """Asks the demo whose drills are at `address`, such as `127.0.0.1:10126`."""
 
     def __init__(self, address: str) -> None:
         self._address = address

@@ -99,7 +99,7 @@ class _Page:
             not_possible=NOT_POSSIBLE,
             runs=list(reversed(self._drills.runs)),
             active={run.drill.name for run in self._drills.active()},
-            has_prometheus=self._drills.has_prometheus,
+            has_prometheus=bool(self._places.prometheus),
             places=self._places,
             words=words,
             token=self._token,
@@ -164,5 +164,5 @@ class _Page:
             return web.json_response({"error": str(error)}, status=409, headers=_HEADERS)
         except ValueError:
             return web.json_response({"error": "the body is not JSON"}, status=400, headers=_HEADERS)
-        shown = [words.run_json(run, self._drills, self._places) for run in runs]
+        shown = [words.run_json(run, self._places) for run in runs]
         return web.json_response({"runs": shown}, headers=_HEADERS)

@@ -80,7 +80,6 @@ class Drills:
         ask: Callable[[], Awaitable[Sequence[AlertState] | None]] | None,
     ) -> None:
         self.runs: list[Run] = []
-        self.has_prometheus = ask is not None
         self._fleet = fleet
         self._clock = clock
         self._status = status

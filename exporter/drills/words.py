@@ -15,11 +15,11 @@ from exporter.thresholds import DEFAULTS
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Places:
-    """The base URLs of what a demo serves; empty if it does not."""
+    """The base URLs of what a demo serves; empty if it does not, or does not yet."""
 
-    exporter: str
+    exporter: str = ""
     prometheus: str = ""
     alertmanager: str = ""
     grafana: str = ""
@@ -96,7 +96,7 @@ def as_json(drills: Drills, places: Places) -> dict[str, Any]:
     """All drills and runs, as JSON for the command."""
     return {
         "drills": [drill_json(each, places) for each in DRILLS.values()],
-        "runs": [run_json(each, drills, places) for each in drills.runs],
+        "runs": [run_json(each, places) for each in drills.runs],
     }
 
 
@@ -115,7 +115,7 @@ def drill_json(drill: Drill, places: Places) -> dict[str, Any]:
     }
 
 
-def run_json(run: Run, drills: Drills, places: Places) -> dict[str, Any]:
+def run_json(run: Run, places: Places) -> dict[str, Any]:
     """A run as JSON."""
     return {
         "drill": drill_json(run.drill, places),
@@ -123,7 +123,7 @@ def run_json(run: Run, drills: Drills, places: Places) -> dict[str, Any]:
         "tenant_ids": [tenant.id for tenant in run.tenants],
         "alert": run.alert_state,
         "settled": run.is_settled,
-        "progress": progress(run, has_prometheus=drills.has_prometheus),
+        "progress": progress(run, has_prometheus=bool(places.prometheus)),
         "others": sorted(run.others),
         "times": {
             name: getattr(run, name)
