@@ -11,6 +11,10 @@ RUN pip --python /opt/kimono-exporter install --no-deps --require-hashes -r requ
 RUN pip install --no-deps --require-hashes -r requirements-build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY exporter ./exporter
+# What symbolic links in exporter/assets lead to.
+COPY dashboards ./dashboards
+COPY docs/runbooks ./docs/runbooks
+COPY alerts/alertmanager.example.yaml ./alerts/
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist .
 RUN pip --python /opt/kimono-exporter install --no-deps --no-index --find-links dist kimono-exporter
 

@@ -15,7 +15,7 @@ FAINT = "rgba(142, 142, 142, 0.2)"
 
 @dataclass(frozen=True)
 class Problem:
-    """A problem of a tenant, by its name in `alerts/problems.py`. `alert` is the alert that fires for it."""
+    """A problem of a tenant, by its name in `exporter.assets.rules.problems`. `alert` is the alert that fires."""
 
     name: str
     text: str

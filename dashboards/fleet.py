@@ -42,8 +42,8 @@ from dashboards.queries import (
     alerts,
     best_replica,
     count,
-    number,
     of_chosen,
+    older,
     or_text,
     ranked,
     ranks,
@@ -121,7 +121,7 @@ def _problem_count(title: str, description: str, name: str, colour: str = BAD) -
 
 def _mass_change() -> Panel:
     pending = f'{MODE_SINCE}{{{REPLICA},flag="mass_change_pending"}}'
-    critical = f"{pending} < time() - {number('mass_change_pending_critical')}"
+    critical = older("mass_change_pending_critical")
     return stat_panel_by_severity(
         "Mass change pending",
         "The hub waits for approval of a large change: ask the district, then approve or reject it. Orange: all. Red: "
@@ -132,10 +132,7 @@ def _mass_change() -> Panel:
 
 
 def _unreachable() -> Panel:
-    failing = (
-        f"kimono_tenant_failure_since_timestamp_seconds{{{REPLICA}}} < time() - {number('tenants_unreachable_after')}"
-    )
-    tenants = f"min by (job, tenant_id) ({failing})"
+    tenants = f"min by (job, tenant_id) ({older('tenants_unreachable_after')})"
     return stat_panel_by_severity(
         "Unreachable",
         "A collector has failed for 10 minutes, so data are out of date. Red: so many that alerts about single tenants "

@@ -16,14 +16,13 @@ from grafana_foundation_sdk.models import dashboard as models
 from dashboards.colours import SEVERITIES
 from dashboards.panels import SOURCE, Panel, link
 from dashboards.queries import JOB, alerts, by_shard
+from exporter.assets import LINKS
 
 TAG = "kimono"
 WIDTH = 24  # columns of Grafana's grid
-# Base URL of the runbooks, as in alerts/kimono.rules.yaml.
-RUNBOOKS_URL = "https://git.example.org/kimono-exporter/blob/main/docs/runbooks"
 # URL parameters that keep the time range and the variables. A link to a tenant sets `tenant` itself.
 LINK_PARAMETERS = "${__url_time_range}&${datasource:queryparam}&${job:queryparam}"
-RUNBOOK_LINK = link("Open the runbook", f"{RUNBOOKS_URL}/${{__data.fields.alertname}}.md")
+RUNBOOK_LINK = link("Open the runbook", f"{LINKS.runbooks}/${{__data.fields.alertname}}.md")
 EXPORTER_LINK = link("Check whether the data are up to date", f"/d/kimono-exporter?{LINK_PARAMETERS}")
 TENANT_LINK = link(
     "Open this tenant",

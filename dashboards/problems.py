@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from alerts import problems
-from alerts.facts import Source, polled
-from alerts.promql import ago, in_one_line
 from dashboards.colours import GOOD, PROBLEM_TEXTS, RANK_TEXTS
 from dashboards.frame import TENANT_LINK
 from dashboards.panels import TIMESTAMP
 from dashboards.queries import REPLICA, label, or_summary, with_names
 from dashboards.tables import Column
-from exporter.thresholds import threshold
+from exporter.assets import boards
+from exporter.assets.rules import problems
+from exporter.assets.rules.facts import Source, polled
 
 _SOURCE = Source(REPLICA)
 NO_DATA = "Unknown: no exporter is scraped"
-_CRITICAL_LATER = {"failing": "ingestions_failing_critical", "mass_change": "mass_change_pending_critical"}
 _ALL = tuple(problems.PROBLEMS)
 
 
@@ -24,12 +22,11 @@ def problem(name: str) -> str:
 
 
 def _problem(name: str) -> str:
-    return in_one_line(problems.PROBLEMS[name](_SOURCE))
+    return boards.problem(name, _SOURCE)
 
 
 def _critical(name: str) -> str:
-    """The same for so long that its alert is critical. The alert also waits for a run under way, and for a pause."""
-    return f"({_problem(name)}) < {ago(threshold(_CRITICAL_LATER[name]))}"
+    return boards.critical(name, _SOURCE)
 
 
 def worst_problems(each: int, *names: str) -> str:
@@ -55,7 +52,7 @@ def _union(names: tuple[str, ...]) -> str:
     """Problems with the labels `problem` and `rank`. Of a critical one and a warning, the critical one."""
     information = problems.INFORMATION
     by_rank = {
-        "1": {**dict.fromkeys(problems.CRITICAL, _problem), **dict.fromkeys(_CRITICAL_LATER, _critical)},
+        "1": {**dict.fromkeys(problems.CRITICAL, _problem), **dict.fromkeys(problems.CRITICAL_LATER, _critical)},
         "2": {name: _problem for name in problems.PROBLEMS if name not in (*problems.CRITICAL, *information)},
         "3": dict.fromkeys(information, _problem),
     }

@@ -10,28 +10,30 @@
 from __future__ import annotations
 
 from dashboards.colours import MANY_UNREACHABLE, NO_PROBLEM, SEVERITIES
+from exporter.assets import boards
+from exporter.assets.rules.facts import Source
 from exporter.thresholds import threshold
 
 NAMES = "tenant_name, account_name, integration"
-JOB = 'job=~"$job"'
+JOB = boards.JOB
 # For alerts: KimonoExporterDown may have no job.
 ANY_JOB = 'job=~"$job|"'
 # For instant queries: one replica of each job (and shard).
-REPLICA = f'{JOB},instance=~"$replica"'
+REPLICA = boards.REPLICA
 # The accounts and integrations that are chosen, for series with the tenants' names.
 ACCOUNTS = 'account_name=~"$account",integration=~"$integration"'
 # For the dashboard of one tenant: now, and over time.
 TENANT = f'{REPLICA},tenant_id="$tenant"'
-TENANT_HISTORY = f'{JOB},tenant_id="$tenant"'
+TENANT_HISTORY = boards.TENANT_HISTORY
 
 NO_ALERT = "No alert is firing, or no rules are loaded"
 NO_ALERT_OVER_TIME = "No alert was firing, or no rules are loaded"
 NO_INSTANCE = "No exporter is scraped"
 
 
-def number(name: str) -> str:
-    """A threshold as PromQL."""
-    return f"{threshold(name):g}"
+def older(name: str) -> str:
+    """Those of a series in `boards.COMPARED` that are older than its threshold says."""
+    return boards.older(name, Source(REPLICA))
 
 
 # Whether the tenants can be polled now.

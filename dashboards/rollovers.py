@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from alerts.rollovers import status
 from dashboards.colours import ALERT_TEXTS, BAD, EXPECTED, GOOD, MODES, NOTE, RANK_TEXTS, UNKNOWN, WARN
 from dashboards.frame import EXPORTER_LINK, RUNBOOK_LINK, TENANT_LINK, Row, accounts, dashboard, integrations, replicas
 from dashboards.panels import SECONDS, TIMESTAMP, Panel, query, stat_panel, time_series_panel
@@ -27,6 +26,7 @@ from dashboards.queries import (
     with_names,
 )
 from dashboards.tables import Column, table_panel
+from exporter.assets.rules.rollovers import status
 from exporter.thresholds import DAY, ROLLOVER_BEGUN, ROLLOVER_OVER, ROLLOVER_UPCOMING, threshold
 
 UID = "kimono-rollovers"

@@ -29,7 +29,7 @@ from dashboards.panels import (
     time_series_panel,
     value_mappings,
 )
-from dashboards.queries import NO_ALERT_OVER_TIME, TENANT, TENANT_HISTORY, number, placeholder, ranks
+from dashboards.queries import NO_ALERT_OVER_TIME, TENANT, TENANT_HISTORY, older, placeholder, ranks
 from dashboards.tables import Column, table_panel
 from dashboards.tenant_common import ONE_SCHEDULE, newest, timeline
 
@@ -74,7 +74,7 @@ def _day_results() -> str:
         f"kimono_schedule_last_{what}_timestamp_seconds{{{TENANT_HISTORY}}}" for what in ("due", "executed")
     )
     missed = f"kimono_schedule_missed_since_timestamp_seconds{{{TENANT_HISTORY}}}"
-    still_missed = f"{due} < time() - {number('sync_overdue')} and {missed}"
+    still_missed = f"{older('sync_overdue')} and {missed}"
     results = {
         5: _ended("success"),
         4: _ended("failed|timeout|cancelled"),

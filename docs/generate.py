@@ -393,7 +393,7 @@ def _with_defaults(text: str) -> str:
 
 
 def _shown(threshold: Threshold) -> str:
-    """The value as `python -m alerts` takes it: a duration such as `2h`, or a number."""
+    """The value as `kimono-exporter assets` takes it: a duration such as `2h`, or a number."""
     if threshold.unit != "seconds":
         return f"{threshold.value:g}"
     size, sign = next((size, sign) for size, sign in _UNITS if threshold.value % size == 0)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
 OK, FAILED, UNUSABLE = 0, 1, 2
+_PORTS = 65_536
 # Only what looks like the name of a flag is shown.
 _FLAG = re.compile("--[a-z][a-z_.-]{0,60}")
 # With the credentials and the state file, what the demo decides by itself.
@@ -117,16 +118,47 @@ def _parser(chosen: str) -> _Parser:
     add("run", "Serve metrics (the default).")
     demo = add("demo", "Serve metrics of a simulated API: no configuration needed.")
     simulate = add("simulate", "Serve the simulated API alone, for any client.", settings=False)
+    drill = add("drill", "Cause an incident in a running demo, and say what to expect where.", settings=False)
     add("check", "Poll every tenant once; print what works, what fails, and how to fix it.")
     add("once", "Poll every tenant once; print the metrics, for node_exporter's textfile collector.")
     add("metrics", "Print the metric reference as Markdown.", settings=False)
+    assets = add("assets", "Write dashboards, alert rules, an Alertmanager example and runbooks.", settings=False)
+    assets.add_argument("directory", metavar="DIR", help="folder to write to; it is made if it is missing")
+    if chosen == "assets":
+        from exporter.assets.options import add_options  # noqa: PLC0415 - see above
+
+        add_options(assets)
+    demo.add_argument(
+        "--exporter-only", action="store_true", help="don't start Prometheus, Alertmanager and Grafana beside it"
+    )
     for each in (demo, simulate):
         each.add_argument("--tenants", type=_positive, default=30, metavar="N", help="tenants to simulate (default 30)")
         each.add_argument("--seed", type=_whole, default=1, metavar="N", help="selects the simulated fleet (default 1)")
+    _add_drills(demo, drill)
     simulate.add_argument(
         "--listen", default="127.0.0.1:10121", metavar="HOST:PORT", help="listen address (default 127.0.0.1:10121)"
     )
     return parser
+
+
+def _add_drills(demo: argparse.ArgumentParser, drill: argparse.ArgumentParser) -> None:
+    demo.add_argument(
+        "--story",
+        action="append",
+        metavar="NAME",
+        help="begin with a drill, on a fleet without incidents and with shorter thresholds; none waits for drills",
+    )
+    demo.add_argument(
+        "--drills-port", type=_port, default=10126, metavar="N", help="port of the page of drills (default 10126)"
+    )
+    drill.add_argument("name", nargs="?", default="", metavar="NAME", help="the drill to begin, or to end")
+    what = drill.add_mutually_exclusive_group()
+    what.add_argument("--list", action="store_true", help="list all drills")
+    what.add_argument("--end", action="store_true", help="end the drill, or all without NAME")
+    drill.add_argument("--wait", action="store_true", help="wait until the alert fires, or with --end is resolved")
+    drill.add_argument(
+        "--address", default="127.0.0.1:10126", metavar="HOST:PORT", help="the demo's drills (default 127.0.0.1:10126)"
+    )
 
 
 def _add_settings(parser: argparse.ArgumentParser, command: str) -> None:
@@ -140,6 +172,13 @@ def _positive(text: str) -> int:
     number = _whole(text)
     if number < 1:
         raise argparse.ArgumentTypeError("it is not a whole number of at least 1")
+    return number
+
+
+def _port(text: str) -> int:
+    number = _whole(text)
+    if not 0 < number < _PORTS:
+        raise argparse.ArgumentTypeError("it is not a port")
     return number
 
 

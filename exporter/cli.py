@@ -10,33 +10,24 @@ import argparse
 import asyncio
 import signal
 from collections.abc import Callable, Mapping, Sequence
-
-from pydantic import SecretStr
+from pathlib import Path
 
 from exporter import logs, output
-from exporter.api.egress import Egress
 from exporter.arguments import FAILED, OK, UNUSABLE, parsed
 from exporter.assembly import keeping_state, open_exporter
+from exporter.assets import assets, what_was_written, write
+from exporter.assets.options import OptionError, choices
 from exporter.check import check
 from exporter.clock import Clock
+from exporter.demo import demo
+from exporter.drills.client import drill
 from exporter.logs import internal_error
 from exporter.output import OutputError
 from exporter.reference import metrics_markdown
 from exporter.serve import UnusableError, access_rules, begin_log, cause, serve, signalled
-from exporter.settings import CREDENTIALS, Settings, SettingsError, given_flags, load, split_address
-from exporter.simulator import Fault, Simulator, how_to_change
+from exporter.settings import Settings, SettingsError, given_flags, load, split_address
+from exporter.simulator import Simulator, how_to_change
 from exporter.simulator import serve as serve_simulator
-
-# The demo's API is simulated: it can be polled often, and a person is watching.
-_DEMO_DEFAULTS = {
-    "api.rate_limit": "200",
-    "collectors.state.interval": "15s",
-    "collectors.ingestions.interval": "15s",
-    "log.level": "error",
-    "web.listen_address": "127.0.0.1:10120",
-}
-_REAL = ("KIMONO_API_", "KIMONO_CONFIG", "KIMONO_STATE_FILE")
-_DEMO_END_AFTER = 10.0
 
 Command = Callable[[argparse.Namespace, Mapping[str, str]], int]
 
@@ -86,6 +77,21 @@ def _metrics(_arguments: argparse.Namespace, _environ: Mapping[str, str]) -> int
     return OK
 
 
+def _assets(arguments: argparse.Namespace, _environ: Mapping[str, str]) -> int:
+    try:
+        chosen = choices(arguments)
+    except OptionError as error:
+        raise UnusableError(str(error)) from None
+    folder, files = Path(arguments.directory), assets(chosen)
+    try:
+        write(folder, files)
+    except (OSError, ValueError) as error:  # ValueError: the path has a null character
+        why = cause(error) if isinstance(error, OSError) else "it is not a path"
+        raise UnusableError(f"DIR: can't write into {str(folder)!r}: {why}; name another folder") from None
+    output.write(what_was_written(folder, files, chosen))
+    return OK
+
+
 # check and once
 
 
@@ -129,41 +135,12 @@ async def _print_page(settings: Settings) -> int:
 
 
 def _demo(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    # Settings for the real API stay out of the demo.
-    environ = {name: value for name, value in environ.items() if not name.startswith(_REAL)}
-    settings = load({**_DEMO_DEFAULTS, **given_flags(arguments)}, environ, needs_credentials=False)
-    logs.configure(settings.log.level, settings.log.format)
-    asyncio.run(_serve_demo(settings, Simulator(tenants=arguments.tenants, seed=arguments.seed)))
+    demo(arguments, environ)
     return OK
 
 
-async def _serve_demo(settings: Settings, simulator: Simulator) -> None:
-    _enliven(simulator)
-    async with serve_simulator(simulator) as base_url:
-        credentials = {**dict.fromkeys(CREDENTIALS), "key": SecretStr(simulator.api_key)}
-        api = settings.api.model_copy(update={**credentials, "url": base_url})
-        # No proxy: the simulator is on this machine.
-        settings = settings.model_copy(update={"api": api, "egress": Egress()})
-
-        def announce(addresses: list[str]) -> None:
-            home = addresses[0].replace("0.0.0.0", "127.0.0.1").replace("[::]", "127.0.0.1")  # noqa: S104 - only shown
-            output.write(
-                f"Serving metrics of a simulated API with {len(simulator.tenants())} tenants. No request leaves this "
-                "machine.\n"
-                f"Status page: {home}/   Metrics: {home}/metrics\n"
-                f"{how_to_change(simulator, base_url)}Stop it with Ctrl-C.\n"
-            )
-
-        await serve(settings, lambda: settings, announce)
-
-
-def _enliven(simulator: Simulator) -> None:
-    """Let the first minute show what happens now and then: an ingestion ends, and a tenant denies access."""
-    *others, last = simulator.tenants()
-    ingestion = simulator.start_ingestion(last.id, started_at=simulator.now() - 1200)
-    asyncio.get_running_loop().call_later(_DEMO_END_AFTER, simulator.finish_ingestion, last.id, ingestion)
-    if others:
-        simulator.faults.add(Fault("forbidden", tenant_id=others[-1].id))
+def _drill(arguments: argparse.Namespace, _environ: Mapping[str, str]) -> int:
+    return drill(arguments)
 
 
 def _simulate(arguments: argparse.Namespace, _environ: Mapping[str, str]) -> int:
@@ -195,8 +172,10 @@ async def _serve_simulator(simulator: Simulator, host: str, port: int) -> None:
 _COMMANDS: Mapping[str, Command] = {
     "run": _run,
     "demo": _demo,
+    "drill": _drill,
     "simulate": _simulate,
     "check": _check,
     "once": _once,
     "metrics": _metrics,
+    "assets": _assets,
 }

@@ -42,6 +42,7 @@ _PROBLEMS_LOGGED = 10
 
 Load = Callable[[], Settings]
 Announce = Callable[[list[str]], None]
+Opened = Callable[[Exporter], None]
 
 
 class UnusableError(Exception):
@@ -61,8 +62,12 @@ def log_addresses(addresses: list[str]) -> None:
         log.info("listening", version=__version__, metrics=f"{address}/metrics")
 
 
-async def serve(settings: Settings, load_again: Load, announce: Announce = log_addresses) -> None:
+async def serve(
+    settings: Settings, load_again: Load, announce: Announce = log_addresses, opened: Opened = lambda _: None
+) -> None:
     """Serve until SIGTERM or SIGINT. At SIGHUP, `load_again` reads settings and secrets, in a thread.
+
+    `opened` gets the exporter before it begins to poll.
 
     Raises `UnusableError` if the access rules or the listen address can't be used, `SettingsError` if the state file
     can't be used.
@@ -72,13 +77,19 @@ async def serve(settings: Settings, load_again: Load, announce: Announce = log_a
     if process.hangup_came():
         hangup.set()
     try:
-        await _serve(settings, load_again, announce, stop, hangup)
+        await _serve(settings, load_again, stop, hangup, announce=announce, opened=opened)
     finally:
         process.hold_signals()
 
 
 async def _serve(
-    settings: Settings, load_again: Load, announce: Announce, stop: asyncio.Event, hangup: asyncio.Event
+    settings: Settings,
+    load_again: Load,
+    stop: asyncio.Event,
+    hangup: asyncio.Event,
+    *,
+    announce: Announce,
+    opened: Opened,
 ) -> None:
     verifier = Verifier()
     reading = asyncio.create_task(in_daemon_thread(access_rules, settings, verifier))
@@ -90,6 +101,7 @@ async def _serve(
         if not await _ended_before(stop, restoring):
             return
         saver = restoring.result()
+        opened(exporter)
         server = _Server(exporter, settings, rules, verifier)
         running = await server.start()
         announce(running.addresses)

@@ -68,9 +68,25 @@ THRESHOLDS: Mapping[str, Threshold] = {
 }
 
 
+# The values alone, each in its unit.
+DEFAULTS: Mapping[str, float] = {name: one.value for name, one in THRESHOLDS.items()}
+_in_use: dict[str, float] = dict(DEFAULTS)
+
+
 def threshold(name: str) -> float:
-    """The value of a threshold, in its unit."""
-    return THRESHOLDS[name].value
+    """The value of a threshold that this process compares with, in its unit: the default unless another is set."""
+    return _in_use[name]
+
+
+def use_thresholds(values: Mapping[str, float] = DEFAULTS) -> None:
+    """Let this process compare with these values from now on, each in its unit; those not named have their default.
+
+    For the demo alone: rules and dashboards elsewhere compare with values of their own. Raises KeyError for an unknown
+    name, and changes nothing then.
+    """
+    if unknown := values.keys() - DEFAULTS.keys():
+        raise KeyError(*sorted(unknown))
+    _in_use.update({**DEFAULTS, **values})
 
 
 # The API's words are open-ended, and their case differs. These groups are compared without regard to case.

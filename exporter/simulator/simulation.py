@@ -74,20 +74,28 @@ class Simulation:
         if story.kind not in ALL_EFFECTS:
             raise ValueError(f"unknown kind of story {story.kind!r}: the kinds are {', '.join(ALL_EFFECTS)}")
         tenant = self._get_or_make(story.tenant_id)
-        effect = ALL_EFFECTS[story.kind](tenant, story.kind)
-        self._effects.setdefault(story.tenant_id, []).append((story, effect))
+        effect = self._add_effect(story, tenant)
         tenant.events.add(story.begins, partial(self._begin, effect))
         if story.ends is not None:
             tenant.events.add(story.ends, partial(self._end, story, effect))
 
-    def begin_story(self, kind: str, tenant_id: str) -> Story:
-        """Begin a story now. ValueError if the kind is unknown, or already active for this tenant."""
+    def begin_story(self, kind: str, tenant_id: str, ago: float = 0.0) -> Story:
+        """Begin a story now. Its times are those of a story that began `ago` seconds earlier.
+
+        ValueError if the kind is unknown, or already active for this tenant.
+        """
+        if kind not in ALL_EFFECTS:
+            raise ValueError(f"unknown kind of story {kind!r}: the kinds are {', '.join(ALL_EFFECTS)}")
         if any(story.kind == kind for story in self.active_stories(tenant_id)):
             raise ValueError(f"a story of the kind {kind!r} is already active for this tenant")
-        story = Story(kind, tenant_id, self.now())
-        self.add_story(story)
-        self.tenant(tenant_id)
+        story = Story(kind, tenant_id, self.now() - ago)
+        self._begin(self._add_effect(story, self.tenant(tenant_id)), story.begins)
         return story
+
+    def _add_effect(self, story: Story, tenant: SimulatedTenant) -> StoryEffect:
+        effect = ALL_EFFECTS[story.kind](tenant, story.kind)
+        self._effects.setdefault(story.tenant_id, []).append((story, effect))
+        return effect
 
     def end_story(self, story: Story) -> None:
         """End a story now; KeyError if it is not active."""

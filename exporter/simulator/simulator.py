@@ -202,9 +202,12 @@ class Simulator:
         """
         self._simulation.add_story(story)
 
-    def begin_story(self, kind: str, tenant_id: str) -> Story:
-        """Begin a story now. ValueError if the kind is unknown, or already active for this tenant."""
-        return self._simulation.begin_story(kind, tenant_id)
+    def begin_story(self, kind: str, tenant_id: str, ago: float = 0.0) -> Story:
+        """Begin a story now. Its times are those of a story that began `ago` seconds earlier.
+
+        ValueError if the kind is unknown, or already active for this tenant.
+        """
+        return self._simulation.begin_story(kind, tenant_id, ago)
 
     def end_story(self, story: Story) -> None:
         """End a story now; KeyError if it is not active."""

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import pytest
 
-from alerts.facts import Source
-from alerts.problems import CRITICAL, CRITICAL_LATER, INFORMATION, PROBLEMS
-from alerts.promql import in_one_line
-from alerts.recorded import recordings
+from exporter.assets.rules.facts import Source
+from exporter.assets.rules.problems import CRITICAL, CRITICAL_LATER, INFORMATION, PROBLEMS
+from exporter.assets.rules.promql import in_one_line
+from exporter.assets.rules.recorded import recordings
 from tests.alerts.pages import (
     BLIND,
     CHANGE_FAILS,

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from alerts.facts import Source
-from alerts.problems import CRITICAL_LATER, PROBLEMS
+from exporter.assets.rules.facts import Source
+from exporter.assets.rules.problems import CRITICAL_LATER, PROBLEMS
 from exporter.history.problems import KINDS
 from tests.support.backtest import engine
 from tests.support.days import Days, Statuses

@@ -313,7 +313,7 @@ def test_metrics_prints_the_reference(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out == metrics_markdown()
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["demo"], ["simulate"], ["check"], ["once"], ["metrics"]])
+@pytest.mark.parametrize("command", [[], ["run"], ["demo"], ["simulate"], ["check"], ["once"], ["metrics"], ["assets"]])
 def test_help_is_there_for_every_command(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         run_command([*command, "--help"], {})
@@ -533,7 +533,7 @@ def exported(line: str) -> dict[str, str]:
 
 def test_the_demo_says_in_four_lines_where_to_look_what_to_do_and_how_to_stop(tmp_path: Path) -> None:
     hostile = {"KIMONO_API_URL": "https://example.invalid", "KIMONO_API_TENANTS_FILE": "/nowhere"}
-    command = kimono("demo", "--web.listen_address", "127.0.0.1:0", "--tenants", "26")
+    command = kimono("demo", "--exporter-only", "--web.listen_address", "127.0.0.1:0", "--tenants", "26")
     with running(command, hostile, tmp_path) as process:
         eventually(lambda: process.output.count("\n") == 4)
         first, second, third, fourth = process.output.splitlines()

@@ -134,7 +134,10 @@ def test_other_signals_end_a_command_as_they_end_any_program(
 
 @pytest.mark.parametrize(("command", "moment"), [("demo", "Simulator.__init__"), ("simulate", "_serve_simulator")])
 def test_an_interrupt_ends_the_simulation_without_a_traceback(command: str, moment: str, tmp_path: Path) -> None:
-    address = {"demo": ("--web.listen_address", "127.0.0.1:0"), "simulate": ("--listen", "127.0.0.1:0")}[command]
+    address = {
+        "demo": ("--exporter-only", "--web.listen_address", "127.0.0.1:0"),
+        "simulate": ("--listen", "127.0.0.1:0"),
+    }[command]
     environ = {"PYTHONPATH": str(Path.cwd())}
     with running(sending(signal.SIGINT, moment, command, *address), environ, tmp_path) as process:
         assert process.wait(10) in (0, 130)

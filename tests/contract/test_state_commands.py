@@ -256,7 +256,7 @@ def test_the_demo_has_no_state_file(path: Path, tmp_path: Path, capsys: pytest.C
     StateFile(path).write([("a", History())], "https://api.example", 1.0)
     content = path.read_bytes()
     environ = {"KIMONO_STATE_FILE": str(path), "KIMONO_WEB_LISTEN_ADDRESS": "127.0.0.1:0"}
-    with running(kimono("demo", "--tenants", "2"), environ, tmp_path / "demo") as process:
+    with running(kimono("demo", "--exporter-only", "--tenants", "2"), environ, tmp_path / "demo") as process:
         eventually(lambda: process.output.count("\n") == 4)
         process.send(signal.SIGTERM)
         assert process.wait(5) == 0

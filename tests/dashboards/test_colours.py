@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from alerts import problems
 from dashboards import colours
 from dashboards.colours import PROBLEMS
 from exporter.api.errors import REASONS
 from exporter.api.models import FINAL_STATES, UNFINISHED_STATES
+from exporter.assets.rules import problems
 from tests.support.rules import FLAGS, OF_TENANTS, rules
 
 COLOUR = re.compile(r"(super-light-|light-|semi-dark-|dark-)?(red|orange|yellow|green|blue|purple)|#[0-9a-f]{6}")

@@ -11,9 +11,9 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from alerts.facts import Source
-from alerts.problems import PROBLEMS
 from exporter.api.models import Application
+from exporter.assets.rules.facts import Source
+from exporter.assets.rules.problems import PROBLEMS
 from exporter.collectors.application import ApplicationCollector
 from exporter.collectors.collector import Poll
 from exporter.collectors.rollovers import STATUS, RolloversCollector

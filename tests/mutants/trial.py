@@ -42,7 +42,7 @@ class Copy:
         for name in listed.stdout.decode().split("\0"):
             if name and (project / name).exists():  # a file that was deleted is listed until the next commit
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(project / name, folder / name)
+                shutil.copy2(project / name, folder / name, follow_symlinks=False)
 
     def test(self, tests: Sequence[str], mutant: Mutant | None = None) -> Outcome:
         """Run these tests on the copy, with a mutant that is undone afterwards. Raises MutantError without a result."""

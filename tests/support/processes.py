@@ -61,12 +61,14 @@ def measured() -> dict[str, str]:
 class Process:
     """A process and its output so far."""
 
-    def __init__(self, command: Sequence[str], environ: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self, command: Sequence[str], environ: Mapping[str, str], folder: Path, *, stdin: int = subprocess.DEVNULL
+    ) -> None:
         self._files: list[IO[bytes]] = [(folder / name).open("wb") for name in ("out", "err")]
         self._folder = folder
         self.popen = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=self._files[0],
             stderr=self._files[1],
             env={"PATH": os.environ["PATH"], "HOME": str(folder), **measured(), **environ},
@@ -99,10 +101,12 @@ class Process:
 
 
 @contextmanager
-def running(command: Sequence[str], environ: Mapping[str, str], folder: Path) -> Iterator[Process]:
+def running(
+    command: Sequence[str], environ: Mapping[str, str], folder: Path, *, stdin: int = subprocess.DEVNULL
+) -> Iterator[Process]:
     """Run a process until the block ends."""
     folder.mkdir(parents=True, exist_ok=True)
-    process = Process(command, environ, folder)
+    process = Process(command, environ, folder, stdin=stdin)
     try:
         yield process
     finally:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from tests.mutants.areas import (
     alertmanager,
     api,
+    assets,
     collectors,
     dashboards,
     history,
@@ -34,6 +35,7 @@ AREAS: Mapping[str, Sequence[Mutant]] = {
     "state": state.MUTANTS,
     "collectors": collectors.MUTANTS,
     "history": history.MUTANTS,
+    "assets": assets.MUTANTS,
     "rules": (*rules.MUTANTS, *alertmanager.MUTANTS),
     "dashboards": dashboards.MUTANTS,
     "settings": settings.MUTANTS,

@@ -19,7 +19,7 @@ MUTANTS = (
     ),
     Mutant(
         "a table reads every replica",
-        "dashboards/queries.py",
+        "exporter/assets/boards.py",
         "REPLICA = f'{JOB},instance=~\"$replica\"'",
         "REPLICA = JOB",
         RULES,

@@ -14,14 +14,14 @@ REGENERATE = ("-m", "alerts")
 
 
 def _mutant(name: str, file: str, text: str, replacement: str, *tests: str) -> Mutant:
-    return Mutant(name, f"alerts/{file}", text, replacement, tests, REGENERATE)
+    return Mutant(name, f"exporter/assets/rules/{file}", text, replacement, tests, REGENERATE)
 
 
 MUTANTS = (
     _mutant(
         "a restart of the exporter pages on-call",
         "exporter_rules.py",
-        '("5m", "several scrapes, and time for a restart")',
+        '(5 * MINUTE, "several scrapes, and time for a restart")',
         "None",
         WATCHING + "test_a_restart_is_no_alert",
     ),
@@ -42,8 +42,8 @@ MUTANTS = (
     _mutant(
         "alerts about tenants resolve at the first missed scrape",
         "rule.py",
-        'keep: str | None = "15m"',
-        "keep: str | None = None",
+        "keep: float | None = 15 * MINUTE",
+        "keep: float | None = None",
         *CONTRACT,
     ),
     _mutant(

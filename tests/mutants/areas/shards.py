@@ -8,7 +8,7 @@ HASH = ("tests/test_shards.py",)
 CONTRACT = "tests/contract/test_shards.py::"
 SETTINGS = ("tests/settings/test_shards.py",)
 ALERT = "tests/alerts/test_shards.py::"
-RULES = "alerts/exporter_rules.py"
+RULES = "exporter/assets/rules/exporter_rules.py"
 ASSEMBLY = "exporter/assembly.py"
 SOURCES = "exporter/polling/sources.py"
 DISCOVERY = "exporter/polling/discovery.py"
@@ -117,7 +117,7 @@ MUTANTS = (
     Mutant(
         "a restart of a shard pages on-call",
         RULES,
-        '("10m", "a restart, or a node that fails")',
+        '(10 * MINUTE, "a restart, or a node that fails")',
         "None",
         (ALERT + "test_a_restart_of_a_shard_is_no_alert",),
         ("-m", "alerts"),

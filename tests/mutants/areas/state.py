@@ -120,7 +120,7 @@ MUTANTS = (
     ),
     Mutant(
         "the demo writes a state file",
-        "exporter/cli.py",
+        "exporter/demo/command.py",
         '"KIMONO_CONFIG", "KIMONO_STATE_FILE")',
         '"KIMONO_CONFIG")',
         (COMMANDS + "test_the_demo_has_no_state_file",),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from alerts.facts import COLLECTOR_FAILING, SCOPES, Source
-from alerts.problems import unreachable_since
-from alerts.promql import block, lines, number, seconds, short
-from alerts.rule import Alert, Group, Recording
+from exporter.assets.rules.facts import COLLECTOR_FAILING, SCOPES, Source
+from exporter.assets.rules.problems import unreachable_since
+from exporter.assets.rules.promql import block, lines, number, seconds, short
+from exporter.assets.rules.rule import Alert, Group, Recording
+from exporter.thresholds import MINUTE
 
 _SHARD = "kimono_exporter_shard_info"
 TENANTS, TENANTS_OF = "kimono:tenants:count", "kimono:tenants_of_integration:count"
@@ -50,7 +51,7 @@ def _down() -> Alert:
         "watched: a sync that fails for a school is not noticed.",
         _EXPORTER,
         "A job that had an exporter within a day has none now, or there has been none at all.",
-        ("5m", "several scrapes, and time for a restart"),
+        (5 * MINUTE, "several scrapes, and time for a restart"),
         keep=None,
     )
 
@@ -72,7 +73,7 @@ def _shard_missing() -> Alert:
         "tenants are not watched: a sync that fails for a school is not noticed.",
         _EXPORTER,
         "Fewer shards are there than `shards` says. While that changes, exporters with the old number count as well.",
-        ("10m", "a restart, or a node that fails"),
+        (10 * MINUTE, "a restart, or a node that fails"),
     )
 
 
@@ -112,7 +113,7 @@ def _discovery() -> Alert:
         "shards. New schools are not watched, and new credentials are not used.",
         _EXPORTER,
         "`kimono_up` is missing until the first discovery has ended. The ranges bridge restarts: `for` goes on.",
-        ("15m", "a failed discovery is tried again every 30 seconds"),
+        (15 * MINUTE, "a failed discovery is tried again every 30 seconds"),
     )
 
 
@@ -130,7 +131,7 @@ def _behind(of: Source) -> Alert:
         "interval. Data "
         "of some tenants are out of date: problems of schools are noticed late.",
         _EXPORTER,
-        wait=("15m", "the first polls after a start may take so long"),
+        wait=(15 * MINUTE, "the first polls after a start may take so long"),
     )
 
 
@@ -149,7 +150,7 @@ def _throttled(of: Source) -> Alert:
         "30 minutes. Polls run late: problems of schools are noticed late.",
         _EXPORTER,
         "20 minutes, because the API may ask the exporter to wait for 15, in which it sends nothing.",
-        ("30m", "longer than the window: one burst is not enough"),
+        (30 * MINUTE, "longer than the window: one burst is not enough"),
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from alerts.facts import TENANT
-from alerts.promql import block, lines
-from alerts.rule import Recording
+from exporter.assets.rules.facts import TENANT
+from exporter.assets.rules.promql import block, lines
+from exporter.assets.rules.rule import Recording
 
 INFO = "kimono:tenant:info"
 _GIVEN = "kimono:tenant_names:info"

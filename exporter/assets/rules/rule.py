@@ -7,6 +7,11 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from exporter.assets.links import Links
+from exporter.assets.rules.promql import duration
+from exporter.assets.speed import Speed
+from exporter.thresholds import MINUTE
+
 WIDTH = 120
 _INDENT = " " * 6  # of a rule in a group
 
@@ -23,9 +28,9 @@ class Recording:
 
 @dataclass(frozen=True)
 class Alert:
-    """An alerting rule. `wait` is its `for`, with the reason; `dashboard` is the path of a dashboard.
+    """An alerting rule. `wait` is its `for` in seconds, with the reason; `dashboard` is the path of a dashboard.
 
-    `keep` bridges restarts of the exporter and missed scrapes.
+    `keep` (seconds) bridges restarts of the exporter and missed scrapes.
     """
 
     alert: str
@@ -35,16 +40,8 @@ class Alert:
     description: str
     dashboard: str
     comment: str = ""
-    wait: tuple[str, str] | None = None
-    keep: str | None = "15m"
-
-
-@dataclass(frozen=True)
-class Links:
-    """The bases of the links in alerts: where runbooks and Grafana are, without a slash at the end."""
-
-    runbooks: str
-    dashboards: str
+    wait: tuple[float, str] | None = None
+    keep: float | None = 15 * MINUTE
 
 
 @dataclass(frozen=True)
@@ -56,9 +53,9 @@ class Group:
     rules: Sequence[Recording | Alert]
 
 
-def rendered(groups: Sequence[Group], links: Links) -> str:
+def rendered(groups: Sequence[Group], links: Links, speed: Speed) -> str:
     """The groups as YAML, from `groups:` on."""
-    return "groups:\n" + "\n".join("\n".join(_group(group, links)) + "\n" for group in groups)
+    return "groups:\n" + "\n".join("\n".join(_group(group, links, speed)) + "\n" for group in groups)
 
 
 def comment(text: str, before: str = "") -> Iterator[str]:
@@ -67,16 +64,16 @@ def comment(text: str, before: str = "") -> Iterator[str]:
         yield f"{before}# {line}"
 
 
-def _group(group: Group, links: Links) -> Iterator[str]:
+def _group(group: Group, links: Links, speed: Speed) -> Iterator[str]:
     yield from comment(group.comment, "  ")
     yield f"  - name: {group.name}"
-    yield "    interval: 1m"
+    yield f"    interval: {duration(speed.interval(MINUTE))}"
     yield "    rules:"
     for number, rule in enumerate(group.rules):
         if number and rule.comment:
             yield ""
         yield from comment(rule.comment, _INDENT)
-        yield from _recording(rule) if isinstance(rule, Recording) else _alert(rule, links)
+        yield from _recording(rule) if isinstance(rule, Recording) else _alert(rule, links, speed)
 
 
 def _recording(rule: Recording) -> Iterator[str]:
@@ -86,13 +83,13 @@ def _recording(rule: Recording) -> Iterator[str]:
     yield from _expr(rule.expr)
 
 
-def _alert(rule: Alert, links: Links) -> Iterator[str]:
+def _alert(rule: Alert, links: Links, speed: Speed) -> Iterator[str]:
     yield f"{_INDENT}- alert: {rule.alert}"
     yield from _expr(rule.expr)
     if rule.wait:
-        yield f"{_INDENT}  for: {rule.wait[0]} # {rule.wait[1]}"
+        yield f"{_INDENT}  for: {duration(speed.wait(rule.wait[0]))} # {rule.wait[1]}"
     if rule.keep:
-        yield f"{_INDENT}  keep_firing_for: {rule.keep}"
+        yield f"{_INDENT}  keep_firing_for: {duration(speed.wait(rule.keep))}"
     yield f"{_INDENT}  labels: {{severity: {rule.severity}}}"
     yield f"{_INDENT}  annotations:"
     yield f"{_INDENT}    summary: {_text(rule.summary)}"

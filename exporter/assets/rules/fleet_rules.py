@@ -7,11 +7,11 @@
 
 from __future__ import annotations
 
-from alerts.exporter_rules import TENANTS, TENANTS_OF
-from alerts.facts import IDENTITY, SCOPES, Source
-from alerts.promql import block, lines, number, seconds
-from alerts.recorded import PROBLEM
-from alerts.rule import Recording
+from exporter.assets.rules.exporter_rules import TENANTS, TENANTS_OF
+from exporter.assets.rules.facts import IDENTITY, SCOPES, Source
+from exporter.assets.rules.promql import block, lines, number, seconds
+from exporter.assets.rules.recorded import PROBLEM
+from exporter.assets.rules.rule import Recording
 from exporter.thresholds import DAY, HOUR, MINUTE
 
 HUB, CLOUD, INTEGRATION = (f"kimono:{scope}_fault:ratio" for scope in ("hub", "cloud", "integration"))
@@ -177,13 +177,13 @@ def _share(of: Source, scope: str, label: str = "", unless: str = "") -> str:
     watched = TENANTS
     if label:
         watched = f'label_replace(sum by (job, {label}) ({TENANTS_OF}), "part", "$1", "{label}", "(.+)")'
-    affected, everyone = _sum(_SCOPE, in_scope, yes, unless=unless), _sum(_SCOPE, in_scope, unless=unless)
+    affected, compared = _sum(_SCOPE, in_scope, yes, unless=unless), _sum(_SCOPE, in_scope, unless=unless)
     # Of runs only the newest is known. Where tenants run often, few are left to compare with.
     runs = _sum(_SCOPE, in_scope, yes, _RUNS, unless=unless)
     few = f"{runs} / on (job, part) group_left () {watched} < {number(share / 15)}"
     # Tenants that happen to have the same problem within some hours are fewer.
     enough = f"({affected} >= {number(of.limit('fleet_tenants'))})"
-    high = f"{enough} / {everyone} >= {number(share)} unless {few}"
+    high = f"{enough} / {compared} >= {number(share)} unless {few}"
     return f'label_replace({high}, "{label}", "$1", "part", "(.+)")' if label else high
 
 
@@ -198,15 +198,15 @@ def _parts(of: Source) -> Recording:
 
 def _part(of: Source, scope: str, label: str) -> str:
     in_scope, named, yes = f'scope="{scope}"', f'{label}!=""', 'affected="yes"'
-    affected, everyone = _sum(f"{_SCOPE}, {label}", in_scope, named, yes), _sum(f"{_SCOPE}, {label}", in_scope, named)
+    affected, compared = _sum(f"{_SCOPE}, {label}", in_scope, named, yes), _sum(f"{_SCOPE}, {label}", in_scope, named)
     less = f"- on ({_SCOPE}) group_left ()"
     # The rest, as a negative number: the part less the whole.
     others_affected, others = (
         f"{affected} {less} {_sum(_SCOPE, in_scope, yes)}",
-        f"{everyone} {less} {_sum(_SCOPE, in_scope)}",
+        f"{compared} {less} {_sum(_SCOPE, in_scope)}",
     )
     return lines(
-        f"{affected} / {everyone} >= {number(of.limit('fleet_share'))}",
+        f"{affected} / {compared} >= {number(of.limit('fleet_share'))}",
         f"  > 2 * ({others_affected})",
         f"  / ({others} <= -{number(of.limit('fleet_tenants'))})",
     )

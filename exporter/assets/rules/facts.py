@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from alerts.promql import ago, block, lines, selector
-from exporter.thresholds import THRESHOLDS
+from exporter.assets.rules.promql import ago, block, lines, selector
+from exporter.thresholds import DEFAULTS
 
 TENANT = "on (job, tenant_id)"
 REPLICA = "on (job, instance, tenant_id)"
@@ -18,7 +18,7 @@ STATE = 'collector="state"'
 # Labels of `kimono_tenant_info`: those of what may be at fault when many tenants have a problem, and the others.
 SCOPES = "integration, cloud_name"
 IDENTITY = "tenant_name, account_id, account_name, cloud_id, integration_version"
-# What `alerts.recorded` records of tenants in trouble.
+# What `exporter.assets.rules.recorded` records of tenants in trouble.
 POLLED = "kimono:collector_success:timestamp_seconds"
 BEHIND = "kimono:replica_behind:info"
 OLD = "kimono:facts_old:info"
@@ -40,9 +40,7 @@ class Source:
 
     matchers: str = ""
     recorded: bool = False
-    thresholds: Mapping[str, float] = field(
-        default_factory=lambda: {name: threshold.value for name, threshold in THRESHOLDS.items()}
-    )
+    thresholds: Mapping[str, float] = field(default_factory=lambda: DEFAULTS)
 
     def __call__(self, name: str, *matchers: str) -> str:
         """A metric of the exporter, or a recorded series."""
@@ -100,8 +98,12 @@ def polled(of: Source, expression: str) -> str:
 
     Without the recorded series, to be applied once: it is the costly part of what `fresh` does with them.
     """
-    late = f"{of(SUCCESS, STATE)} < {ago(of.limit('data_age_always'))}"
-    return f"({expression}) unless {TENANT} ({late} unless {TENANT} {of(FAILING, STATE)})"
+    return f"({expression}) unless {TENANT} ({late(of)} unless {TENANT} {of(FAILING, STATE)})"
+
+
+def late(of: Source) -> str:
+    """When tenants were polled last that have not been polled for long."""
+    return f"{of(SUCCESS, STATE)} < {ago(of.limit('data_age_always'))}"
 
 
 def paused(of: Source, within: float) -> str:

@@ -1,15 +1,15 @@
 """Builds the PromQL of each problem of a tenant: a sample for each tenant that has it, since when (Unix seconds).
 
-The rules and the dashboards share these expressions, which need no rule; see `alerts.facts.Source`. Each is by
-(job, tenant_id), reads no facts that are old, and takes from replicas only those that are up to date;
-`alerts.names.named` adds the tenant's names.
+The rules and the dashboards share these expressions, which need no rule; see `Source`. Each is by (job, tenant_id),
+reads no facts that are old, and takes from replicas only those that are up to date; `names.named` adds the tenant's
+names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from alerts.facts import (
+from exporter.assets.rules.facts import (
     COLLECTOR,
     FAILING,
     IDLE,
@@ -23,8 +23,8 @@ from alerts.facts import (
     polled_by,
     runs,
 )
-from alerts.promql import ago, block, lines, number, seconds
-from alerts.rollovers import in_mode, rollover_failing, rollover_not_started, rollover_stuck, suspended
+from exporter.assets.rules.promql import ago, block, lines, number, seconds
+from exporter.assets.rules.rollovers import in_mode, rollover_failing, rollover_not_started, rollover_stuck, suspended
 from exporter.thresholds import AUTH_FAILED
 
 # Their runs are what schedules start, and a good one makes good whatever failed.
@@ -56,7 +56,7 @@ def stalled(of: Source) -> str:
 
 
 def failing(of: Source) -> str:
-    """Ingestions end badly, nothing has made that good, and no run under way may do so."""
+    """Ingestions fail, no success has followed, and no run under way may bring one."""
     since, limit = of("kimono_ingestion_failing_since_timestamp_seconds"), of.limit("ingestions_failing")
     good = of("kimono_ingestion_last_started_timestamp_seconds", 'state="success"', FULL)
     good = counted(of, f"{good} and {TENANT} {since}", "ingestions")

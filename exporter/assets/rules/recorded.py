@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alerts import facts, problems, rollovers
-from alerts.facts import COLLECTOR, FAILING, STATE, SUCCESS, TENANT, UNFINISHED, Source, counted
-from alerts.names import named, names
-from alerts.promql import ago, block, in_one_line, lines, seconds
-from alerts.rule import Recording
+from exporter.assets.rules import facts, problems, rollovers
+from exporter.assets.rules.facts import COLLECTOR, FAILING, STATE, SUCCESS, TENANT, UNFINISHED, Source, counted
+from exporter.assets.rules.names import named, names
+from exporter.assets.rules.promql import ago, block, in_one_line, lines, seconds
+from exporter.assets.rules.rule import Recording
 
 PROBLEM = "kimono:tenant_problem:timestamp_seconds"
 _IN_TROUBLE = "kimono:tenant_in_trouble:info"

@@ -1,9 +1,9 @@
-"""Builds the PromQL of problems with modes that rollovers explain, and with rollovers; see `alerts.problems`."""
+"""Builds the PromQL of problems with modes that rollovers explain, and with rollovers; see `problems`."""
 
 from __future__ import annotations
 
-from alerts.facts import REPLICA, TENANT, Source, counted, fresh, mode
-from alerts.promql import ago, ahead, block, lines, number
+from exporter.assets.rules.facts import REPLICA, TENANT, Source, counted, fresh, mode
+from exporter.assets.rules.promql import ago, ahead, block, lines, number
 from exporter.thresholds import DAY, ROLLOVER_BEGUN, ROLLOVER_OVER, ROLLOVER_UPCOMING
 
 ROLLOVER = "on (job, instance, tenant_id, rollover_id)"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from alerts import problems
-from alerts.burn_rules import burning, ratios
-from alerts.exporter_rules import many_unreachable, tenants, unreachable_tenants
-from alerts.facts import TENANT, Source
-from alerts.fleet_rules import at_fault, faults, uncovered
-from alerts.names import named
-from alerts.promql import block, lines
-from alerts.recorded import PROBLEM, recordings
-from alerts.rule import Alert, Group, Recording
+from exporter.assets.rules import problems
+from exporter.assets.rules.burn_rules import burning, ratios
+from exporter.assets.rules.exporter_rules import many_unreachable, tenants, unreachable_tenants
+from exporter.assets.rules.facts import TENANT, Source
+from exporter.assets.rules.fleet_rules import at_fault, faults, uncovered
+from exporter.assets.rules.names import named
+from exporter.assets.rules.promql import block, lines
+from exporter.assets.rules.recorded import PROBLEM, recordings
+from exporter.assets.rules.rule import Alert, Group, Recording
 
 _WHO = (
     '{{ $labels.tenant_name }} ({{ or $labels.account_name "no account" }}, {{ or $labels.integration "no product" }})'

@@ -23,6 +23,12 @@ def seconds(value: float) -> str:
     return number(value)
 
 
+def duration(value: float) -> str:
+    """A duration of whole seconds, as `for` and ranges take it: `15m`."""
+    unit, sign = next((unit, sign) for unit, sign in ((3600, "h"), (60, "m"), (1, "s")) if value % unit == 0)
+    return f"{number(value / unit)}{sign}"
+
+
 def ago(value: float) -> str:
     """The moment so many seconds ago."""
     return f"time() - {seconds(value)}"

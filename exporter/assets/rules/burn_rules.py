@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alerts.exporter_rules import JOIN_SHARD, TENANTS
-from alerts.facts import Source
-from alerts.promql import block, lines, number
-from alerts.recorded import PROBLEM
-from alerts.rule import Recording
+from exporter.assets.rules.exporter_rules import JOIN_SHARD, TENANTS
+from exporter.assets.rules.facts import Source
+from exporter.assets.rules.promql import block, lines, number
+from exporter.assets.rules.recorded import PROBLEM
+from exporter.assets.rules.rule import Recording
 
 
 @dataclass(frozen=True)
 class Window:
-    """The budget burns `rate` times too fast if it does so over the long window, and in the short one still."""
+    """The error budget burns `rate` times too fast if it does so over the long window, and in the short one still."""
 
     long: str
     short: str
@@ -51,11 +51,11 @@ def ratios() -> tuple[Recording, ...]:
 
 
 def burning(of: Source, severity: str) -> str:
-    """The shares of bad ends of jobs whose budget burns, and in which several tenants wait for a good end."""
-    budget = 1 - of.limit("ingestions_objective")
+    """The shares of bad ends of jobs whose error budget burns, and in which several tenants wait for a good end."""
+    allowed = 1 - of.limit("ingestions_objective")
 
     def above(window: str, rate: float) -> str:
-        return f"{_name(window)} > {number(round(rate * budget, 6))}"
+        return f"{_name(window)} > {number(round(rate * allowed, 6))}"
 
     pairs = [
         f"({above(one.long, one.rate)} and {above(one.short, one.rate)})" for one in WINDOWS if one.severity == severity
@@ -63,7 +63,7 @@ def burning(of: Source, severity: str) -> str:
     failing = f'count by (job) ({PROBLEM}{{problem="failing"}})'
     return lines(
         f"({' or '.join(pairs)})",
-        f"and ({failing} >= {number(of.limit('fleet_tenants'))}) / {TENANTS} > {number(round(budget, 6))}",
+        f"and ({failing} >= {number(of.limit('fleet_tenants'))}) / {TENANTS} > {number(round(allowed, 6))}",
     )
 
 

@@ -1,0 +1,78 @@
+"""Writes the configuration of Prometheus and Alertmanager, and says how to start them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from exporter.assets import Choices, Links, Speed, assets, rules_text
+from exporter.demo.ports import HOST
+from exporter.demo.programs import ALERTMANAGER, PROMETHEUS, Program
+from exporter.thresholds import DEFAULTS
+
+_EVERY = 5.0
+_EXAMPLE_RECEIVERS = "http://127.0.0.1:9095"
+# A person is watching: the waits of the example are minutes and hours.
+_WAITS = {"group_wait": "5s", "group_interval": "15s"}
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What Prometheus scrapes, the demo's own pages, where links lead, and by which thresholds and speed rules fire.
+
+    `rules` makes other rules with these links, whatever the thresholds and the speed.
+    """
+
+    exporter: str  # HOST:PORT
+    pages: str  # URL
+    links: Links
+    thresholds: Mapping[str, float] = field(default_factory=lambda: DEFAULTS)
+    speed: Speed = field(default_factory=lambda: Speed(evaluated_each=_EVERY))
+    rules: Callable[[Links], str] | None = None
+
+
+def prometheus(command: tuple[str, ...], port: int, folder: Path, watch: Watch, alertmanager: int | None) -> Program:
+    """Prometheus, with its files in the folder; `alertmanager` is a port."""
+    rules = watch.rules(watch.links) if watch.rules else rules_text(watch.thresholds, watch.links, watch.speed)
+    (folder / "kimono.rules.yaml").write_text(rules)
+    targets = [f"{HOST}:{alertmanager}"] if alertmanager else []
+    configuration = {
+        "global": {"scrape_interval": f"{_EVERY:g}s", "evaluation_interval": f"{_EVERY:g}s"},
+        "rule_files": ["kimono.rules.yaml"],
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": targets}]}]},
+        "scrape_configs": [{"job_name": "kimono", "static_configs": [{"targets": [watch.exporter]}]}],
+    }
+    (folder / "prometheus.yaml").write_text(yaml.safe_dump(configuration, sort_keys=False))
+    url = f"http://{HOST}:{port}"
+    flags = (
+        "--config.file=prometheus.yaml",
+        f"--storage.tsdb.path={folder / 'prometheus'}",
+        f"--web.listen-address={HOST}:{port}",
+        "--log.level=warn",
+    )
+    return Program(PROMETHEUS, (*command, *flags), f"{url}/alerts", f"{url}/-/ready")
+
+
+def alertmanager(command: tuple[str, ...], port: int, folder: Path, watch: Watch) -> Program:
+    """Alertmanager with the shipped example, whose notifications go to the demo's own pages."""
+    (folder / "alertmanager.yaml").write_text(_for_demo(assets(Choices())["alerts/alertmanager.example.yaml"], watch))
+    url = f"http://{HOST}:{port}"
+    flags = (
+        "--config.file=alertmanager.yaml",
+        f"--storage.path={folder / 'alertmanager'}",
+        f"--web.listen-address={HOST}:{port}",
+        "--cluster.listen-address=",  # no other replicas: it listens on no second port
+        "--log.level=warn",
+    )
+    return Program(ALERTMANAGER, (*command, *flags), f"{url}/", f"{url}/-/ready")
+
+
+def _for_demo(example: str, watch: Watch) -> str:
+    text = example.replace(_EXAMPLE_RECEIVERS, f"{watch.pages}/notify")
+    for name, wait in _WAITS.items():
+        text = re.sub(rf"{name}: \w+", f"{name}: {wait}", text)
+    return text
