@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, NoReturn
 
 from exporter import __version__, output
+from exporter.flags import all_spelled, spelled
 from exporter.output import OutputError
 
 if TYPE_CHECKING:
@@ -56,6 +57,12 @@ def _with_command(argv: Sequence[str]) -> list[str]:
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors show no value: it may be a secret in the wrong place."""
 
+    @property
+    def flags(self) -> list[str]:
+        """The names of the flags that it has and shows."""
+        shown = {name: action for name, action in self._option_string_actions.items() if name.startswith("--")}
+        return [name for name, action in shown.items() if action.help != argparse.SUPPRESS]
+
     def error(self, message: str) -> NoReturn:
         """Print the message up to the value that argparse quotes, and exit."""
         # Each of argparse's messages quotes the value after its name.
@@ -80,33 +87,41 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
     An unknown flag is named without its value, which may be a secret.
     """
     argv = _with_command(argv)
-    parser = _parser(argv[0])
-    arguments, unknown = parser.parse_known_args(argv)
+    parser, command = _parser(argv[0])
+    arguments, unknown = parser.parse_known_args(all_spelled(argv))
     if unknown:
-        names = [name for name, _, _ in (each.partition("=") for each in unknown) if _FLAG.fullmatch(name)]
-        from exporter.settings import LEAVES  # noqa: PLC0415 - see above
-
-        known_flags = [leaf.flag for leaf in LEAVES.values() if leaf.flag]
-        near = get_close_matches(names[0], known_flags, n=1) if names else []
-        hint = f"; did you mean {near[0]}?" if near and near[0] != names[0] else ""
-        what = f"no such flag: {' '.join(names)}{hint}" if names else "unexpected argument"
-        parser.refuse(what, f"{parser.prog} {argv[0]}")
+        parser.refuse(_unknown(unknown, argv, command), f"{parser.prog} {argv[0]}")
     return arguments
 
 
-def _parser(chosen: str) -> _Parser:
-    """The parser; of all commands, only the chosen one has its flags."""
+def _unknown(unknown: Sequence[str], argv: Sequence[str], command: _Parser | None) -> str:
+    """What is wrong with arguments that are not known: flags as they were written, without their values."""
+    names = [name for name, _, _ in (each.partition("=") for each in unknown) if _FLAG.fullmatch(name)]
+    if not names:
+        return "unexpected argument"
+    from exporter.settings import LEAVES  # noqa: PLC0415 - see above
+
+    written = {spelled(name): name for name, _, _ in (each.partition("=") for each in argv)}
+    known = {leaf.flag: "" for leaf in LEAVES.values() if leaf.flag} | dict.fromkeys(command.flags if command else ())
+    near = get_close_matches(names[0], known, n=1)
+    hint = f"; did you mean {near[0]}?" if near and near[0] != names[0] else ""
+    return f"no such flag: {' '.join(written.get(name, name) for name in names)}{hint}"
+
+
+def _parser(chosen: str) -> tuple[_Parser, _Parser | None]:
+    """The parser, and that of the chosen command, which alone has its flags."""
     parser = _Parser(
         "kimono-exporter",
         description="Prometheus exporter for the Interop API of Elevate Data Sync (formerly Kimono Cloud).",
         epilog="Without a command, run is used. 'kimono-exporter COMMAND --help' lists the flags of a command. "
-        "Every setting can be a KIMONO_… variable or a line of a YAML file, and a flag unless it is a secret.",
+        "Every setting can be a KIMONO_... variable or a line of a YAML file, and a flag unless it is a secret. "
+        "Flags may be written with hyphens or underscores.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"kimono-exporter {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def add(name: str, text: str, *, settings: bool = True) -> argparse.ArgumentParser:
+    def add(name: str, text: str, *, settings: bool = True) -> _Parser:
         usage = f"kimono-exporter {name} [FLAG VALUE ...]" if settings else None
         added = commands.add_parser(name, help=text, description=text, usage=usage, allow_abbrev=False)
         added.set_defaults(command=name)
@@ -126,7 +141,7 @@ def _parser(chosen: str) -> _Parser:
     simulate.add_argument(
         "--listen", default="127.0.0.1:10121", metavar="HOST:PORT", help="listen address (default 127.0.0.1:10121)"
     )
-    return parser
+    return parser, commands.choices.get(chosen)
 
 
 def _add_settings(parser: argparse.ArgumentParser, command: str) -> None:

@@ -156,7 +156,7 @@ def test_the_tests_that_follow_the_collectors_pass_unchanged(copy: Copy) -> None
 def test_the_demo_has_the_flag_and_shows_the_metric(copy: Copy) -> None:
     (commands,) = (block.text for block in BLOCKS if block.language == "sh")
     ((arguments, metric),) = re.findall(r'make demo ARGS="(.*)"\n.* \| grep (\w+)', commands)
-    command = (sys.executable, "-m", "exporter", "demo", *shlex.split(arguments), "--web.listen_address=127.0.0.1:0")
+    command = (sys.executable, "-m", "exporter", "demo", *shlex.split(arguments), "--web.listen-address=127.0.0.1:0")
     with subprocess.Popen(command, cwd=copy.folder, env=copy.environ, stdout=subprocess.PIPE, text=True) as demo:
         try:
             assert demo.stdout is not None
