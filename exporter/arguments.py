@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, NoReturn
 
-from exporter import __version__, output
+from exporter import output
 from exporter.flags import all_spelled, spelled
 from exporter.output import OutputError
+from exporter.version import build, version_text
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -81,6 +82,14 @@ class _Parser(argparse.ArgumentParser):
                 sys.stderr.write(message)
 
 
+class _Version(argparse.Action):
+    """Prints the version in several lines, which argparse's own action would fold."""
+
+    def __call__(self, *_: object) -> NoReturn:
+        output.write(version_text(build()))
+        raise SystemExit(OK)
+
+
 def parsed(argv: Sequence[str]) -> argparse.Namespace:
     """The parsed command line, with the name of its command. `--help`, and what is wrong with it, raise SystemExit.
 
@@ -118,7 +127,7 @@ def _parser(chosen: str) -> tuple[_Parser, _Parser | None]:
         "Flags may be written with hyphens or underscores.",
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"kimono-exporter {__version__}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and its build and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def add(name: str, text: str, *, settings: bool = True) -> _Parser:
@@ -134,6 +143,7 @@ def _parser(chosen: str) -> tuple[_Parser, _Parser | None]:
     simulate = add("simulate", "Serve the simulated API alone, for any client.", settings=False)
     add("check", "Poll every tenant once; print what works, what fails, and how to fix it.")
     add("once", "Poll every tenant once; print the metrics, for node_exporter's textfile collector.")
+    add("healthcheck", "Ask the running exporter whether it is healthy, by the same settings; for containers.")
     add("metrics", "Print the metric reference as Markdown.", settings=False)
     for each in (demo, simulate):
         each.add_argument("--tenants", type=_positive, default=30, metavar="N", help="tenants to simulate (default 30)")
@@ -149,6 +159,13 @@ def _add_settings(parser: argparse.ArgumentParser, command: str) -> None:
 
     api = (*_API_NOT_IN_DEMO, *CREDENTIALS)
     add_flags(parser, (*(f"api.{name}" for name in api), "state.file") if command == "demo" else ())
+    if command == "run":
+        parser.add_argument(
+            "--config.check",
+            dest="config_check",
+            action="store_true",
+            help="check settings, secrets and the web configuration as run would read them, then exit",
+        )
 
 
 def _positive(text: str) -> int:

@@ -19,6 +19,7 @@ from exporter.arguments import FAILED, OK, UNUSABLE, parsed
 from exporter.assembly import keeping_state, open_exporter
 from exporter.check import check
 from exporter.clock import Clock
+from exporter.healthcheck import healthcheck
 from exporter.logs import internal_error
 from exporter.output import OutputError
 from exporter.reference import metrics_markdown
@@ -75,6 +76,12 @@ def _loaded(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Settin
 
 def _run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     settings = _loaded(arguments, environ)
+    if arguments.config_check:
+        access_rules(settings)
+        for warning in settings.warnings:
+            output.complain(f"warning: {warning}")
+        output.write("ok: settings, secrets and the web configuration can be used\n")
+        return OK
     with logs.in_thread():
         begin_log(settings)
         asyncio.run(serve(settings, lambda: _loaded(arguments, environ)))
@@ -84,6 +91,12 @@ def _run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
 def _metrics(_arguments: argparse.Namespace, _environ: Mapping[str, str]) -> int:
     output.write(metrics_markdown())
     return OK
+
+
+def _healthcheck(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    health = healthcheck(load(given_flags(arguments), environ, needs_credentials=False))
+    output.write(f"{'ok' if health.ok else 'unhealthy'}: {health.text}\n")
+    return OK if health.ok else FAILED
 
 
 # check and once
@@ -198,5 +211,6 @@ _COMMANDS: Mapping[str, Command] = {
     "simulate": _simulate,
     "check": _check,
     "once": _once,
+    "healthcheck": _healthcheck,
     "metrics": _metrics,
 }
