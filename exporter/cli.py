@@ -17,7 +17,7 @@ from exporter import logs, output
 from exporter.api.egress import Egress
 from exporter.arguments import FAILED, OK, UNUSABLE, parsed
 from exporter.assembly import keeping_state, open_exporter
-from exporter.check import check
+from exporter.check import Wanted, check
 from exporter.clock import Clock
 from exporter.healthcheck import healthcheck
 from exporter.logs import internal_error
@@ -105,7 +105,8 @@ def _healthcheck(arguments: argparse.Namespace, environ: Mapping[str, str]) -> i
 def _check(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     settings = _loaded_quietly(arguments, environ)
     access_rules(settings)
-    return OK if asyncio.run(check(settings)) else FAILED
+    wanted = Wanted(arguments.all, arguments.tenant, arguments.output == "json")
+    return OK if asyncio.run(check(settings, wanted)) else FAILED
 
 
 def _once(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:

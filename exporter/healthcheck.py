@@ -58,18 +58,18 @@ def _ask(hosts: tuple[str, ...], port: int, config_file: Path | None) -> Health:
     needs_certificate = _needs_certificate(config_file)
     # The file may have changed since the exporter read it. A server without TLS answers the handshake with an error.
     schemes = ("https", "http") if config_file else ("http",)
-    health = Health(ok=False, text="")
+    causes = []
     for host in hosts:
         try:
             return _ask_host(host, port, schemes, needs_certificate=needs_certificate)
         except OSError as error:
-            health = Health(ok=False, text=f"can't connect to {host} port {port}: {error.strerror or error}")
-    return health
+            causes.append(f"can't connect to {host} port {port}: {error.strerror or error}")
+    return Health(ok=False, text=causes[0])
 
 
 def _ask_host(host: str, port: int, schemes: tuple[str, ...], *, needs_certificate: bool) -> Health:
     """Raises OSError without a connection."""
-    health = Health(ok=False, text="")
+    causes = []
     for scheme in schemes:
         url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{PATH}"
         try:
@@ -77,9 +77,8 @@ def _ask_host(host: str, port: int, schemes: tuple[str, ...], *, needs_certifica
         except _NoResponseError as error:
             if needs_certificate and scheme == "https":
                 return Health(ok=True, text=f"{url} asks for a client certificate: it runs, no more is known")
-            # What the first scheme met is the cause, if the second one fails as well.
-            health = health if health.text else Health(ok=False, text=f"{url} gives no HTTP response: {error}")
-    return health
+            causes.append(f"{url} gives no HTTP response: {error}")
+    return Health(ok=False, text=causes[0])
 
 
 def _response(scheme: str, host: str, port: int, url: str) -> Health:
