@@ -9,12 +9,14 @@ RUN python -m venv --without-pip /opt/kimono-exporter
 RUN pip --python /opt/kimono-exporter install --no-deps --require-hashes -r requirements.txt
 # What builds the package stays in this stage.
 RUN pip install --no-deps --require-hashes -r requirements-build.txt
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml setup.py README.md LICENSE ./
 COPY exporter ./exporter
 # What symbolic links in exporter/assets lead to.
 COPY dashboards ./dashboards
 COPY docs/runbooks ./docs/runbooks
 COPY alerts/alertmanager.example.yaml ./alerts/
+# For `--version`; `make image` gives them. There is no repository here to ask.
+ARG KIMONO_BUILD_REVISION= KIMONO_BUILD_BRANCH=
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist .
 RUN pip --python /opt/kimono-exporter install --no-deps --no-index --find-links dist kimono-exporter
 
@@ -30,7 +32,7 @@ ENV PATH=/opt/kimono-exporter/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFER
 # A number, because Kubernetes can't see that a name is not root.
 USER 65532:65532
 EXPOSE 10120
-# For the default address without TLS. With another address or TLS, set your own or run with --no-healthcheck.
-HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
-  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:10120/-/healthy', timeout=3)"]
+# Asks by the settings in the container's environment, with any port and with TLS. It does not see flags of `run`: give
+# settings as KIMONO_... variables, KIMONO_CONFIG_FILE among them.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=10s CMD ["kimono-exporter", "healthcheck"]
 ENTRYPOINT ["kimono-exporter"]

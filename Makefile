@@ -120,7 +120,8 @@ lock: ## pin the requirements again; to move to newer versions: ARGS=--upgrade
 	&& $$compile --extra fuzz --constraint requirements-dev.txt --output-file requirements-fuzz.txt pyproject.toml
 
 image: ## build the container image (IMAGE=name:tag)
-	docker build --tag $(IMAGE) .
+	docker build --tag $(IMAGE) --build-arg KIMONO_BUILD_REVISION="$$(git rev-parse HEAD 2>/dev/null)" \
+		--build-arg KIMONO_BUILD_BRANCH="$$(git rev-parse --abbrev-ref HEAD 2>/dev/null)" .
 
 clean: ## remove .venv and everything else that can be made again
 	rm -rf .venv .fuzz build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

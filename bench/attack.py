@@ -140,7 +140,7 @@ def main() -> None:
         hashed = bcrypt.hashpw(PASSWORD, bcrypt.gensalt(10)).decode()
         Path(folder, "web.yml").write_text(f"basic_auth_users: {{prometheus: {hashed}}}")
         command = [sys.executable, "-m", "exporter", "demo", "--tenants", str(chosen.tenants)]
-        command += ["--web.listen_address", "127.0.0.1:0", "--web.config_file", f"{folder}/web.yml"]
+        command += ["--web.listen-address", "127.0.0.1:0", "--web.config.file", f"{folder}/web.yml"]
         command += ["--api.rate_limit", "500"]  # so that all are polled soon
         limited = ["sh", "-c", f'ulimit -n {chosen.descriptors}; exec "$@"', "sh", *command]
         log = Path(folder, "log")

@@ -13,8 +13,10 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, NoReturn
 
-from exporter import __version__, output
+from exporter import output
+from exporter.flags import all_spelled, spelled
 from exporter.output import OutputError
+from exporter.version import build, version_text
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -57,6 +59,12 @@ def _with_command(argv: Sequence[str]) -> list[str]:
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors show no value: it may be a secret in the wrong place."""
 
+    @property
+    def flags(self) -> list[str]:
+        """The names of the flags that it has and shows."""
+        shown = {name: action for name, action in self._option_string_actions.items() if name.startswith("--")}
+        return [name for name, action in shown.items() if action.help != argparse.SUPPRESS]
+
     def error(self, message: str) -> NoReturn:
         """Print the message up to the value that argparse quotes, and exit."""
         # Each of argparse's messages quotes the value after its name.
@@ -75,39 +83,55 @@ class _Parser(argparse.ArgumentParser):
                 sys.stderr.write(message)
 
 
+class _Version(argparse.Action):
+    """Prints the version in several lines, which argparse's own action would fold."""
+
+    def __call__(self, *_: object) -> NoReturn:
+        output.write(version_text(build()))
+        raise SystemExit(OK)
+
+
 def parsed(argv: Sequence[str]) -> argparse.Namespace:
     """The parsed command line, with the name of its command. `--help`, and what is wrong with it, raise SystemExit.
 
     An unknown flag is named without its value, which may be a secret.
     """
     argv = _with_command(argv)
-    parser = _parser(argv[0])
-    arguments, unknown = parser.parse_known_args(argv)
+    parser, command = _parser(argv[0])
+    arguments, unknown = parser.parse_known_args(all_spelled(argv))
     if unknown:
-        names = [name for name, _, _ in (each.partition("=") for each in unknown) if _FLAG.fullmatch(name)]
-        from exporter.settings import LEAVES  # noqa: PLC0415 - see above
-
-        known_flags = [leaf.flag for leaf in LEAVES.values() if leaf.flag]
-        near = get_close_matches(names[0], known_flags, n=1) if names else []
-        hint = f"; did you mean {near[0]}?" if near and near[0] != names[0] else ""
-        what = f"no such flag: {' '.join(names)}{hint}" if names else "unexpected argument"
-        parser.refuse(what, f"{parser.prog} {argv[0]}")
+        parser.refuse(_unknown(unknown, argv, command), f"{parser.prog} {argv[0]}")
     return arguments
 
 
-def _parser(chosen: str) -> _Parser:
-    """The parser; of all commands, only the chosen one has its flags."""
+def _unknown(unknown: Sequence[str], argv: Sequence[str], command: _Parser | None) -> str:
+    """What is wrong with arguments that are not known: flags as they were written, without their values."""
+    names = [name for name, _, _ in (each.partition("=") for each in unknown) if _FLAG.fullmatch(name)]
+    if not names:
+        return "unexpected argument"
+    from exporter.settings import LEAVES  # noqa: PLC0415 - see above
+
+    written = {spelled(name): name for name, _, _ in (each.partition("=") for each in argv)}
+    known = {leaf.flag: "" for leaf in LEAVES.values() if leaf.flag} | dict.fromkeys(command.flags if command else ())
+    near = get_close_matches(names[0], known, n=1)
+    hint = f"; did you mean {near[0]}?" if near and near[0] != names[0] else ""
+    return f"no such flag: {' '.join(written.get(name, name) for name in names)}{hint}"
+
+
+def _parser(chosen: str) -> tuple[_Parser, _Parser | None]:
+    """The parser, and that of the chosen command, which alone has its flags."""
     parser = _Parser(
         "kimono-exporter",
         description="Prometheus exporter for the Interop API of Elevate Data Sync (formerly Kimono Cloud).",
         epilog="Without a command, run is used. 'kimono-exporter COMMAND --help' lists the flags of a command. "
-        "Every setting can be a KIMONO_… variable or a line of a YAML file, and a flag unless it is a secret.",
+        "Every setting can be a KIMONO_... variable or a line of a YAML file, and a flag unless it is a secret. "
+        "Flags may be written with hyphens or underscores.",
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"kimono-exporter {__version__}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and its build and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def add(name: str, text: str, *, settings: bool = True) -> argparse.ArgumentParser:
+    def add(name: str, text: str, *, settings: bool = True) -> _Parser:
         usage = f"kimono-exporter {name} [FLAG VALUE ...]" if settings else None
         added = commands.add_parser(name, help=text, description=text, usage=usage, allow_abbrev=False)
         added.set_defaults(command=name)
@@ -119,8 +143,9 @@ def _parser(chosen: str) -> _Parser:
     demo = add("demo", "Serve metrics of a simulated API: no configuration needed.")
     simulate = add("simulate", "Serve the simulated API alone, for any client.", settings=False)
     drill = add("drill", "Cause an incident in a running demo, and say what to expect where.", settings=False)
-    add("check", "Poll every tenant once; print what works, what fails, and how to fix it.")
+    check = add("check", "Poll every tenant once; print what works, what fails, and how to fix it.")
     add("once", "Poll every tenant once; print the metrics, for node_exporter's textfile collector.")
+    add("healthcheck", "Ask the running exporter whether it is healthy, by the same settings; for containers.")
     add("metrics", "Print the metric reference as Markdown.", settings=False)
     assets = add("assets", "Write dashboards, alert rules, an Alertmanager example and runbooks.", settings=False)
     assets.add_argument("directory", metavar="DIR", help="folder to write to; it is made if it is missing")
@@ -131,6 +156,9 @@ def _parser(chosen: str) -> _Parser:
     demo.add_argument(
         "--exporter-only", action="store_true", help="don't start Prometheus, Alertmanager and Grafana beside it"
     )
+    check.add_argument("--all", action="store_true", help="name every tenant, instead of the first few of each kind")
+    check.add_argument("--tenant", metavar="NAME", help="poll one tenant, by name, id or glob, and show every API call")
+    check.add_argument("--output", choices=("text", "json"), default="text", help="json is for programs (default text)")
     for each in (demo, simulate):
         each.add_argument("--tenants", type=_positive, default=30, metavar="N", help="tenants to simulate (default 30)")
         each.add_argument("--seed", type=_whole, default=1, metavar="N", help="selects the simulated fleet (default 1)")
@@ -138,7 +166,7 @@ def _parser(chosen: str) -> _Parser:
     simulate.add_argument(
         "--listen", default="127.0.0.1:10121", metavar="HOST:PORT", help="listen address (default 127.0.0.1:10121)"
     )
-    return parser
+    return parser, commands.choices.get(chosen)
 
 
 def _add_drills(demo: argparse.ArgumentParser, drill: argparse.ArgumentParser) -> None:
@@ -166,6 +194,13 @@ def _add_settings(parser: argparse.ArgumentParser, command: str) -> None:
 
     api = (*_API_NOT_IN_DEMO, *CREDENTIALS)
     add_flags(parser, (*(f"api.{name}" for name in api), "state.file") if command == "demo" else ())
+    if command == "run":
+        parser.add_argument(
+            "--config.check",
+            dest="config_check",
+            action="store_true",
+            help="check settings, secrets and the web configuration as run would read them, then exit",
+        )
 
 
 def _positive(text: str) -> int:

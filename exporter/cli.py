@@ -17,10 +17,11 @@ from exporter.arguments import FAILED, OK, UNUSABLE, parsed
 from exporter.assembly import keeping_state, open_exporter
 from exporter.assets import assets, what_was_written, write
 from exporter.assets.options import OptionError, choices
-from exporter.check import check
+from exporter.check import Wanted, check
 from exporter.clock import Clock
 from exporter.demo import demo
 from exporter.drills.client import drill
+from exporter.healthcheck import healthcheck
 from exporter.logs import internal_error
 from exporter.output import OutputError
 from exporter.reference import metrics_markdown
@@ -66,6 +67,12 @@ def _loaded(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Settin
 
 def _run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     settings = _loaded(arguments, environ)
+    if arguments.config_check:
+        access_rules(settings)
+        for warning in settings.warnings:
+            output.complain(f"warning: {warning}")
+        output.write("ok: settings, secrets and the web configuration can be used\n")
+        return OK
     with logs.in_thread():
         begin_log(settings)
         asyncio.run(serve(settings, lambda: _loaded(arguments, environ)))
@@ -92,13 +99,20 @@ def _assets(arguments: argparse.Namespace, _environ: Mapping[str, str]) -> int:
     return OK
 
 
+def _healthcheck(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    health = healthcheck(load(given_flags(arguments), environ, needs_credentials=False))
+    output.write(f"{'ok' if health.ok else 'unhealthy'}: {health.text}\n")
+    return OK if health.ok else FAILED
+
+
 # check and once
 
 
 def _check(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     settings = _loaded_quietly(arguments, environ)
     access_rules(settings)
-    return OK if asyncio.run(check(settings)) else FAILED
+    wanted = Wanted(arguments.all, arguments.tenant, arguments.output == "json")
+    return OK if asyncio.run(check(settings, wanted)) else FAILED
 
 
 def _once(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -176,6 +190,7 @@ _COMMANDS: Mapping[str, Command] = {
     "simulate": _simulate,
     "check": _check,
     "once": _once,
+    "healthcheck": _healthcheck,
     "metrics": _metrics,
     "assets": _assets,
 }

@@ -120,13 +120,18 @@ def _printable_values(_logger: object, _method: str, event: EventDict) -> EventD
     return {key: printable(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
+def _with_usual_keys(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """`ts`, `level` and `msg` come first, as in the log lines of Prometheus and its exporters."""
+    return {"ts": event.pop("ts"), "level": event.pop("level"), "msg": event.pop("event"), **event}
+
+
 _SHARED: list[Processor] = [
     structlog.stdlib.add_log_level,
     _printable_values,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
 ]
 _RENDERERS: dict[str, Processor] = {
-    "logfmt": structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True),
+    "logfmt": structlog.processors.LogfmtRenderer(),
     "json": structlog.processors.JSONRenderer(ensure_ascii=False),
 }
 
@@ -141,7 +146,12 @@ def configure(level: str, form: str) -> None:
     logging.raiseExceptions = False  # a full disk below the log is no reason for a traceback with what was logged
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_SHARED,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _without_traceback, _RENDERERS[form]],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            _without_traceback,
+            _with_usual_keys,
+            _RENDERERS[form],
+        ],
     )
     handler: logging.StreamHandler[Any] = logging.StreamHandler(_Output.thread or sys.stderr)
     handler.setFormatter(formatter)

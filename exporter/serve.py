@@ -23,10 +23,12 @@ from exporter.threads import in_daemon_thread, within
 from exporter.web import (
     AccessError,
     AccessRules,
+    ActivationError,
     RunningServer,
     Verifier,
     create_app,
     load_access_rules,
+    sockets_passed,
     start,
     watch_files,
 )
@@ -41,7 +43,8 @@ _RELOAD_SECONDS = 60.0
 _PROBLEMS_LOGGED = 10
 
 Load = Callable[[], Settings]
-Announce = Callable[[list[str]], None]
+# Called with the addresses, and the path of the metrics page.
+Announce = Callable[[list[str], str], None]
 Opened = Callable[[Exporter], None]
 
 
@@ -56,10 +59,10 @@ def begin_log(settings: Settings) -> None:
         log.warning(warning)
 
 
-def log_addresses(addresses: list[str]) -> None:
+def log_addresses(addresses: list[str], telemetry_path: str) -> None:
     """Log where the pages are."""
     for address in addresses:
-        log.info("listening", version=__version__, metrics=f"{address}/metrics")
+        log.info("listening", version=__version__, metrics=f"{address}{telemetry_path}")
 
 
 async def serve(
@@ -104,7 +107,7 @@ async def _serve(
         opened(exporter)
         server = _Server(exporter, settings, rules, verifier)
         running = await server.start()
-        announce(running.addresses)
+        announce(running.addresses, settings.web.telemetry_path)
         try:
             # None of these ends by itself. If one fails, the process ends: better to be restarted than to be stale.
             async with asyncio.TaskGroup() as group:
@@ -156,13 +159,17 @@ class _Server:
 
     async def start(self) -> RunningServer:
         """Listen."""
-        host, port = self._settings.web.listen()
+        web = self._settings.web
+        app = create_app(self._exporter, lambda: self._rules, web.telemetry_path)
         try:
-            self._running = await start(create_app(self._exporter, lambda: self._rules), host, port, _tls(self._rules))
+            passed = sockets_passed(os.environ, os.getpid()) if web.systemd_socket else None
+            self._running = await start(app, *web.listen(), _tls(self._rules), passed)
+        except ActivationError as error:
+            raise UnusableError(f"web.systemd_socket: {error}") from None
         except OSError as error:
             raise UnusableError(
-                f"web.listen_address: can't listen on {self._settings.web.listen_address}: {cause(error)}; "
-                "set --web.listen_address or KIMONO_WEB_LISTEN_ADDRESS to a free one, such as :10130"
+                f"web.listen_address: can't listen on {web.listen_address}: {cause(error)}; "
+                "set --web.listen-address or KIMONO_WEB_LISTEN_ADDRESS to a free one, such as :10130"
             ) from None
         return self._running
 
@@ -189,8 +196,11 @@ class _Server:
 
     def _apply(self, settings: Settings, rules: AccessRules | None) -> None:
         begin_log(settings)
-        if settings.web.listen_address != self._settings.web.listen_address:
-            log.warning("web.listen_address takes effect at the next start", still=self._settings.web.listen_address)
+        for name in ("listen_address", "telemetry_path", "systemd_socket"):
+            still = getattr(self._settings.web, name)
+            if getattr(settings.web, name) != still:
+                late = f"web.{name} takes effect at the next start"
+                log.warning(late, still=str(still))
         if settings.state.file != self._settings.state.file:
             log.warning("state.file takes effect at the next start", still=str(self._settings.state.file or "none"))
         self._exporter.apply(settings)
@@ -225,7 +235,7 @@ def access_rules(settings: Settings, verifier: Verifier | None = None) -> Access
 
 
 def _read_rules(path: Path, verifier: Verifier | None) -> AccessRules:
-    fix = "; fix the file, or name another with --web.config_file or KIMONO_WEB_CONFIG_FILE"
+    fix = "; fix the file, or name another with --web.config.file or KIMONO_WEB_CONFIG_FILE"
     try:
         return within(_RULES_SECONDS, load_access_rules, path, verifier)
     except AccessError as error:

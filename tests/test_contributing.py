@@ -163,7 +163,7 @@ def test_the_demo_has_the_flag_and_shows_the_metric(copy: Copy) -> None:
         "demo",
         "--exporter-only",
         *shlex.split(arguments),
-        "--web.listen_address=127.0.0.1:0",
+        "--web.listen-address=127.0.0.1:0",
     )
     with subprocess.Popen(command, cwd=copy.folder, env=copy.environ, stdout=subprocess.PIPE, text=True) as demo:
         try:

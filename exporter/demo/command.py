@@ -83,24 +83,29 @@ async def _serve(settings: Settings, simulator: Simulator, *, alone: bool, drill
         if drilled:
             settings = await stack.enter_async_context(watched(drilled.fleet, settings))
 
-        def announce(addresses: list[str]) -> None:
+        def announce(addresses: list[str], telemetry_path: str) -> None:
             home = addresses[0].replace("0.0.0.0", "127.0.0.1").replace("[::]", "127.0.0.1")  # noqa: S104 - only shown
             output.write(
                 f"Serving metrics of a simulated API with {len(simulator.tenants())} tenants. No request leaves this "
                 "machine.\n"
-                f"Status page: {home}/   Metrics: {home}/metrics\n"
+                f"Status page: {home}/   Metrics: {home}{telemetry_path}\n"
                 f"{how_to_change(simulator, base_url)}Stop it with Ctrl-C.\n"
             )
             if drilled:
                 drilled.places.exporter = home
             if not alone:
-                _begin_chain(stack, home, settings, Wishes(quick_rules, drilled.started) if drilled else Wishes())
+                _begin_chain(
+                    stack,
+                    home + telemetry_path,
+                    settings,
+                    Wishes(quick_rules, drilled.started) if drilled else Wishes(),
+                )
 
         await serve(settings, lambda: settings, announce, drilled.opened if drilled else lambda _: None)
 
 
-def _begin_chain(stack: AsyncExitStack, home: str, settings: Settings, wishes: Wishes) -> None:
-    """Run the programs that are installed beside the exporter, until the stack ends."""
+def _begin_chain(stack: AsyncExitStack, metrics: str, settings: Settings, wishes: Wishes) -> None:
+    """Run the programs that are installed beside the exporter, until the stack ends. `metrics` is the page to scrape."""
     if settings.web.config_file is not None:
         output.write("With web.config_file, the demo shows the exporter alone.\n")
         return
@@ -108,7 +113,7 @@ def _begin_chain(stack: AsyncExitStack, home: str, settings: Settings, wishes: W
     output.write(missing(programs))
     if PROMETHEUS in programs:
         output.write(f"Starting {' and '.join(programs)}\n")
-        task = asyncio.create_task(_chain(urlsplit(home).netloc, programs, wishes))
+        task = asyncio.create_task(_chain(metrics.partition("://")[2], programs, wishes))
         stack.push_async_callback(_end, task)
 
 

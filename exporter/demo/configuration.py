@@ -27,7 +27,7 @@ class Watch:
     `rules` makes other rules with these links, whatever the thresholds and the speed.
     """
 
-    exporter: str  # HOST:PORT
+    exporter: str  # HOST:PORT and the path of the page, /metrics if there is none
     pages: str  # URL
     links: Links
     thresholds: Mapping[str, float] = field(default_factory=lambda: DEFAULTS)
@@ -40,11 +40,18 @@ def prometheus(command: tuple[str, ...], port: int, folder: Path, watch: Watch, 
     rules = watch.rules(watch.links) if watch.rules else rules_text(watch.thresholds, watch.links, watch.speed)
     (folder / "kimono.rules.yaml").write_text(rules)
     targets = [f"{HOST}:{alertmanager}"] if alertmanager else []
+    target, _, path = watch.exporter.partition("/")
     configuration = {
         "global": {"scrape_interval": f"{_EVERY:g}s", "evaluation_interval": f"{_EVERY:g}s"},
         "rule_files": ["kimono.rules.yaml"],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": targets}]}]},
-        "scrape_configs": [{"job_name": "kimono", "static_configs": [{"targets": [watch.exporter]}]}],
+        "scrape_configs": [
+            {
+                "job_name": "kimono",
+                "metrics_path": f"/{path or 'metrics'}",
+                "static_configs": [{"targets": [target]}],
+            }
+        ],
     }
     (folder / "prometheus.yaml").write_text(yaml.safe_dump(configuration, sort_keys=False))
     url = f"http://{HOST}:{port}"

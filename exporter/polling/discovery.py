@@ -45,6 +45,8 @@ class Discovery:
         self.restored: dict[str, History] = {}
         self.status = DiscoveryStatus()
         self.interval = 0.0
+        # Which of the tenants found to watch: all, unless a person asked for some.
+        self.choose: Callable[[list[Tenant]], list[Tenant]] = list
         self._client = client
         self._store = store
         self._scheduler = scheduler
@@ -111,6 +113,7 @@ class Discovery:
         found, reason, detail = None, "", ""
         try:
             found = await source.get_tenants()
+            found = replace(found, tenants=self.choose(found.tenants))
         except ApiError as error:
             reason, detail = error.reason, str(error)
         except asyncio.CancelledError as error:

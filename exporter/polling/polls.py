@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,6 +80,7 @@ class ScheduledPoll:
     def count_requests(self) -> None:
         """Count the requests that the running task sends from now on."""
         on_request.set(self._count_request)
+        current_poll.set(self)
 
     def _count_request(self) -> None:
         self.requests += 1
@@ -90,3 +92,7 @@ class ScheduledPoll:
         else:
             missed = max(0.0, now - self.due) // self.schedule.interval
             self.due += (missed + 1) * self.schedule.interval
+
+
+# The poll that the running task belongs to.
+current_poll: ContextVar[ScheduledPoll | None] = ContextVar("current_poll", default=None)

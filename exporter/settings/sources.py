@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from exporter.files import FileError, read_yaml
+from exporter.flags import flag_of
 from exporter.settings.errors import Problem, did_you_mean
 from exporter.settings.tree import ENV_PREFIX, LEAVES, Leaf, Section, Settings
 from exporter.settings.values import parse_path
@@ -39,10 +40,10 @@ def read_sources(flags: Mapping[str, str], environ: Mapping[str, str]) -> tuple[
         if variable is not None and (variable.strip() or not secret):
             from_environment[path] = Given(variable, leaf.env)
         if path in flags and secret:
-            ways = f"use {leaf.env} or --{path}_file"
+            ways = f"use {leaf.env} or {flag_of(path)}-file"
             problems.append(Problem(path, f"a secret is not accepted as a flag, as others could see it; {ways}"))
         elif path in flags:
-            from_flags[path] = Given(flags[path], f"--{path}")
+            from_flags[path] = Given(flags[path], flag_of(path))
     file = from_flags.get("config.file", from_environment.get("config.file"))
     from_file = _from_file(file.value if file else None, problems)
     return (from_flags, from_environment, from_file), problems
@@ -78,14 +79,15 @@ def add_flags(parser: argparse.ArgumentParser, without: Collection[str] = ()) ->
     """Add a flag for each setting but those `without`. A flag not given leaves nothing in the namespace.
 
     The parser needs `allow_abbrev=False`: otherwise a shortened name is taken for a longer one.
-    `given_flags` gets the result from the namespace.
+    `given_flags` gets the result from the namespace. The flags have their one spelling: see `flags.all_spelled`.
     """
     for name, section in Settings():
         if isinstance(section, Section):
             group = parser.add_argument_group(name, type(section).__doc__)
             for leaf in LEAVES.values():
                 if leaf.path.startswith(f"{name}.") and leaf.path not in without:
-                    group.add_argument(f"--{leaf.path}", dest=leaf.path, default=argparse.SUPPRESS, **_options(leaf))
+                    flag = flag_of(leaf.path)
+                    group.add_argument(flag, dest=leaf.path, default=argparse.SUPPRESS, **_options(leaf))
 
 
 def _options(leaf: Leaf) -> dict[str, Any]:

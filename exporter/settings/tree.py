@@ -18,8 +18,10 @@ from exporter.api.credentials import BasicCredentials, BearerToken, ClientCreden
 from exporter.api.egress import Egress
 from exporter.collectors import COLLECTORS, Collector
 from exporter.files import read_secret
+from exporter.flags import flag_of
 from exporter.settings import values
 from exporter.settings.errors import Problem, SettingsError
+from exporter.settings.web_path import WebPath
 from exporter.shards import Shard
 
 ENV_PREFIX = "KIMONO_"
@@ -34,9 +36,9 @@ CREDENTIAL_KINDS = {
 CREDENTIALS = tuple(chain.from_iterable(CREDENTIAL_KINDS.values()))
 NO_CREDENTIALS = Problem(
     "api",
-    "there are no credentials; set one of KIMONO_API_KEY (or --api.key_file), --api.client_id with "
-    "KIMONO_API_CLIENT_SECRET (or --api.client_secret_file), KIMONO_API_TOKEN (or --api.token_file), or "
-    "--api.tenants_file; `kimono-exporter demo` needs none",
+    "there are no credentials; set one of KIMONO_API_KEY (or --api.key-file), --api.client-id with "
+    "KIMONO_API_CLIENT_SECRET (or --api.client-secret-file), KIMONO_API_TOKEN (or --api.token-file), or "
+    "--api.tenants-file; `kimono-exporter demo` needs none",
 )
 
 
@@ -179,6 +181,11 @@ class WebSettings(Section):
         None, "TLS and basic auth, in the format of the Prometheus exporter toolkit"
     )
 
+    telemetry_path: WebPath = _setting("/metrics", "Path of the metrics page")
+    systemd_socket: values.Boolean = _setting(
+        default=False, description="Listen on the sockets that systemd passes, instead of web.listen_address"
+    )
+
     def listen(self) -> tuple[str | None, int]:
         """Host and port to bind; a host of None is every address of both families."""
         return values.split_address(self.listen_address)
@@ -235,7 +242,7 @@ class Leaf:
     @property
     def flag(self) -> str | None:
         """The flag's name; None for a secret."""
-        return None if self.kind.secret else f"--{self.path}"
+        return None if self.kind.secret else flag_of(self.path)
 
     @property
     def env(self) -> str:
@@ -246,7 +253,7 @@ class Leaf:
         """A problem with this setting; the line also says how to set it."""
         ways = f"set {self.flag}, {self.env} or {self.path} in the file"
         if self.kind.secret:
-            ways = f"set {self.env}, --{self.path}_file or {self.path} in the file"
+            ways = f"set {self.env}, {flag_of(self.path)}-file or {self.path} in the file"
         elif self.path == "config.file":
             ways = f"set {self.flag} or {self.env}"
         return Problem(self.path, f"{message}; {ways}")

@@ -5,6 +5,7 @@ it again when it has changed, `start` listens.
 """
 
 from exporter.web.access import AccessError, AccessRules, load_access_rules
+from exporter.web.activation import ActivationError, sockets_passed
 from exporter.web.app import create_app
 from exporter.web.server import RunningServer, start
 from exporter.web.source import Source
@@ -14,11 +15,13 @@ from exporter.web.watch import watch_files
 __all__ = [
     "AccessError",
     "AccessRules",
+    "ActivationError",
     "RunningServer",
     "Source",
     "Verifier",
     "create_app",
     "load_access_rules",
+    "sockets_passed",
     "start",
     "watch_files",
 ]

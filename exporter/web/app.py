@@ -1,4 +1,4 @@
-"""Builds the web application: its four paths, and the checks before them."""
+"""Builds the web application: its paths, and the checks before them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,12 @@ AUTHENTICATE = {"WWW-Authenticate": 'Basic realm="kimono-exporter", charset="UTF
 RETRY = {"Retry-After": str(round(PASSWORD_SECONDS))}
 
 
-def create_app(source: Source, access_rules: Callable[[], AccessRules | None] = lambda: None) -> web.Application:
-    """Build the application.
+def create_app(
+    source: Source,
+    access_rules: Callable[[], AccessRules | None] = lambda: None,
+    telemetry_path: str = "/metrics",
+) -> web.Application:
+    """Build the application, with the metrics page at `telemetry_path`.
 
     `access_rules` is called on each request, so that the rules can change while the server runs. None allows
     every client.
@@ -62,10 +66,11 @@ def create_app(source: Source, access_rules: Callable[[], AccessRules | None] = 
     app = web.Application(middlewares=[check_access])
     app[NOTICES] = notices = Notices()
     app.on_response_prepare.append(add_headers)
-    app.router.add_get("/", StatusPage(source).show)
-    app.router.add_get("/metrics", Exposition(source, notices).metrics)
-    app.router.add_get("/-/healthy", healthy)
-    app.router.add_get("/-/ready", ready)
+    app.router.add_get("/", StatusPage(source, telemetry_path).show)
+    app.router.add_get(telemetry_path, Exposition(source, notices).metrics)
+    # Prometheus and its exporters have the first two. Kubernetes' own components, and many charts, have the others.
+    app.add_routes([web.get("/-/healthy", healthy), web.get("/-/ready", ready)])
+    app.add_routes([web.get("/healthz", healthy), web.get("/readyz", ready)])
     return app
 
 

@@ -43,13 +43,21 @@ class RunningServer:
         self._connections.drop_all()
 
 
-async def start(app: web.Application, host: str | None, port: int, ssl_context: ssl.SSLContext | None) -> RunningServer:
+async def start(
+    app: web.Application,
+    host: str | None,
+    port: int,
+    ssl_context: ssl.SSLContext | None,
+    passed: list[socket.socket] | None = None,
+) -> RunningServer:
     """Listen on all addresses of a host. None and "::" mean every address of both families, port 0 any free port.
+
+    With sockets `passed` by another process, listen on these instead.
 
     Raises:
         OSError: the host is unknown, or the port can't be bound.
     """
-    sockets = await _bind(host, port)
+    sockets = await _bind(host, port) if passed is None else passed
     # A client that is gone does not wait for the check of its password.
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()

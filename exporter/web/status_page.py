@@ -89,8 +89,10 @@ def format_time(unix_seconds: float) -> str:
 class StatusPage:
     """Serves `/` from a source."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, telemetry_path: str = "/metrics") -> None:
         self._source = source
+        # Links are relative, so that they also work behind a proxy that serves the exporter below a path.
+        self._metrics = telemetry_path.lstrip("/")
         environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
         environment.filters.update(format_duration=format_duration, format_time=format_time)
         self._made: tuple[float, str, Mapping[str, str]] | None = None
@@ -116,6 +118,7 @@ class StatusPage:
             not_shown=len(lines[FAILURES_SHOWN:]),
             meaning=MEANING,
             nonce=nonce,
+            metrics=self._metrics,
         )
         policy = (
             f"default-src 'none'; style-src 'nonce-{nonce}'; img-src data:; "

@@ -468,7 +468,7 @@ def test_hangup_reads_settings_and_secrets_again(exporter: tuple[Process, str], 
     eventually(lambda: "settings reloaded" in process.errors)
     page = eventually(lambda: page_with(address, "kimono_clouds "))
     assert "kimono_application_deliver_tasks{" not in page
-    assert json.loads(process.errors.splitlines()[-1])["event"] == "settings reloaded"
+    assert json.loads(process.errors.splitlines()[-1])["msg"] == "settings reloaded"
 
 
 def page_with(address: str, text: str) -> str:

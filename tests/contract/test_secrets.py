@@ -48,8 +48,8 @@ PROXY_URL = f"http://{quote(PROXY_USER, safe='')}:{quote(PROXY_PASSWORD, safe=''
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("secret", [f"{MARK}-key-0123456789abcdef", PASSWORD, f"{MARK}+/=&<>\"'\\ é"])
 def test_the_search_finds(secret: str, encoding: str) -> None:
-    assert encoding in found([secret], f"level=info event=x {ENCODINGS[encoding](secret)} y")
-    assert found([secret], "level=info event=x y") == []
+    assert encoding in found([secret], f"level=info msg=x {ENCODINGS[encoding](secret)} y")
+    assert found([secret], "level=info msg=x y") == []
 
 
 @pytest.mark.parametrize("before", ["", "u:", "user:", "id=4:", f"{MARK}-key:"])

@@ -101,7 +101,7 @@ def test_a_signal_does_not_disturb_the_end(moment: str, number: int, environ: di
         eventually(lambda: "listening" in process.errors)
         process.send(signal.SIGTERM)
         assert process.wait(5) == 0
-        assert process.errors.splitlines()[-1].endswith("event=stopped")
+        assert process.errors.splitlines()[-1].endswith("msg=stopped")
 
 
 def test_many_signals_at_once_end_it_cleanly(environ: dict[str, str], tmp_path: Path) -> None:

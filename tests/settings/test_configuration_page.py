@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from exporter.flags import flag_of
 from exporter.settings import LEAVES, Settings, load, read_tenants_file
 from exporter.settings.tree import Leaf
 from tests.support.settings import SECRET, write
@@ -43,7 +44,7 @@ def test_every_setting_is_documented(leaf: Leaf) -> None:
     assert leaf.description
     assert leaf.env in row
     assert leaf.default in row
-    assert (f"`--{leaf.path}`" in row) == (not leaf.kind.secret)
+    assert (f"`{flag_of(leaf.path)}`" in row) == (not leaf.kind.secret)
 
 
 def blocks_of_yaml(page: str) -> list[Any]:

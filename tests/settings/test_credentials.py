@@ -77,8 +77,8 @@ def test_a_blank_secret_in_the_file_is_not_set(tmp_path: Path) -> None:
 def test_without_credentials_the_line_lists_every_way() -> None:
     for environ in ({}, {"KIMONO_API_KEY": ""}, {"KIMONO_API_KEY": " \n"}):
         line = only_problem({}, environ)
-        ways = ("KIMONO_API_KEY", "--api.key_file", "--api.client_id", "KIMONO_API_CLIENT_SECRET", "KIMONO_API_TOKEN")
-        assert all(way in line for way in (*ways, "--api.tenants_file", "`kimono-exporter demo` needs none"))
+        ways = ("KIMONO_API_KEY", "--api.key-file", "--api.client-id", "KIMONO_API_CLIENT_SECRET", "KIMONO_API_TOKEN")
+        assert all(way in line for way in (*ways, "--api.tenants-file", "`kimono-exporter demo` needs none"))
 
 
 def test_where_credentials_are_not_needed_they_are_not_looked_at(tmp_path: Path) -> None:
@@ -111,9 +111,9 @@ def test_a_secret_and_its_file_are_refused_together(name: str, tmp_path: Path) -
 def test_half_an_oauth2_client_is_refused(tmp_path: Path) -> None:
     assert only_problem({"api.client_id": "me"}) == (
         "api.client_secret: is not set, but api.client_id is; set KIMONO_API_CLIENT_SECRET,"
-        " --api.client_secret_file or api.client_secret in the file"
+        " --api.client-secret-file or api.client_secret in the file"
     )
-    ways = "set --api.client_id, KIMONO_API_CLIENT_ID or api.client_id in the file"
+    ways = "set --api.client-id, KIMONO_API_CLIENT_ID or api.client_id in the file"
     assert only_problem({}, {"KIMONO_API_CLIENT_SECRET": SECRET}) == (
         f"api.client_id: is not set, but api.client_secret is; {ways}"
     )
@@ -142,7 +142,7 @@ def test_a_secret_file_that_can_not_be_used_is_named_with_the_reason(
     line = only_problem({"api.key_file": str(file)})
 
     assert line.startswith(f"api.key_file: can't read '{file}': {reason}")
-    assert line.endswith("; set --api.key_file, KIMONO_API_KEY_FILE or api.key_file in the file")
+    assert line.endswith("; set --api.key-file, KIMONO_API_KEY_FILE or api.key_file in the file")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from exporter.flags import flag_of
 from exporter.settings import LEAVES, Settings, add_flags, given_flags, load
 from exporter.settings.tree import Leaf
 from tests.support.settings import KEY, SECRET, only_problem, parsed_flags, problems_of, write
@@ -26,7 +27,12 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_file(tmp_path: Path)
 
 def sample_of(leaf: Leaf) -> str:
     """Text that is valid for a leaf and not its default."""
-    by_path = {"api.url": "https://other.example", "web.listen_address": ":1", "log.level": "debug"}
+    by_path = {
+        "api.url": "https://other.example",
+        "web.listen_address": ":1",
+        "web.telemetry_path": "/kimono/metrics",
+        "log.level": "debug",
+    }
     by_path |= {"log.format": "json", "polling.strategy": "plain", "api.proxy_url": "http://proxy.example:3128"}
     by_kind = {"duration": "77s", "size": "77KiB", "list": "a,b", "number": "77", "path": "some.file", "text": "words"}
     by_kind["boolean"] = "false" if leaf.default == "true" else "true"
@@ -109,7 +115,7 @@ def test_a_secret_as_a_flag_is_refused_and_dropped(arguments: list[str], capsys:
 
     assert SECRET not in repr(flags)
     assert only_problem(flags) == (
-        "api.key: a secret is not accepted as a flag, as others could see it; use KIMONO_API_KEY or --api.key_file"
+        "api.key: a secret is not accepted as a flag, as others could see it; use KIMONO_API_KEY or --api.key-file"
     )
     assert SECRET not in "".join(capsys.readouterr())
 
@@ -125,7 +131,7 @@ def test_help_shows_every_flag_with_its_variable_and_default_and_no_secret() -> 
     text = " ".join(words)
 
     for leaf in LEAVES.values():
-        assert (f"--{leaf.path}" in words) == (not leaf.kind.secret)
+        assert (flag_of(leaf.path) in words) == (not leaf.kind.secret)
         assert leaf.kind.secret or leaf.env in text
         assert not leaf.default or f"default {leaf.default}" in text
     assert text.isascii()

@@ -211,7 +211,7 @@ def test_what_is_no_listen_address_is_refused_with_the_reason(text: str, said: s
 
     assert line.startswith("web.listen_address: ")
     assert said in line
-    assert line.endswith("set --web.listen_address, KIMONO_WEB_LISTEN_ADDRESS or web.listen_address in the file")
+    assert line.endswith("set --web.listen-address, KIMONO_WEB_LISTEN_ADDRESS or web.listen_address in the file")
 
 
 def test_words_are_read_whatever_their_case() -> None:

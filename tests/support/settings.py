@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from exporter.flags import all_spelled
 from exporter.settings import SettingsError, add_flags, given_flags, load
 
 SECRET = "hunter2-do-not-show"
@@ -45,4 +46,4 @@ def write(path: Path, content: object) -> str:
 def parsed_flags(*arguments: str) -> dict[str, str]:
     parser = argparse.ArgumentParser(allow_abbrev=False)
     add_flags(parser)
-    return given_flags(parser.parse_args(arguments))
+    return given_flags(parser.parse_args(all_spelled(arguments)))

@@ -525,7 +525,7 @@ MUTANTS = (
     ),
     Mutant(
         "those who have a tenants file are told to change the account's key",
-        "exporter/check.py",
+        "exporter/check/advice.py",
         "if api.tenants_file is not None:",
         "if False:",
         ("tests/contract/test_commands.py::test_the_advice_of_check_names_the_credentials_in_use",),

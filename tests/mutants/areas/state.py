@@ -187,7 +187,7 @@ MUTANTS = (
     ),
     Mutant(
         "check is silent on a file that it can't use",
-        "exporter/check.py",
+        "exporter/check/command.py",
         "        output.complain(",
         "        str(",
         (COMMANDS + "test_check_says_why_it_can_not_use_the_file_and_changes_nothing",),
