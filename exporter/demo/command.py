@@ -105,7 +105,7 @@ async def _serve(settings: Settings, simulator: Simulator, *, alone: bool, drill
 
 
 def _begin_chain(stack: AsyncExitStack, metrics: str, settings: Settings, wishes: Wishes) -> None:
-    """Run the programs that are installed beside the exporter, until the stack ends. `metrics` is the page to scrape."""
+    """Run the programs that are installed beside the exporter, until the stack ends. `metrics` is the page's URL."""
     if settings.web.config_file is not None:
         output.write("With web.config_file, the demo shows the exporter alone.\n")
         return
