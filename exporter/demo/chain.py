@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 
 from exporter import output
-from exporter.assets import Links, assets
+from exporter.assets import Links, runbooks
 from exporter.clock import Clock
 from exporter.demo import children
 from exporter.demo.children import Child
@@ -38,7 +38,7 @@ async def run(exporter: str, programs: Mapping[str, tuple[str, ...]], clock: Clo
         folder = Path(stack.enter_context(_folder()))
         ports = {name: choose(name, PORTS[name]) for name in programs}
         pages = choose("the receiver of notifications", PAGES_PORT)
-        await stack.enter_async_context(serving(pages, _runbooks(), tell))
+        await stack.enter_async_context(serving(pages, runbooks(), tell))
         watch = _watch(exporter, pages, ports)
         started = await stack.enter_async_context(_started(_described(programs, ports, folder, watch), folder))
         async with asyncio.TaskGroup() as group:
@@ -55,10 +55,6 @@ def tell(text: str) -> None:
 
 def _folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="kimono-demo-", ignore_cleanup_errors=True)
-
-
-def _runbooks() -> dict[str, str]:
-    return {name.removeprefix("runbooks/"): text for name, text in assets().items() if name.startswith("runbooks/")}
 
 
 def _watch(exporter: str, pages: int, ports: Mapping[str, int]) -> Watch:

@@ -12,7 +12,7 @@ MUTANTS = (
     Mutant(
         "programs outlive a demo that is killed",
         CHILDREN,
-        "_LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)",
+        "_PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL)",
         "pass",
         (CHAIN + "test_nothing_is_left_however_the_demo_ends",),
     ),
