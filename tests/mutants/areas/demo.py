@@ -65,4 +65,11 @@ MUTANTS = (
         "",
         (CHAIN + "test_nothing_is_left_if_the_demo_fails",),
     ),
+    Mutant(
+        "an installation that fails counts as done",
+        "Makefile",
+        'END { if (tty) printf "\\r\\033[K"; exit status }\'',
+        'END { if (tty) printf "\\r\\033[K" }\'',
+        ("tests/test_installation.py",),
+    ),
 )
