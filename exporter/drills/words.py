@@ -62,7 +62,9 @@ def where(drill: Drill, places: Places) -> list[tuple[str, str]]:
         looks.append(("alerts in Prometheus", f"{places.prometheus}/alerts"))
     if places.alertmanager:
         looks.append(("alerts in Alertmanager", f"{places.alertmanager}/#/alerts"))
-    looks.append((f"dashboard {drill.board}", f"{places.grafana}/dashboards" if places.grafana else ""))
+    # The titles are "Kimono / Fleet", the identifiers "kimono-fleet".
+    board = drill.board.lower().replace(" / ", "-")
+    looks.append((f"dashboard {drill.board}", f"{places.grafana}/d/{board}" if places.grafana else ""))
     return looks
 
 
