@@ -29,7 +29,7 @@ def normal(text: str) -> list[str]:
         (r"\d\d:\d\d:\d\d UTC", "TIME"),
         (r"\+\d+ s", "+N s"),
         (r"127\.0\.0\.1:\d+", "HOST"),
-        (r"S3CR3T-\w+-[0-9a-f]+", "SECRET"),
+        (r"ACCOUNT=\S+ TENANT=\S+", "CREDENTIALS"),
         (r" --address HOST", ""),
         (r"\d\.\d+e\+09|\d{10}(\.\d+)?", "MOMENT"),
     ):
