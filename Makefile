@@ -31,7 +31,7 @@ define timed
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test quick mutants matrix soak fuzz audit sbom bench bench-delays bench-polls bench-replies bench-rules backtest storms golden docs alerts dashboards dashboards-live lock image clean
+.PHONY: help demo check test quick mutants matrix soak fuzz audit sbom bench bench-delays bench-polls bench-replies bench-rules backtest storms drills golden docs alerts dashboards dashboards-live lock image clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -99,6 +99,9 @@ backtest: .venv/.dev ## test the alerts on four simulated weeks of 100 tenants: 
 
 storms: .venv/.dev ## count the notifications of storms in real Alertmanagers: half an hour (ARGS="--tenants 300": minutes)
 	@.venv/bin/python -m bench.storms $(ARGS)
+
+drills: .venv/.dev ## run each drill of the demo with a real Prometheus, and print when its alert fired: 20 minutes
+	@.venv/bin/python -m bench.drills $(ARGS)
 
 golden: .venv/.dev ## rewrite the golden pages (read the diff before you commit it)
 	.venv/bin/pytest tests/test_golden.py --golden

@@ -111,8 +111,8 @@ def _begin(client: DemoClient, name: str, *, wait: bool) -> None:
     """Begin a drill, and print what to expect where. With `wait`, print its progress until its alert fires."""
     run = client.begin(name)
     output.write(_beginning(run))
-    if wait:
-        _follow(client, run, lambda one: one["alert"] == "firing")
+    if wait and run["drill"]["alert"]:
+        _follow(client, run, _has_fired)
     output.write(f"To end it: kimono-exporter drill --end {name}\n")
 
 
@@ -133,7 +133,8 @@ def _show(client: DemoClient) -> None:
     if not runs:
         output.write("No drill has begun. 'kimono-exporter drill --list' lists all.\n")
     for run in runs:
-        output.write(f"{run['drill']['name']} ({_whose(run)})\n" + "".join(f"  {line}\n" for line in run["progress"]))
+        lines = [*run["progress"], *([run["ends"]] if run["ends"] else [])]
+        output.write(f"{run['drill']['name']} ({_whose(run)})\n" + "".join(f"  {line}\n" for line in lines))
 
 
 def _beginning(run: Json) -> str:
@@ -161,14 +162,20 @@ def _follow(client: DemoClient, run: Json, is_done: Callable[[Json], bool]) -> N
     """Print new lines of progress until it is done, or the drill is over."""
     printed: set[str] = set()
     while True:
-        now = _run_of(client.show(), run)
+        answer = client.show()
+        now = _run_of(answer, run)
         for line in now["progress"]:
             if line not in printed:
                 output.write(f"{line}\n")
                 printed.add(line)
-        if is_done(now) or now["settled"]:
+        without_alert = not answer["prometheus"] and now["times"]["shown"] is not None
+        if is_done(now) or now["settled"] or (without_alert and now["times"]["ended"] is None):
             return
         time.sleep(_PAUSE)
+
+
+def _has_fired(run: Json) -> bool:
+    return bool(run["alert"] == "firing")
 
 
 def _run_of(answer: Mapping[str, Any], wanted: Json) -> Json:

@@ -62,7 +62,9 @@ def where(drill: Drill, places: Places) -> list[tuple[str, str]]:
         looks.append(("alerts in Prometheus", f"{places.prometheus}/alerts"))
     if places.alertmanager:
         looks.append(("alerts in Alertmanager", f"{places.alertmanager}/#/alerts"))
-    looks.append((f"dashboard {drill.board}", f"{places.grafana}/dashboards" if places.grafana else ""))
+    # The titles are "Kimono / Fleet", the identifiers "kimono-fleet".
+    board = drill.board.lower().replace(" / ", "-")
+    looks.append((f"dashboard {drill.board}", f"{places.grafana}/d/{board}" if places.grafana else ""))
     return looks
 
 
@@ -87,14 +89,18 @@ def progress(run: Run, *, has_prometheus: bool) -> list[str]:
     lines = [f"{clock_time(at)}  +{at - run.began:.0f} s  {what}" for at, what in moments]
     if not has_prometheus and run.drill.alert:
         lines.append("There is no Prometheus in this demo, so no alert can fire.")
-    if run.ended is None:
-        lines.append(f"It ends by itself at {clock_time(run.ends_at)}.")
     return lines
+
+
+def end_by_itself(run: Run) -> str:
+    """When it ends by itself; empty if it has ended."""
+    return "" if run.ended is not None else f"It ends by itself at {clock_time(run.ends_at)}."
 
 
 def as_json(drills: Drills, places: Places) -> dict[str, Any]:
     """All drills and runs, as JSON for the command."""
     return {
+        "prometheus": bool(places.prometheus),
         "drills": [drill_json(each, places) for each in DRILLS.values()],
         "runs": [run_json(each, places) for each in drills.runs],
     }
@@ -123,6 +129,7 @@ def run_json(run: Run, places: Places) -> dict[str, Any]:
         "tenant_ids": [tenant.id for tenant in run.tenants],
         "alert": run.alert_state,
         "settled": run.is_settled,
+        "ends": end_by_itself(run),
         "progress": progress(run, has_prometheus=bool(places.prometheus)),
         "others": sorted(run.others),
         "times": {

@@ -12,6 +12,7 @@ from exporter.cli import run_command
 from exporter.clock import Clock
 from exporter.drills import DRILLS, NOT_POSSIBLE, AlertState, CalmFleet, Drills, Places, serve
 from exporter.drills import client as drill_client
+from exporter.drills import runs
 from tests.drills.test_page import Exporter
 
 
@@ -20,6 +21,7 @@ class Demo:
 
     def __init__(self) -> None:
         self.address = ""
+        self.places = Places("http://127.0.0.1:1", "http://127.0.0.1:2")
         self.drills: Drills
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -37,7 +39,7 @@ class Demo:
             ]
 
         self.drills = Drills(CalmFleet(3, 1, Clock()), Clock(), Exporter().status, alerts)
-        async with serve(self.drills, Places("http://127.0.0.1:1", "http://127.0.0.1:2")) as url:
+        async with serve(self.drills, self.places) as url:
             self.address = url.removeprefix("http://")
             observing = asyncio.create_task(self._observe(alerts))
             self._ready.set()
@@ -131,3 +133,21 @@ def test_without_a_demo_the_command_says_how_to_start_one(address: str, capsys: 
     assert "kimono-exporter demo --story none" in err
     assert "Traceback" not in err
     assert "S3CR3T" not in err
+
+
+def test_a_drill_without_an_alert_is_not_waited_for(demo: Demo, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = drill(capsys, "hiccup", "--wait", "--address", demo.address)
+    assert code == 0
+    assert "No alert fires." in out
+
+
+def test_without_prometheus_the_command_waits_for_the_status_page(
+    demo: Demo, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo.places.prometheus = ""
+    monkeypatch.setattr(runs, "_record_alerts", lambda *_: None)
+    monkeypatch.setattr(runs, "_record_problem", lambda run, _status, now: setattr(run, "shown", now))
+    code, out, _ = drill(capsys, "stalled", "--wait", "--address", demo.address)
+    assert code == 0
+    assert "the exporter's status shows the problem" in out
+    assert "There is no Prometheus in this demo, so no alert can fire." in out

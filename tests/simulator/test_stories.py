@@ -322,6 +322,16 @@ def test_stories_can_have_times_in_the_past_and_future(clock: ManualClock) -> No
     assert incidents == [(story.kind, story.begins, story.ends) for story in (past, future)]
 
 
+def test_a_story_can_begin_as_if_it_had_begun_earlier(simulator: Simulator, tenant_id: str, clock: ManualClock) -> None:
+    story = simulator.begin_story("rollover_stuck", tenant_id, 3 * HOUR)
+    (rollover,) = simulator.truth(tenant_id).rollovers
+    assert rollover.end == pytest.approx(clock() - 3 * HOUR)
+    assert simulator.truth(tenant_id).flags["rollover_mode_enabled"]
+    assert [one.since for one in simulator.incidents] == [pytest.approx(clock() - 3 * HOUR)]
+    simulator.end_story(story)
+    assert not simulator.truth(tenant_id).flags["rollover_mode_enabled"]
+
+
 def test_an_ended_story_is_not_ended_again_by_its_own_time(clock: ManualClock) -> None:
     simulator = Simulator(now=clock, stories=(), tenants=1)
     tenant_id = simulator.tenants()[0].id

@@ -1,0 +1,1 @@
+"""Measures drills in a demo with a real Prometheus and Alertmanager."""

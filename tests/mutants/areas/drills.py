@@ -1,0 +1,73 @@
+"""Breaks the drills of the demo."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+PAGE = "exporter/drills/page.py"
+OF_PAGE = ("tests/drills/test_page.py",)
+OF_DRILLS = ("tests/drills/test_drills.py",)
+
+MUTANTS = (
+    Mutant(
+        "another site's page can begin a drill",
+        PAGE,
+        'if origin not in (None, f"http://{own}") or site not in ("same-origin", "none"):',
+        "if False:",
+        OF_PAGE,
+    ),
+    Mutant(
+        "a host name that an attacker points to loopback reads the drills",
+        PAGE,
+        'if _without_port(own) not in ("127.0.0.1", "localhost", "[::1]"):',
+        "if False:",
+        OF_PAGE,
+    ),
+    Mutant(
+        "a form needs no token", PAGE, "if not hmac.compare_digest(", "if False and not hmac.compare_digest(", OF_PAGE
+    ),
+    Mutant("a form of another site can send JSON", PAGE, "if request.content_type != _JSON:", "if False:", OF_PAGE),
+    Mutant("names of tenants are markup on the page", PAGE, "autoescape=True", "autoescape=False", OF_PAGE),
+    Mutant(
+        "the exporter has not watched the fleet before the demo",
+        "exporter/drills/fleet.py",
+        "_PAST = 26 * HOUR",
+        "_PAST = 0 * HOUR",
+        OF_DRILLS,
+    ),
+    Mutant(
+        "a drill never ends by itself",
+        "exporter/drills/runs.py",
+        "if self._clock.now() >= run.ends_at:",
+        "if False:",
+        OF_DRILLS,
+    ),
+    Mutant(
+        "two drills share a tenant",
+        "exporter/drills/runs.py",
+        "if one.id not in taken and one.id != self._fleet.idle]",
+        "if one.id != self._fleet.idle]",
+        OF_DRILLS,
+    ),
+    Mutant(
+        "an alert of another tenant counts for a drill",
+        "exporter/drills/runs.py",
+        "if not of_tenant or each.tenant_id in run.ids]",
+        "]",
+        OF_DRILLS,
+    ),
+    Mutant(
+        "an alert about the fleet outlasts a drill by an hour",
+        "exporter/drills/pace.py",
+        r'r"\1[1m]"),' + "\n    (re.compile",
+        r'r"\1[1h]"),' + "\n    (re.compile",
+        ("tests/drills/test_pace.py",),
+    ),
+    Mutant(
+        "a story that began earlier begins now",
+        "exporter/simulator/simulation.py",
+        "story = Story(kind, tenant_id, self.now() - ago)",
+        "story = Story(kind, tenant_id, self.now())",
+        ("tests/simulator/test_stories.py",),
+    ),
+)
