@@ -44,7 +44,7 @@ _PAUSE = 0.5
 
 @asynccontextmanager
 async def watched(fleet: CalmFleet, settings: Settings) -> AsyncIterator[Settings]:
-    """The settings, with a state file of an exporter that has watched the fleet for a day, while the block runs."""
+    """The settings, with a state file of an exporter that has watched the fleet before, while the block runs."""
     use_thresholds(quick_thresholds())
     try:
         with TemporaryDirectory(prefix="kimono-exporter-demo-") as folder:

@@ -1,7 +1,8 @@
-"""Prepares the fleet of a demo with drills: nothing is wrong, and the exporter has watched it for a day.
+"""Prepares the fleet of a demo with drills: nothing is wrong, and the exporter has watched it before.
 
 An exporter that has just begun to watch can't tell whether a schedule was missed before. So it polls the fleet once
-as it was 26 hours ago, on a clock that is set back, and saves what it saw in a state file. Then the demo restores it.
+as it was five hours ago, on a clock that is set back, and saves what it saw in a state file. Then the demo restores it.
+Of a longer absence, the exporter would not call a schedule overdue: see `exporter.history.schedules.LONGEST_GAP`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from exporter.simulator.ingestions import PlannedRun
 from exporter.simulator.schedules import EVERY_DAY, next_due
 
 HOUR, DAY = 3600.0, 86_400.0
-_PAST = 26 * HOUR
+_PAST = 5 * HOUR
 # The schedules were due so long ago: longer than the threshold `sync_overdue`.
 _DUE_AGO = 3 * HOUR
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

@@ -1,4 +1,4 @@
-"""Runs a demo with drills in virtual time: a calm fleet, and an exporter that has watched it for a day."""
+"""Runs a demo with drills in virtual time: a calm fleet, and an exporter that has watched it before."""
 
 from __future__ import annotations
 
