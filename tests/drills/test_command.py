@@ -10,9 +10,8 @@ import pytest
 
 from exporter.cli import run_command
 from exporter.clock import Clock
-from exporter.drills import DRILLS, NOT_POSSIBLE, AlertState, CalmFleet, Drills, Places, serve
+from exporter.drills import DRILLS, NOT_POSSIBLE, AlertState, CalmFleet, Drills, Places, runs, serve
 from exporter.drills import client as drill_client
-from exporter.drills import runs
 from tests.drills.test_page import Exporter
 
 

@@ -14,7 +14,7 @@ from tests.support.processes import Process, eventually, kimono, needed, running
 
 pytestmark = pytest.mark.slow
 
-# A fact with a time, one without, a missed schedule, a long time without runs, and faults of a tenant and of the account.
+# A fact with a time, one without, a missed schedule, a long time without runs, faults of a tenant and of the account.
 SINGLE = ("rollover_stuck", "mass_change", "overdue", "dormant", "unreachable", "discovery_failing")
 
 

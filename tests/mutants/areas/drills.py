@@ -6,7 +6,7 @@ from tests.mutants.mutant import Mutant
 
 PAGE = "exporter/drills/page.py"
 OF_PAGE = ("tests/drills/test_page.py",)
-OF_DRILLS = ("tests/drills/test_drills.py",)
+DRILLS = "tests/drills/test_drills.py::"
 
 MUTANTS = (
     Mutant(
@@ -33,28 +33,28 @@ MUTANTS = (
         "exporter/drills/fleet.py",
         "_PAST = 5 * HOUR",
         "_PAST = 0 * HOUR",
-        OF_DRILLS,
+        (f"{DRILLS}test_a_drill_can_be_repeated",),
     ),
     Mutant(
         "a drill never ends by itself",
         "exporter/drills/runs.py",
         "if self._clock.now() >= run.ends_at:",
         "if False:",
-        OF_DRILLS,
+        (f"{DRILLS}test_a_drill_ends_by_itself",),
     ),
     Mutant(
         "two drills share a tenant",
         "exporter/drills/runs.py",
         "if one.id not in taken and one.id != self._fleet.idle]",
         "if one.id != self._fleet.idle]",
-        OF_DRILLS,
+        (f"{DRILLS}test_a_drill_can_not_begin_twice_nor_end_before_it_begins",),
     ),
     Mutant(
         "an alert of another tenant counts for a drill",
         "exporter/drills/runs.py",
         "if not of_tenant or each.tenant_id in run.ids]",
         "]",
-        OF_DRILLS,
+        (f"{DRILLS}test_an_alert_is_pending_then_fires_then_is_resolved",),
     ),
     Mutant(
         "an alert about the fleet outlasts a drill by an hour",
