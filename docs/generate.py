@@ -18,7 +18,8 @@ DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))  # so that the script also runs from a checkout that is not installed
 
 from deploy.supply_chain.licences import licences_markdown  # noqa: E402 - likewise
-from exporter.drills import DRILLS, NOT_POSSIBLE, Drill  # noqa: E402 - needs the path above
+from docs.check_samples import check_markdown  # noqa: E402 - needs the path above
+from exporter.drills import DRILLS, NOT_POSSIBLE, Drill  # noqa: E402 - likewise
 from exporter.drills.pace import QUICK  # noqa: E402 - likewise
 from exporter.drills.words import duration, expectation  # noqa: E402 - likewise
 from exporter.reference import metrics_markdown  # noqa: E402 - likewise
@@ -41,7 +42,16 @@ the file, the file over the default. All names of a setting follow from its path
 `--collectors.state.interval`, `KIMONO_COLLECTORS_STATE_INTERVAL`, and `interval` below `state` below `collectors` in
 the file.
 
-To try the exporter first, run `kimono-exporter demo`: it needs no settings and no credentials. See [Demo](demo.md).
+Flags have hyphens where names have underscores, as those of Prometheus and its exporters: `--web.listen-address`. The
+same flags with underscores work as well (`--web.listen_address`), and so do mixed ones. `web.config_file` has the name
+that the exporter toolkit gives it: `--web.config.file`. If a flag is given twice, in any spelling, the last one wins.
+
+To check settings, secrets and the web configuration without starting anything, add `--config.check` to `run`. It prints
+`ok` and exits with code 0, or prints each problem and exits with code 2. To check the credentials and every tenant as
+well, use [`check`](check.md).
+
+To try the exporter first, run `kimono-exporter demo`: it needs no settings and no credentials. See
+[Demo](demo.md).
 
 ## Format of values
 
@@ -77,6 +87,15 @@ does not have become `?`.
   reload follows the start.
 - **While Python itself starts**, the exporter can't handle signals yet. SIGHUP then ends the process, and SIGINT prints
   Python's own traceback. This takes 30 to 100 ms, and some 0.2 s on a loaded machine.
+
+## Log lines
+
+The exporter logs to standard error, one line for each message, in logfmt or JSON (`log.format`). Each line begins with
+`ts` (the time in UTC), `level` and `msg`, as those of Prometheus. The other keys depend on the message:
+
+```
+ts=2026-09-01T00:00:00.000000Z level=info msg=listening version=0.1.0 metrics=http://0.0.0.0:10120/metrics
+```
 
 ## Settings
 
@@ -260,7 +279,7 @@ password:
   'import bcrypt, getpass; print(bcrypt.hashpw(getpass.getpass().encode(), bcrypt.gensalt(10)).decode())'
 ```
 
-With basic auth on, `/-/healthy` and `/-/ready` stay open.
+With basic auth on, `/-/healthy`, `/-/ready` and their aliases stay open.
 
 ```yaml
 tls_server_config:
@@ -273,6 +292,10 @@ basic_auth_users:
 **Reload.** The exporter checks every 10 s whether the file, or a certificate or key that it names, has changed. It
 reads them again once they have stayed the same for 10 s, and on `SIGHUP`. So a renewed certificate needs no signal. If
 the new files can't be used, the exporter logs why once and keeps the old ones.
+
+**systemd.** With `web.systemd_socket`, the exporter listens on the TCP sockets that systemd passes, and
+`web.listen_address` is not used. If systemd passes none, the exporter exits with code 2.
+[deploy/kimono-exporter.socket](../deploy/kimono-exporter.socket) is an example.
 
 The exporter supports all settings of the toolkit, with these differences:
 
@@ -339,6 +362,40 @@ share an address, such as that of a reverse proxy, limit requests there.
 """
 
 
+_HEALTH = """\
+## Health
+
+| path | 200 | 503 |
+|---|---|---|
+| `/-/healthy`, `/healthz` | the exporter works | polling has made no progress for 15 minutes or longer |
+| `/-/ready`, `/readyz` | every tenant has been polled once, successfully or not | before that |
+
+Prometheus and its exporters use the first names. The others are those of Kubernetes' own components; users of charts
+expect them. Both names give the same response. None of these paths needs a password, and none counts for `rate_limit`.
+
+`kimono-exporter healthcheck` asks a running exporter for `/-/healthy`. It needs the settings of the exporter, but no
+credentials, and starts nothing. It prints one line within 3 s:
+
+| exit code | meaning |
+|---|---|
+| 0 | the exporter is healthy |
+| 1 | it is not, it gives no response, or another program has the port |
+| 2 | the settings can't be used, or the port in them is 0 |
+
+- If the exporter listens on all addresses (`0.0.0.0`, `[::]`, `:PORT`), it asks the loopback address.
+- With `web.config_file`, it tries TLS, then plain HTTP. It does not verify the certificate, because that has the name
+  under which Prometheus knows the exporter. It sends no secret.
+- If `client_auth_type` is `RequireAndVerifyClientCert`, the exporter answers no request without a certificate. The exit
+  code is then 0 if the exporter refuses the connection for that reason. This shows that the exporter runs, not that
+  polling makes progress. With `VerifyClientCertIfGiven`, all is known.
+- It does not see the flags of the exporter. In a container, give settings as variables, `KIMONO_CONFIG_FILE` among
+  them. With `web.systemd_socket`, set `web.listen_address` to the address of the socket unit.
+
+The image's `HEALTHCHECK` runs it. On Kubernetes, `httpGet` probes of the paths cost less.
+
+"""
+
+
 def _limits_markdown() -> str:
     rows = "".join(f"| {what} | {limit} | {beyond} |\n" for what, limit, beyond in _LIMITS)
     return f"""\
@@ -362,7 +419,7 @@ def configuration_markdown() -> str:
     """Return docs/configuration.md: text, and a table for each section of the settings."""
     by_section = groupby(LEAVES.values(), key=lambda leaf: leaf.path.partition(".")[0])
     tables = "".join(_section(name, list(group)) for name, group in by_section)
-    return _BEFORE_TABLES + tables + _AFTER_TABLES + _limits_markdown()
+    return _BEFORE_TABLES + tables + _AFTER_TABLES + _HEALTH + _limits_markdown()
 
 
 def _section(name: str, section_leaves: list[Leaf]) -> str:
@@ -483,6 +540,7 @@ PAGES: tuple[tuple[Path, Callable[[], str]], ...] = (
     (DOCS / "licences.md", licences_markdown),
     (_SANDBOX, sandbox_markdown),
     (_DRILLS, drills_markdown),
+    (DOCS / "check.md", check_markdown),
 )
 
 

@@ -114,7 +114,7 @@ def _unverified() -> ssl.SSLContext:
 
 
 def _needs_certificate(config_file: Path | None) -> bool:
-    """Whether a TLS handshake fails without a client certificate. False if the file can't be read."""
+    """Whether a TLS handshake fails without a client certificate. False if the file is not valid."""
     try:
         content = read_yaml(config_file) if config_file else None
     except FileError:

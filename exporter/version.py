@@ -23,7 +23,7 @@ def build() -> Mapping[str, str]:
 
 
 def version_text(facts: Mapping[str, str]) -> str:
-    """What `--version` prints. What is unknown is left out."""
+    """What `--version` prints. What is unknown is not shown."""
     source = ", ".join(f"{name}: {facts[name]}" for name in ("branch", "revision") if name in facts)
     system = os.uname()
     lines = {

@@ -34,7 +34,7 @@ def run(*arguments: str) -> tuple[list[str], int, set[str]]:
 @pytest.mark.parametrize("argument", ["--version", "--help", "-h"])
 def test_the_version_and_the_commands_are_printed_without_loading_a_command(argument: str) -> None:
     lines, code, modules = run(argument)
-    assert lines[0].startswith("kimono-exporter " if argument == "--version" else "usage: kimono-exporter ")
+    assert lines[0].startswith("kimono-exporter, version " if argument == "--version" else "usage: kimono-exporter ")
     assert code == 0
     assert not modules & SLOW
 

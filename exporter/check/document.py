@@ -20,10 +20,10 @@ def as_json(status: Status, api: ApiSettings, calls: Iterable[Call] | None, *, o
 
     With `calls`, each tenant has those that are its own. `history` says whether the state file was read.
     """
-    everyone = (*status.failing, *status.working)
+    shown_tenants = (*status.failing, *status.working)
     noted = None if calls is None else list(calls)
-    tenants = sorted((each for each in everyone if each.id != FLEET), key=lambda each: (each.name, each.id))
-    account = next((each for each in everyone if each.id == FLEET), None)
+    tenants = sorted((each for each in shown_tenants if each.id != FLEET), key=lambda each: (each.name, each.id))
+    account = next((each for each in shown_tenants if each.id == FLEET), None)
     discovery = status.discovery
     document = {
         "format": FORMAT,

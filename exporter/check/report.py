@@ -54,8 +54,9 @@ class Report:
                     self._print_calls(tenant, noted)
         if not status.discovery.ok:
             fix = how_to_fix(self._api, of_account=True)[status.discovery.reason]
-            self._print(f"Discovery of tenants fails: {status.discovery.detail}", style="bold red")
+            self._print(f"Discovery of tenants fails: {self._causes(status.discovery.detail)}", style="bold red")
             self._print(f"How to fix: {fix}")
+            self._print("")
         self._print_failures(status)
         self._print_problems(status, restored=restored)
         self._print_working(status.working)
@@ -63,6 +64,12 @@ class Report:
             self._print(summary(status), style="bold red" if status.failing else "bold")
 
     # Failures
+
+    def _causes(self, detail: str) -> str:
+        """Of a tenants file, each entry that fails is named."""
+        causes = detail.split("; ")
+        more = len(causes) - _NAMED
+        return detail if self._all or more <= 0 else f"{'; '.join(causes[:_NAMED])}; and {more:,} more"
 
     def _print_failures(self, status: Status) -> None:
         groups = sorted(self._groups(status.failing), key=lambda each: -len(each.tenants))

@@ -167,9 +167,9 @@ def test_without_a_certificate_the_health_is_known_if_none_is_required(
 def other_program(answer: bytes | None) -> Iterator[int]:
     """Answers each request with these bytes, or never."""
     with socket.create_server(("127.0.0.1", 0)) as server:
+        kept: list[socket.socket] = []
 
         def serve() -> None:
-            kept = []
             while True:
                 try:
                     accepted, _ = server.accept()
@@ -181,9 +181,13 @@ def other_program(answer: bytes | None) -> Iterator[int]:
                     accepted.sendall(answer)
                     accepted.close()
 
-        threading.Thread(target=serve, daemon=True).start()
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
         yield server.getsockname()[1]
         server.shutdown(socket.SHUT_RDWR)
+        thread.join(10)
+        for each in kept:
+            each.close()
 
 
 @pytest.mark.parametrize(

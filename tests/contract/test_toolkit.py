@@ -291,7 +291,7 @@ def test_the_version_says_what_was_built_and_when() -> None:
     assert platform.startswith("  platform:        ")
 
 
-def test_what_is_unknown_of_the_build_is_left_out() -> None:
+def test_what_is_unknown_of_the_build_is_not_shown() -> None:
     lines = version.version_text({"revision": "0123abc"}).splitlines()
     assert lines[0] == f"kimono-exporter, version {__version__} (revision: 0123abc)"
     assert not [line for line in lines if "build date" in line or "unknown" in line]

@@ -188,8 +188,8 @@ MUTANTS = (
     Mutant(
         "check is silent on a file that it can't use",
         "exporter/check/command.py",
-        "        output.complain(",
-        "        str(",
+        '        output.complain(f"state.file: ',
+        '        str(f"state.file: ',
         (COMMANDS + "test_check_says_why_it_can_not_use_the_file_and_changes_nothing",),
     ),
     Mutant(
