@@ -78,6 +78,8 @@ class TenantState:
     found: Found = Found()
     removed: bool = False
     clock_moved: float = 0.0
+    # The last snapshot, with what it was made of.
+    _made: tuple[Tenant, tuple[Failure, ...], tuple[Problem, ...], TenantStatus] | None = None
 
     @property
     def id(self) -> str:
@@ -178,8 +180,24 @@ class TenantState:
             samples.append(TENANT_UP(not self.failures, tenant_id=self.id))
         return samples
 
-    def status(self) -> TenantStatus:
-        """The snapshot for people."""
+    def status(self, *, problems_after: float = -math.inf) -> TenantStatus:
+        """The snapshot for people: the same object while nothing changes, so others can keep what follows from it.
+
+        Problems that were found until Unix seconds `problems_after` may be over, and are left out.
+        """
+        found = self.found.problems if self.found.at > problems_after else ()
+        failures = tuple(self.failures.values())
+        if (
+            (made := self._made)
+            and made[:3] == (self.tenant, failures, found)
+            and len(made[3].polled) == len(self.polled)
+        ):
+            return made[3]
+        status = self._status(failures, found)
+        self._made = (self.tenant, failures, found, status)
+        return status
+
+    def _status(self, failures: tuple[Failure, ...], found: tuple[Problem, ...]) -> TenantStatus:
         return TenantStatus(
             id=self.id,
             name=self.name,
@@ -187,8 +205,8 @@ class TenantState:
             integration=self.tenant.integration or "",
             integration_version=self.tenant.integration_version or "",
             polled=tuple(sorted(self.polled)),
-            failures=tuple(self.failures.values()),
-            problems=tuple(sorted(self.found.problems, key=by_severity)),
+            failures=failures,
+            problems=tuple(sorted(found, key=by_severity)),
         )
 
 

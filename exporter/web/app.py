@@ -1,4 +1,4 @@
-"""Builds the web application: its four paths, and the checks before them."""
+"""Builds the web application: its paths, and the checks before them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from exporter.web.limits import PASSWORD_SECONDS
 from exporter.web.notices import NOTICES, Notices
 from exporter.web.passwords import Passwords, parse_basic_auth
 from exporter.web.source import Source
-from exporter.web.status_page import StatusPage
+from exporter.web.status_page import StatusPages
 from exporter.web.tls import is_allowed_client
 from exporter.web.verifier import BusyError
 
@@ -62,7 +62,11 @@ def create_app(source: Source, access_rules: Callable[[], AccessRules | None] = 
     app = web.Application(middlewares=[check_access])
     app[NOTICES] = notices = Notices()
     app.on_response_prepare.append(add_headers)
-    app.router.add_get("/", StatusPage(source).show)
+    pages = StatusPages(source)
+    app.router.add_get("/", pages.status)
+    app.router.add_get("/tenants/{id:[^/]*}", pages.tenant)
+    app.router.add_get("/api/status", pages.status_json)
+    app.router.add_get("/api/tenants/{id:[^/]*}", pages.tenant_json)
     app.router.add_get("/metrics", Exposition(source, notices).metrics)
     app.router.add_get("/-/healthy", healthy)
     app.router.add_get("/-/ready", ready)

@@ -1,0 +1,54 @@
+"""Selects the lines of one page of the list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from exporter.web.issues import Issue, nothing
+from exporter.web.query import Query
+from exporter.web.snapshot import Snapshot
+from exporter.web.turns import Turns
+
+PAGE_LINES = 50
+# To look at so many lines takes less than a turn.
+_STEP = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The lines of one page, of `total` in all. There are `pages`, at least 1."""
+
+    lines: tuple[Issue, ...]
+    total: int
+    pages: int
+
+
+async def select(snapshot: Snapshot, query: Query, *, grouped: bool) -> Listing:
+    """The lines that the query asks for: the worst first, then the oldest, then healthy tenants by name.
+
+    If `grouped` and no filter is set, lines of groups are left out.
+    """
+    turns = Turns()
+    if not query.filters:
+        return _page(list(snapshot.single if grouped else snapshot.issues), query)
+    lines = await _matching(snapshot.issues, query, turns)
+    if query.with_healthy:
+        healthy = (nothing(entry.tenant) for entry in snapshot.entries if entry.tenant.id and not entry.issues)
+        lines += await _matching(healthy, query, turns)
+    return _page(lines, query)
+
+
+async def _matching(issues: Iterable[Issue], query: Query, turns: Turns) -> list[Issue]:
+    matches, found = query.test(), []
+    for number, issue in enumerate(issues):
+        if matches(issue):
+            found.append(issue)
+        if number % _STEP == 0:
+            await turns.give_way()
+    return found
+
+
+def _page(lines: list[Issue], query: Query) -> Listing:
+    begin = (query.page - 1) * PAGE_LINES
+    return Listing(tuple(lines[begin : begin + PAGE_LINES]), len(lines), max(1, -(-len(lines) // PAGE_LINES)))
