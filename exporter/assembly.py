@@ -104,9 +104,9 @@ class Exporter:
         """The whole snapshot, with all tenants at once."""
         return self.poller.status()
 
-    def statuses(self) -> Iterator[TenantStatus]:
-        """All tenants, one by one."""
-        return self.poller.statuses()
+    def statuses(self, *, quiet: bool) -> Iterator[TenantStatus]:
+        """All tenants, one by one; those with which nothing is wrong if `quiet`."""
+        return self.poller.statuses(quiet=quiet)
 
     def overview(self, counts: Counts) -> Status:
         """The snapshot without tenants, which have been counted."""

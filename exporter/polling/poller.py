@@ -263,11 +263,11 @@ class Poller:
         allowed = max(_STUCK_SECONDS, _STUCK_INTERVALS * self.discovery.interval, _STUCK_REQUESTS / limiter.full_rate)
         return self._clock.monotonic() - last < allowed + limiter.hold
 
-    def statuses(self) -> Iterator[TenantStatus]:
-        """All tenants, and the account if it is polled, one by one: between two, others may go first."""
+    def statuses(self, *, quiet: bool = True) -> Iterator[TenantStatus]:
+        """All tenants, and the account if it is polled, one by one; those with which nothing is wrong if `quiet`."""
         fresh_after = self._watch.fresh_after
         for state in self._states():
-            if not state.removed:
+            if not state.removed and (quiet or not state.is_quiet):
                 yield state.status(problems_after=fresh_after)
 
     def overview(self, counts: Counts) -> Status:

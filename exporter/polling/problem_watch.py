@@ -10,6 +10,7 @@ import structlog
 
 from exporter.clock import Clock
 from exporter.history import problems, reported
+from exporter.history.problems import Found
 from exporter.logs import internal_error
 from exporter.polling.problem_log import ProblemLog
 from exporter.polling.scheduler import Scheduler
@@ -51,6 +52,7 @@ class ProblemWatch:
             if not self._broken:
                 log.warning("problems of tenants are unknown", tenant_id=state.id, detail=internal_error(error))
             self._broken = True
+            state.found = Found()
 
     def _update(self, state: TenantState) -> None:
         now, before = self._clock.now(), state.history.reported

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from heapq import nsmallest
 
 from exporter.status import Severity
 from exporter.web.issues import Issue
@@ -14,6 +14,8 @@ from exporter.web.issues import Issue
 GROUPED_FROM = 6
 # A group names so many accounts and integrations: those with the most of its tenants.
 SHARES_SHOWN = 3
+# Smaller shares say nothing of the cause.
+SHARE_SHOWN = 0.1
 
 Shares = tuple[tuple[str, int], ...]
 
@@ -22,16 +24,20 @@ Shares = tuple[tuple[str, int], ...]
 class Group:
     """Tenants with the same kind of problem, for the same reason. `since` is the first one's, in Unix seconds.
 
-    `severity` is the worst of them. `integrations` and `accounts` have the names with the most of the tenants, and how
-    many these are.
+    `first` is the worst one. `integrations` and `accounts` have the names with the most of the tenants, and how many
+    these are.
     """
 
     first: Issue
     tenants: int
     since: float
-    severity: Severity | Literal[""]
     integrations: Shares
     accounts: Shares
+
+    @property
+    def severity(self) -> Severity:
+        """The worst severity."""
+        return self.first.severity or "info"
 
     @property
     def integration(self) -> str:
@@ -43,36 +49,66 @@ class Group:
         """The account that all of them have; empty if they have several."""
         return _of_all(self.accounts, self.tenants)
 
-
-def key_of(issue: Issue) -> tuple[str, str]:
-    """What the issues of a group have in common."""
-    return issue.kind, issue.reason
-
-
-def grouped(issues: Iterable[Issue]) -> Iterator[tuple[Group | None, list[Issue]]]:
-    """All issues in groups, or without one if they are few: one by one, so that others may go first between two."""
-    buckets: dict[tuple[str, str], list[Issue]] = {}
-    for issue in issues:
-        buckets.setdefault(key_of(issue), []).append(issue)
-    for members in buckets.values():
-        yield (_group(members) if len(members) >= GROUPED_FROM else None), members
+    @property
+    def parts(self) -> list[tuple[str, Shares]]:
+        """How the tenants divide between integrations, and between accounts, where they do and it tells something."""
+        parts = (("integration", self.integrations), ("account", self.accounts))
+        large = [
+            (name, tuple(each for each in shares if each[1] >= SHARE_SHOWN * self.tenants)) for name, shares in parts
+        ]
+        return [(name, shares) for name, shares in large if shares and shares[0][1] < self.tenants]
 
 
-def _group(members: list[Issue]) -> Group:
-    worst = min(members, key=lambda issue: issue.order)
-    return Group(
-        first=worst,
-        tenants=len(members),
-        since=min(issue.since for issue in members),
-        severity=worst.severity,
-        integrations=_shares(Counter([issue.tenant.integration for issue in members])),
-        accounts=_shares(Counter([issue.tenant.account_name for issue in members])),
-    )
+class Grouping:
+    """Groups issues: `add` all of them, the worst first, then take the groups. Both in steps, so others can go first."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[tuple[str, str], list[Issue]] = {}
+        self._integrations: dict[tuple[str, str], Counter[str]] = {}
+        self._accounts: dict[tuple[str, str], Counter[str]] = {}
+        self._since: dict[tuple[str, str], float] = {}
+
+    def add(self, issues: Iterable[Issue]) -> None:
+        """Add some issues."""
+        for issue in issues:
+            key = issue.kind, issue.reason
+            if key not in self._buckets:
+                self._buckets[key], self._since[key] = [], issue.since
+                self._integrations[key], self._accounts[key] = Counter(), Counter()
+            self._buckets[key].append(issue)
+            tenant = issue.tenant
+            self._integrations[key][tenant.integration] += 1
+            self._accounts[key][tenant.account_name] += 1
+            self._since[key] = min(self._since[key], issue.since)
+
+    @property
+    def kinds(self) -> dict[str, tuple[int, float]]:
+        """How many issues of each kind there are, and the first one's begin in Unix seconds."""
+        found: dict[str, tuple[int, float]] = {}
+        for key, members in self._buckets.items():
+            count, since = found.get(key[0], (0, self._since[key]))
+            found[key[0]] = count + len(members), min(since, self._since[key])
+        return found
+
+    def groups(self) -> Iterator[tuple[Group | None, list[Issue]]]:
+        """All issues in groups, or without one if they are few."""
+        for key, members in self._buckets.items():
+            yield (self._group(key) if len(members) >= GROUPED_FROM else None), members
+
+    def _group(self, key: tuple[str, str]) -> Group:
+        members = self._buckets[key]
+        return Group(
+            first=members[0],
+            tenants=len(members),
+            since=self._since[key],
+            integrations=_shares(self._integrations[key]),
+            accounts=_shares(self._accounts[key]),
+        )
 
 
 def _shares(counted: Mapping[str, int]) -> Shares:
-    named = sorted(((name, count) for name, count in counted.items() if name), key=lambda each: (-each[1], each[0]))
-    return tuple(named[:SHARES_SHOWN])
+    named = [(-count, name) for name, count in counted.items() if name]
+    return tuple((name, -count) for count, name in nsmallest(SHARES_SHOWN, named))
 
 
 def _of_all(shares: Shares, tenants: int) -> str:

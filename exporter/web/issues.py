@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from exporter.status import MEANING, POLL_PROBLEMS, PROBLEMS, SEVERITIES, Failure, Severity, TenantStatus
@@ -14,6 +14,7 @@ POLLS_FAILING = "polls_failing"
 KINDS: Mapping[str, str] = {**PROBLEMS, POLLS_FAILING: "polls fail"}
 # More seconds than there are in a Unix time, and so few that a sum keeps milliseconds.
 _RANK = 1e12
+_ORDER: Mapping[str, float] = {severity: number * _RANK for number, severity in enumerate(SEVERITIES)}
 
 
 class Issue(NamedTuple):
@@ -35,8 +36,8 @@ class Issue(NamedTuple):
     @property
     def meaning(self) -> str:
         """What is wrong, in a few words."""
-        text = KINDS.get(self.kind, self.kind)
-        return f"{text}: {MEANING.get(self.reason, self.reason)}" if self.reason else text
+        text, reason = KINDS.get(self.kind, self.kind), MEANING.get(self.reason, self.reason)
+        return text if self.kind == "credentials_rejected" or not reason else f"{text}: {reason}"
 
 
 def nothing(tenant: TenantStatus) -> Issue:
@@ -46,29 +47,35 @@ def nothing(tenant: TenantStatus) -> Issue:
 
 def issues_of(tenant: TenantStatus) -> tuple[Issue, ...]:
     """What is wrong with a tenant. Failures for one reason are one line, which says so if it is a problem."""
-    by_reason: dict[str, list[Failure]] = {}
-    for failure in tenant.failures:
-        by_reason.setdefault(failure.reason, []).append(failure)
-    return (*_problems(tenant, by_reason), *(_failing(tenant, each) for each in by_reason.values()))
-
-
-def _problems(tenant: TenantStatus, by_reason: dict[str, list[Failure]]) -> Iterator[Issue]:
-    """The problems. The failures that cause one are removed from `by_reason`, because its line has them."""
+    by_reason = _by_reason(tenant.failures)
+    lines = []
     for problem in tenant.problems:
-        failures: list[Failure] = []
+        causes: tuple[Failure, ...] = ()
         if problem.kind in POLL_PROBLEMS and by_reason:
-            oldest = min(tenant.failures, key=lambda failure: failure.since).reason
-            failures = by_reason.pop("auth" if "auth" in by_reason else oldest, [])
-        yield _line(tenant, problem.kind, problem.severity, problem.since, failures)
+            causes = by_reason.pop(_cause(tenant.failures))
+        lines.append(_line(tenant, problem.kind, problem.severity, problem.since, causes))
+    for failures in by_reason.values():
+        lines.append(_line(tenant, POLLS_FAILING, "warning", min([each.since for each in failures]), failures))
+    return tuple(lines)
 
 
-def _failing(tenant: TenantStatus, failures: list[Failure]) -> Issue:
-    return _line(tenant, POLLS_FAILING, "warning", min(failure.since for failure in failures), failures)
+def _by_reason(failures: tuple[Failure, ...]) -> dict[str, tuple[Failure, ...]]:
+    reasons = dict.fromkeys([failure.reason for failure in failures])
+    if len(reasons) == 1:  # of thousands of tenants, if the API is down
+        return {failures[0].reason: failures}
+    return {reason: tuple(failure for failure in failures if failure.reason == reason) for reason in reasons}
 
 
-def _line(tenant: TenantStatus, kind: str, severity: Severity, since: float, failures: list[Failure]) -> Issue:
-    order = SEVERITIES.index(severity) * _RANK + since
+def _cause(failures: tuple[Failure, ...]) -> str:
+    """The reason that makes failures a problem: rejected credentials, or that of the oldest one."""
+    if any(failure.reason == "auth" for failure in failures):
+        return "auth"
+    return min(failures, key=lambda failure: failure.since).reason
+
+
+def _line(tenant: TenantStatus, kind: str, severity: Severity, since: float, failures: tuple[Failure, ...]) -> Issue:
+    order = _ORDER[severity] + since
     if not failures:
         return Issue(order, tenant, kind, severity, since)
-    names = tuple(failure.collector for failure in failures)
+    names = tuple([failure.collector for failure in failures])
     return Issue(order, tenant, kind, severity, since, failures[0].reason, names, failures[0].detail)

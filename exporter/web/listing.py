@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from exporter.web.issues import Issue, nothing
 from exporter.web.query import Query
-from exporter.web.snapshot import Snapshot
+from exporter.web.snapshot import Snapshot, Snapshots
 from exporter.web.turns import Turns
 
 PAGE_LINES = 50
@@ -24,8 +24,8 @@ class Listing:
     pages: int
 
 
-async def select(snapshot: Snapshot, query: Query, *, grouped: bool) -> Listing:
-    """The lines that the query asks for: the worst first, then the oldest, then healthy tenants by name.
+async def select(snapshots: Snapshots, snapshot: Snapshot, query: Query, *, grouped: bool) -> Listing:
+    """The lines that the query asks for: the worst first, then the oldest, then tenants without problems by name.
 
     If `grouped` and no filter is set, lines of groups are left out.
     """
@@ -34,8 +34,7 @@ async def select(snapshot: Snapshot, query: Query, *, grouped: bool) -> Listing:
         return _page(list(snapshot.single if grouped else snapshot.issues), query)
     lines = await _matching(snapshot.issues, query, turns)
     if query.with_healthy:
-        healthy = (nothing(entry.tenant) for entry in snapshot.entries if entry.tenant.id and not entry.issues)
-        lines += await _matching(healthy, query, turns)
+        lines += await _matching(map(nothing, await snapshots.quiet()), query, turns)
     return _page(lines, query)
 
 

@@ -22,8 +22,11 @@ class Source(Protocol):
     def ready(self) -> bool:
         """Whether the first discovery and the first poll of every tenant have ended."""
 
-    def statuses(self) -> Iterable[TenantStatus]:
-        """All tenants, and the account if it is polled, one by one; the same object while nothing has changed."""
+    def statuses(self, *, quiet: bool) -> Iterable[TenantStatus]:
+        """All tenants, and the account if it is polled, one by one; the same object while nothing has changed.
+
+        Without `quiet`, those may be left out with which nothing is wrong.
+        """
 
     def overview(self, counts: Counts) -> Status:
         """The snapshot without tenants, which have been counted."""

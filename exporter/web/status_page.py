@@ -150,7 +150,7 @@ class StatusPages:
 
     async def _status_page(self, query: Query) -> Made:
         snapshot = await self._snapshots.get()
-        listing = await select(snapshot, query, grouped=True)
+        listing = await select(self._snapshots, snapshot, query, grouped=True)
         return self._html.make(
             "status_page.html",
             snapshot=snapshot,
@@ -164,7 +164,7 @@ class StatusPages:
 
     async def _status_json(self, query: Query) -> Made:
         snapshot = await self._snapshots.get()
-        return _json(200, status_json(snapshot, query, await select(snapshot, query, grouped=False)))
+        return _json(200, status_json(snapshot, query, await select(self._snapshots, snapshot, query, grouped=False)))
 
     async def _tenant_page(self, tenant_id: str, query: Query) -> Made:
         details = self._source.details(tenant_id)

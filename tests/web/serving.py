@@ -76,8 +76,8 @@ class FakeSource:
     def ready(self) -> bool:
         return self.is_ready
 
-    def statuses(self) -> Iterator[TenantStatus]:
-        found = (*self.snapshot.failing, *self.snapshot.with_problems, *self.snapshot.working)
+    def statuses(self, *, quiet: bool) -> Iterator[TenantStatus]:
+        found = (*self.snapshot.failing, *self.snapshot.with_problems, *(self.snapshot.working if quiet else ()))
         yield from {tenant.id: tenant for tenant in found}.values()
 
     def overview(self, counts: Counts) -> Status:
