@@ -60,11 +60,6 @@ class Child:
         size: int = psutil.Process(self._process.pid).memory_info().rss
         return size
 
-    def cpu(self) -> float:
-        """Return the CPU time that the process has used, in seconds."""
-        times = psutil.Process(self._process.pid).cpu_times()
-        return float(times.user + times.system)
-
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None  # noqa: S101 - started with a pipe
         if not select.select([self._process.stdout], [], [], ANSWER_SECONDS)[0]:

@@ -10,7 +10,7 @@ import sys
 from dataclasses import replace
 
 from commands import commands, respond
-from serve_exporter import MeasuredExporter, exporter_of
+from serve_exporter import MeasuredExporter, cpu_seconds, exporter_of
 
 from exporter import logs
 from exporter.assembly import Exporter
@@ -28,6 +28,10 @@ class Measured(MeasuredExporter):
     def __init__(self, exporter: Exporter, settings: Settings) -> None:
         super().__init__(exporter, settings)
         self._states = exporter.poller.discovery.tenants
+
+    async def used(self) -> dict[str, float]:
+        """Return the CPU time that the process has used, in seconds."""
+        return {"cpu": cpu_seconds()}
 
     async def fail(self) -> dict[str, float]:
         """Let everything fail: each collector of each tenant for an hour, and syncs of each tenant."""

@@ -58,9 +58,9 @@ def _measured(exporter: Child, case: str) -> Mapping[str, float]:
     for _ in range(_TRIES):
         for name, address in _ADDRESSES.items():
             time.sleep(_EXPIRED_SECONDS)
-            before = exporter.cpu()
+            before = exporter.ask("used")["cpu"]
             seconds, size = _first_byte(exporter.greeting["url"], address)
-            cpu.append(max(0.0, exporter.cpu() - before))
+            cpu.append(exporter.ask("used")["cpu"] - before)
             times[name].append(seconds)
             found[f"{case}: {name}: kB"] = size / 1e3
     found[f"{case}: first byte of the very first page, ms of CPU"] = cpu[0] * 1e3

@@ -60,7 +60,7 @@ class Group:
 
 
 class Grouping:
-    """Groups issues: `add` all of them, the worst first, then take the groups. Both in steps, so others can go first."""
+    """Groups issues: `add` all of them, the worst first, then take the groups. Both can be done in steps."""
 
     def __init__(self) -> None:
         self._buckets: dict[tuple[str, str], list[Issue]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Literal, NamedTuple
 
 from exporter.status import MEANING, POLL_PROBLEMS, PROBLEMS, SEVERITIES, Failure, Severity, TenantStatus
@@ -54,9 +55,11 @@ def issues_of(tenant: TenantStatus) -> tuple[Issue, ...]:
         if problem.kind in POLL_PROBLEMS and by_reason:
             causes = by_reason.pop(_cause(tenant.failures))
         lines.append(_line(tenant, problem.kind, problem.severity, problem.since, causes))
-    for failures in by_reason.values():
-        lines.append(_line(tenant, POLLS_FAILING, "warning", min([each.since for each in failures]), failures))
-    return tuple(lines)
+    others = [_line(tenant, POLLS_FAILING, "warning", min(map(_begin, each)), each) for each in by_reason.values()]
+    return (*lines, *others)
+
+
+_begin = attrgetter("since")
 
 
 def _by_reason(failures: tuple[Failure, ...]) -> dict[str, tuple[Failure, ...]]:
@@ -70,7 +73,7 @@ def _cause(failures: tuple[Failure, ...]) -> str:
     """The reason that makes failures a problem: rejected credentials, or that of the oldest one."""
     if any(failure.reason == "auth" for failure in failures):
         return "auth"
-    return min(failures, key=lambda failure: failure.since).reason
+    return min(failures, key=_begin).reason
 
 
 def _line(tenant: TenantStatus, kind: str, severity: Severity, since: float, failures: tuple[Failure, ...]) -> Issue:

@@ -36,9 +36,9 @@ class Snapshot:
     """The exporter and all tenants with which something is wrong, at one moment.
 
     `status` has no tenants. `issues` are the worst first, then the oldest, then by the tenant's name; `single` are
-    those of no group. `counts` has how many issues each filter would list, by the filter's name and value. `tenants_failing`
-    and `tenants_with_problems` are without the account, and so are `tenants_by_worst`, by the severity of their worst
-    problem. `account_fails` says that polls of the account fail.
+    those of no group. `counts` has how many issues each filter would list, by the filter's name and value. The numbers
+    of tenants are without the account; `tenants_by_worst` is by the severity of their worst problem. `account_fails`
+    says that polls of the account fail.
     """
 
     status: Status
