@@ -20,7 +20,7 @@ MOST_LISTED = 100
 
 @dataclass(frozen=True, slots=True)
 class Listed(Generic[T]):
-    """The first entries of a list, those that need attention first; `more` is how many are left out."""
+    """The first entries of a list, those that need attention first; `more` is how many more there are."""
 
     entries: tuple[T, ...]
     more: int = 0

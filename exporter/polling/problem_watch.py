@@ -82,6 +82,9 @@ class ProblemWatch:
             self._unreachable = tuple(
                 state for state in failing if problems.counts_as_unreachable(state.health(enabled, now), at)
             )
+        return self._are_many()
+
+    def _are_many(self) -> bool:
         count = len(self._unreachable)
         return count > 1 and count >= threshold("tenants_unreachable") * len(self._tenants)
 
@@ -94,7 +97,7 @@ class ProblemWatch:
 
     def fleet_problems(self, kinds: Mapping[str, tuple[int, float]]) -> tuple[FleetProblem, ...]:
         """The problems that many tenants share, the most frequent first; `kinds` as in `status.Counts`."""
-        if self._many_unreachable():
+        if self._are_many():  # as the polls have found: to look at all tenants takes long
             begins = (failure.since for state in self._unreachable for failure in state.failures.values())
             first = min(begins, default=self._clock.now())
             many = [FleetProblem("unreachable", len(self._unreachable), first)]

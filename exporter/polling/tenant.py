@@ -193,7 +193,7 @@ class TenantState:
     def status(self, *, problems_after: float = -math.inf) -> TenantStatus:
         """The snapshot for people: the same object while nothing changes, so others can keep what follows from it.
 
-        Problems that were found until Unix seconds `problems_after` may be over, and are left out.
+        Problems that were found until Unix seconds `problems_after` may be over: the snapshot does not have them.
         """
         made, fresh = self._made, self.found.at > problems_after
         # Each poll of a tenant finds its problems anew. The account's problems are not looked for.

@@ -59,51 +59,53 @@ class Group:
         return [(name, shares) for name, shares in large if shares and shares[0][1] < self.tenants]
 
 
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """The issues of one kind and reason, the worst first, counted by integration and account."""
+
+    members: list[Issue]
+    since: float
+    integrations: Counter[str]
+    accounts: Counter[str]
+
+    @classmethod
+    def of(cls, members: list[Issue]) -> Bucket:
+        """Count them. Lists, in whose loops nothing is called, are fast."""
+        return cls(
+            members=members,
+            since=min([issue.since for issue in members]),
+            integrations=Counter([issue.tenant.integration for issue in members]),
+            accounts=Counter([issue.tenant.account_name for issue in members]),
+        )
+
+    @property
+    def group(self) -> Group | None:
+        """The group, unless there are too few."""
+        if len(self.members) < GROUPED_FROM:
+            return None
+        shares = _shares(self.integrations), _shares(self.accounts)
+        return Group(self.members[0], len(self.members), self.since, *shares)
+
+
 class Grouping:
-    """Groups issues: `add` all of them, the worst first, then take the groups. Both can be done in steps."""
+    """Groups issues: `add` all of them, the worst first, then take the buckets. Both can be done in steps."""
 
     def __init__(self) -> None:
-        self._buckets: dict[tuple[str, str], list[Issue]] = {}
-        self._integrations: dict[tuple[str, str], Counter[str]] = {}
-        self._accounts: dict[tuple[str, str], Counter[str]] = {}
-        self._since: dict[tuple[str, str], float] = {}
+        self._members: dict[tuple[str, str], list[Issue]] = {}
 
     def add(self, issues: Iterable[Issue]) -> None:
         """Add some issues."""
+        members = self._members
         for issue in issues:
             key = issue.kind, issue.reason
-            if key not in self._buckets:
-                self._buckets[key], self._since[key] = [], issue.since
-                self._integrations[key], self._accounts[key] = Counter(), Counter()
-            self._buckets[key].append(issue)
-            tenant = issue.tenant
-            self._integrations[key][tenant.integration] += 1
-            self._accounts[key][tenant.account_name] += 1
-            self._since[key] = min(self._since[key], issue.since)
+            if key in members:
+                members[key].append(issue)
+            else:
+                members[key] = [issue]
 
-    @property
-    def kinds(self) -> dict[str, tuple[int, float]]:
-        """How many issues of each kind there are, and the first one's begin in Unix seconds."""
-        found: dict[str, tuple[int, float]] = {}
-        for key, members in self._buckets.items():
-            count, since = found.get(key[0], (0, self._since[key]))
-            found[key[0]] = count + len(members), min(since, self._since[key])
-        return found
-
-    def groups(self) -> Iterator[tuple[Group | None, list[Issue]]]:
-        """All issues in groups, or without one if they are few."""
-        for key, members in self._buckets.items():
-            yield (self._group(key) if len(members) >= GROUPED_FROM else None), members
-
-    def _group(self, key: tuple[str, str]) -> Group:
-        members = self._buckets[key]
-        return Group(
-            first=members[0],
-            tenants=len(members),
-            since=self._since[key],
-            integrations=_shares(self._integrations[key]),
-            accounts=_shares(self._accounts[key]),
-        )
+    def buckets(self) -> Iterator[Bucket]:
+        """All issues, by kind and reason."""
+        return map(Bucket.of, self._members.values())
 
 
 def _shares(counted: Mapping[str, int]) -> Shares:

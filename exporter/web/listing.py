@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from exporter.web.issues import Issue, nothing
+from exporter.web.issues import Issue
 from exporter.web.query import Query
 from exporter.web.snapshot import Snapshot, Snapshots
 from exporter.web.turns import Turns
@@ -27,27 +27,25 @@ class Listing:
 async def select(snapshots: Snapshots, snapshot: Snapshot, query: Query, *, grouped: bool) -> Listing:
     """The lines that the query asks for: the worst first, then the oldest, then tenants without problems by name.
 
-    If `grouped` and no filter is set, lines of groups are left out.
+    If `grouped` and no filter is set, lines of groups are not listed.
     """
     turns = Turns()
     if not query.filters:
-        return _page(list(snapshot.single if grouped else snapshot.issues), query)
+        return _page(snapshot.single if grouped else snapshot.issues, query)
     lines = await _matching(snapshot.issues, query, turns)
     if query.with_healthy:
-        lines += await _matching(map(nothing, await snapshots.quiet()), query, turns)
+        lines += await _matching(await snapshots.quiet(), query, turns)
     return _page(lines, query)
 
 
-async def _matching(issues: Iterable[Issue], query: Query, turns: Turns) -> list[Issue]:
-    matches, found = query.test(), []
-    for number, issue in enumerate(issues):
-        if matches(issue):
-            found.append(issue)
-        if number % _STEP == 0:
-            await turns.give_way()
+async def _matching(issues: Sequence[Issue], query: Query, turns: Turns) -> list[Issue]:
+    found = []
+    for start in range(0, len(issues), _STEP):
+        found += query.select(issues[start : start + _STEP])
+        await turns.give_way()
     return found
 
 
-def _page(lines: list[Issue], query: Query) -> Listing:
+def _page(lines: Sequence[Issue], query: Query) -> Listing:
     begin = (query.page - 1) * PAGE_LINES
     return Listing(tuple(lines[begin : begin + PAGE_LINES]), len(lines), max(1, -(-len(lines) // PAGE_LINES)))

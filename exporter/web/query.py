@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -70,24 +70,25 @@ class Query:
         given = {name: value for name, value in changed.items() if value and (name, value) != ("page", 1)}
         return "?" + urlencode(given, errors="surrogatepass") if given else "?"
 
-    def test(self) -> Callable[[Issue], bool]:
-        """The function that says whether an issue is to be listed."""
-        q, wanted = self.q.casefold(), [(name, getattr(self, name)) for name in ("severity", "reason")]
-        of_issue = [(name if name != "problem" else "kind", value) for name, value in wanted if value]
+    def select(self, issues: Sequence[Issue]) -> list[Issue]:
+        """Those of the issues that are to be listed. A loop for each filter is faster than calls for each issue."""
+        found = list(issues)
         if self.problem:
-            of_issue.append(("kind", self.problem))
-        of_tenant = [("account_name", self.account), ("integration", self.integration)]
-        of_tenant = [(name, value) for name, value in of_tenant if value]
-
-        def matches(issue: Issue) -> bool:
-            return (
-                all(getattr(issue, name) == value for name, value in of_issue)
-                and all(getattr(issue.tenant, name) == value for name, value in of_tenant)
-                and (not self.collector or self.collector in issue.collectors)
-                and (not q or q in issue.tenant.name.casefold() or q in issue.tenant.id.casefold())
-            )
-
-        return matches
+            found = [issue for issue in found if issue.kind == self.problem]
+        if self.severity:
+            found = [issue for issue in found if issue.severity == self.severity]
+        if self.reason:
+            found = [issue for issue in found if issue.reason == self.reason]
+        if self.collector:
+            found = [issue for issue in found if self.collector in issue.collectors]
+        if self.account:
+            found = [issue for issue in found if issue.tenant.account_name == self.account]
+        if self.integration:
+            found = [issue for issue in found if issue.tenant.integration == self.integration]
+        if self.q:
+            q = self.q.casefold()
+            found = [each for each in found if q in each.tenant.name.casefold() or q in each.tenant.id.casefold()]
+        return found
 
 
 _NAMES = tuple(each.name for each in fields(Query))

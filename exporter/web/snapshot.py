@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from exporter.status import PROBLEMS, SEVERITIES, Counts, Status, TenantStatus
-from exporter.web.groups import Group, Grouping
-from exporter.web.issues import Issue, issues_of
+from exporter.web.groups import GROUPED_FROM, Bucket, Group, Grouping
+from exporter.web.issues import Issue, issues_of, nothing
 from exporter.web.kept import Kept
 from exporter.web.source import Source
 from exporter.web.turns import Turns
@@ -62,7 +63,7 @@ class Snapshots:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._kept = Kept[Snapshot](1)
-        self._kept_quiet = Kept[list[TenantStatus]](1)
+        self._kept_quiet = Kept[list[Issue]](1)
         # By the tenant's id. What follows from a tenant's status is worked out again when that has changed.
         self._entries: dict[str, Entry] = {}
 
@@ -70,19 +71,19 @@ class Snapshots:
         """The snapshot of a moment ago, or a new one."""
         return await self._kept.get("", self._take)
 
-    async def quiet(self) -> list[TenantStatus]:
-        """The tenants with which nothing is wrong, by name, as they were a moment ago or are now."""
+    async def quiet(self) -> list[Issue]:
+        """The lines of tenants with which nothing is wrong, by name, as they were a moment ago or are now."""
         return await self._kept_quiet.get("", self._take_quiet)
 
-    async def _take_quiet(self) -> list[TenantStatus]:
+    async def _take_quiet(self) -> list[Issue]:
         turns, found = Turns(), []
         for tenant in self._source.statuses(quiet=True):
             if tenant.id and not tenant.failures and not tenant.problems:
-                found.append((sort_name(tenant), tenant))
+                found.append((sort_name(tenant), nothing(tenant)))
             await turns.give_way()
         found.sort(key=itemgetter(0))
         await turns.give_way()
-        return [tenant for _, tenant in found]
+        return [line for _, line in found]
 
     async def _take(self) -> Snapshot:
         turns = Turns()
@@ -92,21 +93,25 @@ class Snapshots:
         issues = [issue for entry in in_order for issue in entry.issues]
         issues.sort(key=itemgetter(0))
         await turns.give_way()
-        counts, grouping = await _counted(issues, turns)
-        groups, single = await _groups(grouping, turns)
-        kinds = {kind: count for kind, count in grouping.kinds.items() if kind in PROBLEMS}
+        buckets, counts = await _counted(issues, turns)
+        kinds = _kinds(buckets)
         status = self._source.overview(Counts(counts["collector"], kinds))
-        of_fleet = {problem.kind for problem in status.fleet}
+        await turns.give_way()
+        groups = [group for bucket in buckets if (group := bucket.group)]
+        single = [issue for bucket in buckets if len(bucket.members) < GROUPED_FROM for issue in bucket.members]
+        await turns.give_way()
         tenants = [entry.tenant for entry in in_order if entry.tenant.id]
+        with_problems = [tenant for tenant in tenants if tenant.problems]
+        await turns.give_way()
         return Snapshot(
             status=status,
             issues=issues,
-            single=single,
-            groups=sorted(groups, key=lambda group: group.first.kind not in of_fleet),
+            single=sorted(single, key=itemgetter(0)),
+            groups=sorted(groups, key=partial(_rank, {problem.kind for problem in status.fleet})),
             counts=counts,
             tenants_failing=len([tenant for tenant in tenants if tenant.failures]),
-            tenants_with_problems=len([tenant for tenant in tenants if tenant.problems]),
-            tenants_by_worst=Counter([tenant.problems[0].severity for tenant in tenants if tenant.problems]),
+            tenants_with_problems=len(with_problems),
+            tenants_by_worst=Counter([tenant.problems[0].severity for tenant in with_problems]),
             account_fails="" in entries,
         )
 
@@ -129,33 +134,39 @@ def sort_name(tenant: TenantStatus) -> str:
     return f"{tenant.name.casefold()}\0{tenant.id}"
 
 
-async def _counted(issues: list[Issue], turns: Turns) -> tuple[dict[str, Counter[str]], Grouping]:
-    """How many issues each filter would list, by its name and value; and the groups."""
+async def _counted(issues: list[Issue], turns: Turns) -> tuple[list[Bucket], dict[str, Counter[str]]]:
+    """The issues by kind and reason; and how many each filter would list, by its name and value."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in _FILTERS}
-    grouping = Grouping()
+    grouping, buckets = Grouping(), []
     for start in range(0, len(issues), _ISSUES_AT_ONCE):
         some = issues[start : start + _ISSUES_AT_ONCE]
-        # Lists, in whose loops nothing is called, are counted fast.
-        counts["problem"].update([issue.kind for issue in some])
         counts["severity"].update([issue.severity for issue in some])
-        counts["reason"].update([issue.reason for issue in some if issue.reason])
-        counts["account"].update([issue.tenant.account_name for issue in some])
-        counts["integration"].update([issue.tenant.integration for issue in some])
         counts["collector"].update([name for issue in some for name in issue.collectors])
         grouping.add(some)
         await turns.give_way()
-    return counts, grouping
-
-
-async def _groups(grouping: Grouping, turns: Turns) -> tuple[list[Group], list[Issue]]:
-    """The groups, the worst first, and the issues of none."""
-    groups: list[Group] = []
-    single: list[Issue] = []
-    for group, members in grouping.groups():
-        if group:
-            groups.append(group)
-        else:
-            single += members
+    for bucket in grouping.buckets():
+        buckets.append(bucket)
+        counts["problem"][bucket.members[0].kind] += len(bucket.members)
+        if bucket.members[0].reason:
+            counts["reason"][bucket.members[0].reason] += len(bucket.members)
+        counts["integration"].update(bucket.integrations)
+        counts["account"].update(bucket.accounts)
         await turns.give_way()
-    groups.sort(key=lambda group: (SEVERITIES.index(group.severity), -group.tenants, group.since))
-    return groups, sorted(single, key=itemgetter(0))
+    return buckets, counts
+
+
+def _kinds(buckets: Iterable[Bucket]) -> dict[str, tuple[int, float]]:
+    """How many tenants have each kind of problem, and since when the first one has it, in Unix seconds."""
+    found: dict[str, tuple[int, float]] = {}
+    for bucket in buckets:
+        kind = bucket.members[0].kind
+        if kind in PROBLEMS:
+            count, since = found.get(kind, (0, bucket.since))
+            found[kind] = count + len(bucket.members), min(since, bucket.since)
+    return found
+
+
+def _rank(of_fleet: Collection[str], group: Group) -> tuple[bool, int, int, float]:
+    """The order of groups: those of the fleet, then the worst, then those of the most tenants."""
+    first = group.first
+    return first.kind not in of_fleet, SEVERITIES.index(group.severity), -group.tenants, group.since

@@ -25,7 +25,7 @@ class Source(Protocol):
     def statuses(self, *, quiet: bool) -> Iterable[TenantStatus]:
         """All tenants, and the account if it is polled, one by one; the same object while nothing has changed.
 
-        Without `quiet`, those may be left out with which nothing is wrong.
+        Without `quiet`, tenants with which nothing is wrong may be missing.
         """
 
     def overview(self, counts: Counts) -> Status:

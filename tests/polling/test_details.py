@@ -39,7 +39,7 @@ def test_the_details_of_a_tenant_are_those_of_its_metrics() -> None:
             )
             assert (waiting.on, waiting.since) == (True, since)
             assert details.flags.entries[0] == waiting, "those that are on come first"
-            (unfinished,) = details.ingestions.unfinished.entries
+            unfinished = details.ingestions.unfinished.entries[0]
             assert details.now - (unfinished.started_at or 0.0) == pytest.approx(9 * HOUR, abs=5)
             for schedule in details.schedules.entries:
                 labels = {"tenant_id": first, "schedule_id": schedule.id, "schedule_type": schedule.type}

@@ -61,7 +61,7 @@ def groups_of(*tenants: object) -> list[tuple[Group | None, int]]:
     lines = [line for each in tenants for line in issues_of(each)]  # type: ignore[arg-type]
     grouping = Grouping()
     grouping.add(sorted(lines, key=lambda line: line.order))
-    return [(group, len(members)) for group, members in grouping.groups()]
+    return [(bucket.group, len(bucket.members)) for bucket in grouping.buckets()]
 
 
 def test_few_tenants_are_no_group_and_more_are_one() -> None:

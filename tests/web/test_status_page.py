@@ -292,7 +292,12 @@ def test_a_tenants_page_has_all_that_is_known_of_it() -> None:
         *("Oak School", "id of Oak School", "District", "account-1", "Springfield Hub", "cloud-1", "canopy", "1.8.2"),
         *("a scheduled sync has not run", "KimonoSyncOverdue", "docs/runbooks/KimonoSyncOverdue.md"),
         *("schedules : credentials rejected", "it refused the credentials", HOW_TO_FIX["auth"], *COLLECTORS),
-        *("mass_change_pending on", "setup_mode_enabled off", "collection executing", "event_bundle ends badly"),
+        *(
+            "mass_change_pending on",
+            "setup_mode_enabled off",
+            "collection executing",
+            "ingestions of type event_bundle fail",
+        ),
         *("MTWRF", "schedule-0", "New school year", "rollover-0", "hub_busy", "4 failures", "confirmed", "in 3 h"),
         *(format_time(NOW - hours * HOUR) for hours in (3, 1, 30, 8, 7, 40, 45, 21, 60, 9, 900, 50, 22, 700)),
     ):
