@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from bench import changing_page, latest, polls, running, start_up
+from bench import changing_page, latest, polls, running, start_up, status_page
 from bench.figures import TARGET_TENANTS, Figures, Target
 
 SIZES, RUNS = "1000,10000,50000", 3
@@ -39,6 +39,7 @@ GROUPS = {
     "latest": Group("The page beside prometheus-client", latest.figures, latest.TARGETS),
     "polls": Group("A poll, beside clients that drop the replies", polls.figures, polls.TARGETS, by_size=False),
     "running": Group("Memory and stalls while polling", running.figures, running.TARGETS),
+    "status-page": Group("The status page", status_page.figures, status_page.TARGETS),
     "start-up": Group("Start-up", start_up.figures, start_up.TARGETS, by_size=False),
 }
 

@@ -334,7 +334,12 @@ _LIMITS = (
         f"{limits.PAGES_AT_ONCE}",
         f"a scrape gets a page of the last {limits.SHARED_PAGE_SECONDS:g} s, or clients of the oldest are disconnected",
     ),
-    ("Age of the status page", f"{limits.STATUS_PAGE_SECONDS:g} s", "it is made again"),
+    ("Age of a status page, or of its JSON", f"{limits.STATUS_PAGE_SECONDS:g} s", "it is made again; one at a time"),
+    (
+        "Status pages in memory, with other filters or of other tenants",
+        f"{limits.STATUS_PAGES_KEPT}",
+        "the oldest is dropped",
+    ),
     (
         "Cost of a bcrypt hash",
         f"{limits.MAX_BCRYPT_COST}, which takes about 0.25 s",

@@ -24,9 +24,10 @@ from exporter.polling.sources import AccountSource, FileSource, Filter, TenantSo
 from exporter.settings import LEAVES, ApiSettings, Settings, SettingsError, SettingsTimeoutError, read_tenants_file
 from exporter.state_file import StateFileError
 from exporter.state_saver import Snapshot, StateSaver, locked, restore
-from exporter.status import Status
+from exporter.status import Counts, Status, TenantStatus
 from exporter.store import Store
 from exporter.telemetry import Telemetry
+from exporter.tenant_details import TenantDetails
 
 _EOF = b"# EOF\n"
 _KINDS = {each.name: each for each in COLLECTORS}
@@ -100,8 +101,20 @@ class Exporter:
         return self.poller.ready
 
     def status(self) -> Status:
-        """The snapshot for the status page."""
+        """The whole snapshot, with all tenants at once."""
         return self.poller.status()
+
+    def statuses(self, *, quiet: bool) -> Iterator[TenantStatus]:
+        """All tenants, one by one; those with which nothing is wrong if `quiet`."""
+        return self.poller.statuses(quiet=quiet)
+
+    def overview(self, counts: Counts) -> Status:
+        """The snapshot without tenants, which have been counted."""
+        return self.poller.overview(counts)
+
+    def details(self, tenant_id: str) -> TenantDetails | None:
+        """All that is known of a tenant, if there is one with this id."""
+        return self.poller.details(tenant_id)
 
 
 @asynccontextmanager

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from exporter.shards import Shard
@@ -52,6 +53,25 @@ PROBLEMS: Mapping[str, str] = {
     "unreachable": "the tenant can't be polled",
     "credentials_rejected": "the tenant's credentials are rejected",
 }
+
+# The alert about each kind of problem. Its runbook is `docs/runbooks/` with that name.
+ALERTS: Mapping[str, str] = {
+    "stalled": "KimonoIngestionStalled",
+    "failing": "KimonoIngestionsFailing",
+    "overdue": "KimonoSyncOverdue",
+    "stale": "KimonoSyncStale",
+    "suspended": "KimonoSyncSuspended",
+    "mass_change": "KimonoMassChangePending",
+    "setup": "KimonoSetupModeLingering",
+    "rollover_stuck": "KimonoRolloverStuck",
+    "rollover_not_started": "KimonoRolloverNotStarted",
+    "rollover_failing": "KimonoRolloverFailing",
+    "application_auth": "KimonoApplicationAuthFailing",
+    "unreachable": "KimonoTenantUnreachable",
+    "credentials_rejected": "KimonoTenantCredentialsRejected",
+}
+# The problems with polls themselves: failures are their cause.
+POLL_PROBLEMS = ("unreachable", "credentials_rejected")
 
 Severity = Literal["critical", "warning", "info"]
 # The worst first.
@@ -169,3 +189,23 @@ class Status:
     def tenants_failing(self) -> int:
         """The number of failing tenants, without the account."""
         return sum(bool(tenant.id) for tenant in self.failing)
+
+
+@dataclass
+class Counts:
+    """What many tenants have in common: `add` each tenant once.
+
+    `failing` is how many tenants each collector fails for. `kinds` has, for each kind of problem, how many tenants have
+    it, and since when the first one (Unix seconds).
+    """
+
+    failing: Counter[str] = field(default_factory=Counter)
+    kinds: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+    def add(self, tenant: TenantStatus) -> None:
+        """Count a tenant, or the account."""
+        for failure in tenant.failures:
+            self.failing[failure.collector] += 1
+        for problem in tenant.problems:
+            count, since = self.kinds.get(problem.kind, (0, problem.since))
+            self.kinds[problem.kind] = count + 1, min(since, problem.since)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 import structlog
@@ -20,17 +19,20 @@ from exporter.history import History
 from exporter.logs import internal_error
 from exporter.polling.adoption import Adoption
 from exporter.polling.clock_watch import ClockWatch
+from exporter.polling.details import details_of
 from exporter.polling.discovery import Discovery
 from exporter.polling.polls import ScheduledPoll
 from exporter.polling.problem_watch import ProblemWatch
 from exporter.polling.recorder import Recorder
 from exporter.polling.scheduler import Scheduler
+from exporter.polling.snapshots import whole_status
 from exporter.polling.sources import TenantSource
 from exporter.polling.tenant import TenantState
-from exporter.status import CollectorStatus, Status, TenantStatus
+from exporter.status import Counts, Status, TenantStatus
 from exporter.store import FLEET, Store
 from exporter.tasks import asked_to_end, unending, watched
 from exporter.telemetry import Telemetry
+from exporter.tenant_details import TenantDetails
 from exporter.threads import in_daemon_thread
 
 log = structlog.get_logger("exporter.polling.poller")
@@ -179,7 +181,7 @@ class Poller:
 
     def _log_lag(self) -> None:
         """Log once when polling falls behind, and once when it has caught up."""
-        behind = [each for each in self._collector_statuses() if each.lag > each.interval]
+        behind = [each for each in self.scheduler.statuses() if each.lag > each.interval]
         if behind and self.ready and not self._behind:
             worst = max(behind, key=lambda each: each.lag)
             log.warning(
@@ -261,11 +263,15 @@ class Poller:
         allowed = max(_STUCK_SECONDS, _STUCK_INTERVALS * self.discovery.interval, _STUCK_REQUESTS / limiter.full_rate)
         return self._clock.monotonic() - last < allowed + limiter.hold
 
-    def status(self, *, with_working: bool = False) -> Status:
-        """The snapshot for people; working tenants are in it if asked for."""
-        states = self._states()
-        failing = sorted((each.status() for each in states if each.failures), key=_failing_since)
-        working = [each.status() for each in states if not each.failures] if with_working else []
+    def statuses(self, *, quiet: bool = True) -> Iterator[TenantStatus]:
+        """All tenants, and the account if it is polled, one by one; those with which nothing is wrong if `quiet`."""
+        fresh_after = self._watch.fresh_after
+        for state in self._states():
+            if not state.removed and (quiet or not state.is_quiet):
+                yield state.status(problems_after=fresh_after)
+
+    def overview(self, counts: Counts) -> Status:
+        """The snapshot without any tenants, who have been counted."""
         return Status(
             version=__version__,
             api_url=self._client.transport.base_url,
@@ -274,21 +280,20 @@ class Poller:
             healthy=self.healthy,
             ready=self.ready,
             discovery=self.discovery.status,
-            collectors=self._collector_statuses(),
+            collectors=self.scheduler.statuses(counts.failing),
             tenants=len(self.discovery.tenants),
-            failing=tuple(failing),
-            working=tuple(sorted(working, key=lambda each: each.name)),
-            with_problems=self._watch.tenants_with_problems(),
-            fleet=self._watch.fleet_problems(),
+            failing=(),
+            fleet=self._watch.fleet_problems(counts.kinds),
         )
 
-    def _collector_statuses(self) -> tuple[CollectorStatus, ...]:
-        failing = Counter(name for state in self._states() for name in state.failures)
-        return tuple(
-            CollectorStatus(each.name, each.interval, each.lag(self._clock.monotonic()), failing[each.name])
-            for each in self.scheduler.schedules.values()
-        )
+    def status(self, *, with_working: bool = False) -> Status:
+        """The snapshot for people; working tenants are in it if asked for. With many tenants, it takes long."""
+        return whole_status(self.statuses(), self.overview, with_working=with_working)
 
-
-def _failing_since(state: TenantStatus) -> float:
-    return min(failure.since for failure in state.failures)
+    def details(self, tenant_id: str) -> TenantDetails | None:
+        """All that is known of a tenant; None if there is no such tenant."""
+        state = self.discovery.tenants.get(tenant_id)
+        if state is None:
+            return None
+        status = state.status(problems_after=self._watch.fresh_after)
+        return details_of(state, status, self.scheduler.polls_of(state), self._clock)

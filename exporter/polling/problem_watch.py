@@ -10,11 +10,12 @@ import structlog
 
 from exporter.clock import Clock
 from exporter.history import problems, reported
+from exporter.history.problems import Found
 from exporter.logs import internal_error
 from exporter.polling.problem_log import ProblemLog
 from exporter.polling.scheduler import Scheduler
-from exporter.polling.tenant import IDENTITY_FAMILIES, TenantState, by_severity
-from exporter.status import FleetProblem, TenantStatus
+from exporter.polling.tenant import IDENTITY_FAMILIES, TenantState
+from exporter.status import FleetProblem
 from exporter.store import FLEET, Store
 from exporter.thresholds import threshold
 
@@ -51,6 +52,7 @@ class ProblemWatch:
             if not self._broken:
                 log.warning("problems of tenants are unknown", tenant_id=state.id, detail=internal_error(error))
             self._broken = True
+            state.found = Found()
 
     def _update(self, state: TenantState) -> None:
         now, before = self._clock.now(), state.history.reported
@@ -80,33 +82,27 @@ class ProblemWatch:
             self._unreachable = tuple(
                 state for state in failing if problems.counts_as_unreachable(state.health(enabled, now), at)
             )
+        return self._are_many()
+
+    def _are_many(self) -> bool:
         count = len(self._unreachable)
         return count > 1 and count >= threshold("tenants_unreachable") * len(self._tenants)
 
     # The state for others
 
-    def tenants_with_problems(self) -> tuple[TenantStatus, ...]:
-        """All tenants that have a problem, the worst first, then the oldest."""
-        found = [state.status() for state in self._with_problems()]
-        return tuple(sorted(found, key=lambda tenant: (by_severity(tenant.problems[0]), tenant.name)))
+    @property
+    def fresh_after(self) -> float:
+        """Problems found until then (Unix seconds) may be over: their tenants have not been polled for too long."""
+        return self._clock.now() - threshold("data_age_always")
 
-    def fleet_problems(self) -> tuple[FleetProblem, ...]:
-        """The problems that many tenants share, the most frequent first."""
-        since: dict[str, list[float]] = {}
-        for state in self._with_problems():
-            for problem in state.found.problems:
-                since.setdefault(problem.kind, []).append(problem.since)
-        if self._many_unreachable():
+    def fleet_problems(self, kinds: Mapping[str, tuple[int, float]]) -> tuple[FleetProblem, ...]:
+        """The problems that many tenants share, the most frequent first; `kinds` as in `status.Counts`."""
+        if self._are_many():  # as the polls have found: to look at all tenants takes long
             begins = (failure.since for state in self._unreachable for failure in state.failures.values())
             first = min(begins, default=self._clock.now())
             many = [FleetProblem("unreachable", len(self._unreachable), first)]
         else:
             many = []
         most = max(threshold("fleet_tenants"), threshold("fleet_share") * len(self._tenants))
-        many += [FleetProblem(kind, len(begins), min(begins)) for kind, begins in since.items() if len(begins) >= most]
+        many += [FleetProblem(kind, count, since) for kind, (count, since) in kinds.items() if count >= most]
         return tuple(sorted(many, key=lambda each: -each.tenants))
-
-    def _with_problems(self) -> list[TenantState]:
-        """Those with problems, but not those polled so long ago that these may be over."""
-        lately = self._clock.now() - threshold("data_age_always")
-        return [each for each in self._tenants.values() if each.found.problems and each.found.at > lately]

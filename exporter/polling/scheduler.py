@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from itertools import count
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -24,6 +25,7 @@ from exporter.logs import internal_error
 from exporter.polling.poll_queue import PollQueue
 from exporter.polling.polls import FIRST, ORDINARY, CollectorSchedule, ScheduledPoll
 from exporter.polling.tenant import TenantState
+from exporter.status import CollectorStatus
 from exporter.store import FLEET
 
 log = structlog.get_logger("exporter.polling.scheduler")
@@ -261,6 +263,18 @@ class Scheduler:
         """By collector, the seconds by which its most overdue tenant is behind the interval."""
         now = self._clock.monotonic()
         return {name: schedule.lag(now) for name, schedule in self.schedules.items()}
+
+    def statuses(self, failing: Mapping[str, int] = MappingProxyType({})) -> tuple[CollectorStatus, ...]:
+        """The collectors; `failing` is how many tenants each fails for."""
+        now, schedules = self._clock.monotonic(), self.schedules.values()
+        return tuple(
+            CollectorStatus(each.name, each.interval, each.lag(now), failing.get(each.name, 0)) for each in schedules
+        )
+
+    def polls_of(self, state: TenantState) -> tuple[ScheduledPoll, ...]:
+        """The polls of a tenant to come, or running: one of each collector."""
+        tenant = self._tenants.get(state)
+        return tuple(poll for poll in tenant.polls if not poll.cancelled) if tenant else ()
 
     @property
     def running(self) -> int:

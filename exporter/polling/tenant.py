@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import asdict, dataclass, field, replace
+from typing import NamedTuple
 
 from exporter.api.client import Api
 from exporter.api.errors import RequestTimeoutError
@@ -58,6 +59,16 @@ HEALTH_FAMILIES = (TENANT_UP, FAILURE, FAILURE_SINCE)
 SUCCESS_FAMILIES = (LAST_SUCCESS,)
 
 
+class Made(NamedTuple):
+    """The last snapshot of a tenant for people, and what it was made of. `found` is None if the problems were old."""
+
+    status: TenantStatus
+    tenant: Tenant
+    found: Found | None
+    failures: tuple[Failure, ...]
+    problems: tuple[Problem, ...]
+
+
 @dataclass(eq=False, slots=True, weakref_slot=True)
 class TenantState:
     """One tenant, or the account, and what its polls have shown.
@@ -78,6 +89,7 @@ class TenantState:
     found: Found = Found()
     removed: bool = False
     clock_moved: float = 0.0
+    _made: Made | None = None
 
     @property
     def id(self) -> str:
@@ -112,7 +124,7 @@ class TenantState:
 
     def drop(self, collector: str) -> None:
         """Remove what a collector has shown."""
-        self.history = self.history.without(collector)
+        self.history, self._made = self.history.without(collector), None
         for kept in (self.failures, self.succeeded_at, self.expires_at):
             kept.pop(collector, None)
 
@@ -120,7 +132,7 @@ class TenantState:
         """Move the times that polls saw with the wall clock, which has been moved by so many seconds in all."""
         if moved == self.clock_moved:
             return
-        seconds, self.clock_moved = moved - self.clock_moved, moved
+        seconds, self.clock_moved, self._made = moved - self.clock_moved, moved, None
         self.history = self.history.after_clock_change(seconds)
         for name, at in self.succeeded_at.items():
             self.succeeded_at[name] = at + seconds
@@ -178,8 +190,30 @@ class TenantState:
             samples.append(TENANT_UP(not self.failures, tenant_id=self.id))
         return samples
 
-    def status(self) -> TenantStatus:
-        """The snapshot for people."""
+    def status(self, *, problems_after: float = -math.inf) -> TenantStatus:
+        """The snapshot for people: the same object while nothing changes, so others can keep what follows from it.
+
+        Problems that were found until Unix seconds `problems_after` may be over: the snapshot does not have them.
+        """
+        made, fresh = self._made, self.found.at > problems_after
+        # Each poll of a tenant finds its problems anew. The account's problems are not looked for.
+        if made and fresh and made.found is self.found and made.tenant is self.tenant:
+            return made.status
+        failures, found = tuple(self.failures.values()), self.found.problems if fresh else ()
+        same = made and made.tenant is self.tenant and (made.failures, made.problems) == (failures, found)
+        if made and same and len(made.status.polled) == len(self.polled):
+            status = made.status
+        else:
+            status = self._status(failures, found)
+        self._made = Made(status, self.tenant, self.found if fresh else None, failures, found)
+        return status
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is wrong with it, as far as is known: then its snapshot tells no more."""
+        return not self.failures and not self.found.problems
+
+    def _status(self, failures: tuple[Failure, ...], found: tuple[Problem, ...]) -> TenantStatus:
         return TenantStatus(
             id=self.id,
             name=self.name,
@@ -187,8 +221,8 @@ class TenantState:
             integration=self.tenant.integration or "",
             integration_version=self.tenant.integration_version or "",
             polled=tuple(sorted(self.polled)),
-            failures=tuple(self.failures.values()),
-            problems=tuple(sorted(self.found.problems, key=by_severity)),
+            failures=failures,
+            problems=tuple(sorted(found, key=by_severity)) if len(found) > 1 else found,
         )
 
 

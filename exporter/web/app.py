@@ -14,7 +14,7 @@ from exporter.web.limits import PASSWORD_SECONDS
 from exporter.web.notices import NOTICES, Notices
 from exporter.web.passwords import Passwords, parse_basic_auth
 from exporter.web.source import Source
-from exporter.web.status_page import StatusPage
+from exporter.web.status_page import StatusPages
 from exporter.web.tls import is_allowed_client
 from exporter.web.verifier import BusyError
 
@@ -66,7 +66,11 @@ def create_app(
     app = web.Application(middlewares=[check_access])
     app[NOTICES] = notices = Notices()
     app.on_response_prepare.append(add_headers)
-    app.router.add_get("/", StatusPage(source, telemetry_path).show)
+    pages = StatusPages(source, telemetry_path)
+    app.router.add_get("/", pages.status)
+    app.router.add_get("/tenants/{id:[^/]*}", pages.tenant)
+    app.router.add_get("/api/status", pages.status_json)
+    app.router.add_get("/api/tenants/{id:[^/]*}", pages.tenant_json)
     app.router.add_get(telemetry_path, Exposition(source, notices).metrics)
     # Prometheus and its exporters have the first two. Kubernetes' own components, and many charts, have the others.
     app.add_routes([web.get("/-/healthy", healthy), web.get("/-/ready", ready)])

@@ -43,8 +43,10 @@ SHARED_PAGE_SECONDS = 2.0
 
 # Building or sending a page gives way to other work after this time.
 TURN_SECONDS = 0.005
-# The status page is made at most so often.
+# Each status page, and the snapshot that they show, is made at most so often, one at a time.
 STATUS_PAGE_SECONDS = 1.0
+# Filters make many different pages. So many are kept to be sent again.
+STATUS_PAGES_KEPT = 32
 
 # A check at this cost takes a quarter of a second, and some seconds on a busy machine. Each step doubles that. The end
 # of the process waits for the check that is running.

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from exporter.blocks import Section
-from exporter.status import Status
+from exporter.status import Counts, Status, TenantStatus
+from exporter.tenant_details import TenantDetails
 
 
 class Source(Protocol):
@@ -21,5 +22,14 @@ class Source(Protocol):
     def ready(self) -> bool:
         """Whether the first discovery and the first poll of every tenant have ended."""
 
-    def status(self) -> Status:
-        """Take the snapshot that the status page shows."""
+    def statuses(self, *, quiet: bool) -> Iterable[TenantStatus]:
+        """All tenants, and the account if it is polled, one by one; the same object while nothing has changed.
+
+        Without `quiet`, tenants with which nothing is wrong may be missing.
+        """
+
+    def overview(self, counts: Counts) -> Status:
+        """The snapshot without tenants, which have been counted."""
+
+    def details(self, tenant_id: str) -> TenantDetails | None:
+        """All that is known of a tenant; None if there is none with this id."""

@@ -1,128 +1,214 @@
-"""Serves the status page: a summary, the failing tenants with their reasons, and the collectors."""
+"""Serves the status page, the page of each tenant, and both as JSON."""
 
 from __future__ import annotations
 
-import asyncio
-import datetime as dt
-import secrets
-from collections.abc import Mapping
+import base64
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import jinja2
 from aiohttp import web
 
-from exporter.status import MEANING, Status, TenantStatus
-from exporter.web.limits import STATUS_PAGE_SECONDS
+from exporter.status import ALERTS, HOW_TO_FIX, MEANING, SEVERITIES
+from exporter.web.formats import (
+    LONGEST_TEXT,
+    format_duration,
+    format_relative,
+    format_time,
+    machine_time,
+    shown,
+    tenant_link,
+)
+from exporter.web.issues import KINDS
+from exporter.web.kept import Kept
+from exporter.web.limits import STATUS_PAGES_KEPT
+from exporter.web.listing import select
+from exporter.web.query import Query, QueryError, parse
+from exporter.web.snapshot import Snapshots
 from exporter.web.source import Source
+from exporter.web.status_json import Json, status_json, tenant_json
+from exporter.web.summary import Summary, summarize
 
-FAILURES_SHOWN = 50
-# If at least one tenant in so many fails, the cause is probably not the tenants.
-MANY_FAILING = 5
+__all__ = ["StatusPages", "format_duration", "format_time"]
 
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """The state in one sentence; `level` is `good`, `waiting`, `warning` or `bad`."""
-
-    level: str
-    text: str
-
-
-def summarize(status: Status) -> Summary:
-    """Return the first sentence that applies: problems that hide others stand first."""
-    failing, tenants = status.tenants_failing, status.tenants
-    count = "1 tenant" if tenants == 1 else f"{tenants:,} tenants"
-    level = "bad" if failing * MANY_FAILING >= tenants else "warning"
-    of_shard = status.discovery.shard.suffix
-    verb = "is" if failing == 1 else "are"
-    overdue = max((each.lag for each in status.collectors if each.lag > each.interval), default=0.0)
-    sentences = (
-        (not status.healthy, "bad", "Polling has stopped"),
-        (status.discovery.ok is False, "bad", "Tenant discovery is failing"),
-        (not status.ready, "waiting", "Starting: not every tenant has been polled yet"),
-        (failing, level, f"{failing:,} of {count} {verb} failing"),
-        (status.failing, "warning", "Polling of the account is failing"),
-        (not tenants and status.discovery.elsewhere, "good", f"No tenants{of_shard}: all belong to others"),
-        (not tenants, "warning", "No tenants found"),
-        (overdue, "warning", f"Polling is {format_duration(overdue)} behind schedule"),
-        (True, "good", f"{count}, all up to date"),
-    )
-    return next(Summary(level, text) for applies, level, text in sentences if applies)
+REFRESH_SECONDS = 60
+_FOLDER = Path(__file__).parent
+_TEMPLATES = ("layout.html", "status_page.html", "tenant_page.html", "message_page.html", "parts.html")
+_NO_TENANT = (
+    "There is no tenant with this id. It may have been removed, or belong to another shard, or the exporter may not "
+    "have found it yet."
+)
 
 
 @dataclass(frozen=True, slots=True)
-class FailureLine:
-    """The collectors that fail for one tenant for the same reason; `since` is the first failure, in Unix seconds."""
+class Made:
+    """A page that is ready to be sent."""
 
-    tenant: TenantStatus
-    collectors: str
-    reason: str
-    since: float
-
-
-def failure_lines(status: Status) -> list[FailureLine]:
-    """Group the failures of each tenant by reason, oldest first."""
-    lines = []
-    for tenant in status.failing:
-        for reason in dict.fromkeys(failure.reason for failure in tenant.failures):
-            since = {failure.collector: failure.since for failure in tenant.failures if failure.reason == reason}
-            collectors = ", ".join(collector.name for collector in status.collectors if collector.name in since)
-            lines.append(FailureLine(tenant, collectors, reason, min(since.values())))
-    return sorted(lines, key=lambda line: line.since)
+    status: int
+    body: bytes
+    content_type: str = "text/html"
 
 
-def format_duration(seconds: float) -> str:
-    """Write a duration in its two largest units: `2 h 5 min`."""
-    total = max(0, round(seconds))
-    parts = [(total // 86400, "d"), (total // 3600 % 24, "h"), (total // 60 % 60, "min"), (total % 60, "s")]
-    while len(parts) > 1 and not parts[0][0]:
-        del parts[0]
-    return " ".join(f"{amount} {unit}" for amount, unit in parts[:2] if amount) or "0 s"
+class Html:
+    """Makes pages of templates. Their style is in them; its hash is the only thing that the policy allows."""
+
+    def __init__(self, telemetry_path: str) -> None:
+        style = (_FOLDER / "style.css").read_text("utf-8")
+        templates = {name: (_FOLDER / name).read_text("utf-8") for name in _TEMPLATES}
+        environment = jinja2.Environment(
+            loader=jinja2.DictLoader(templates),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.filters.update(
+            duration=format_duration, time=format_time, relative=format_relative, machine_time=machine_time
+        )
+        environment.filters.update(shown=shown, tenant_link=tenant_link)
+        environment.globals.update(
+            style=style, kinds=KINDS, meaning=MEANING, how_to_fix=HOW_TO_FIX, alerts=ALERTS, severities=SEVERITIES
+        )
+        # Links are relative, so that they also work behind a proxy that serves the exporter below a path.
+        environment.globals.update(metrics=telemetry_path.lstrip("/"))
+        environment.globals.update(refresh_seconds=REFRESH_SECONDS, longest_text=LONGEST_TEXT)
+        self._templates = {name: environment.get_template(name) for name in _TEMPLATES}
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        policy = (
+            f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
+            "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        )
+        self.headers = {
+            "Content-Security-Policy": policy,
+            "Referrer-Policy": "no-referrer",
+            "Cache-Control": "no-store",
+        }
+
+    def make(self, template: str, code: int = 200, **values: Any) -> Made:  # noqa: ANN401 - what the template needs
+        """A page. Half of a surrogate pair, which JSON may hold, can't be encoded."""
+        return Made(code, self._templates[template].render(values).encode("utf-8", "backslashreplace"))
+
+    def message(self, status: int, title: str, text: str, root: str) -> Made:
+        """A page that only says something; `root` leads to the status page."""
+        summary = Summary("warning", title)
+        return self.make("message_page.html", status, summary=summary, text=text, root=root, query=Query(), api="")
 
 
-def format_time(unix_seconds: float) -> str:
-    """Write Unix seconds as `2026-09-01 00:00:00 UTC`."""
-    return dt.datetime.fromtimestamp(unix_seconds, dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-class StatusPage:
-    """Serves `/` from a source."""
+class StatusPages:
+    """Serves `/`, `/tenants/ID`, `/api/status` and `/api/tenants/ID` from a source."""
 
     def __init__(self, source: Source, telemetry_path: str = "/metrics") -> None:
         self._source = source
-        # Links are relative, so that they also work behind a proxy that serves the exporter below a path.
-        self._metrics = telemetry_path.lstrip("/")
-        environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-        environment.filters.update(format_duration=format_duration, format_time=format_time)
-        self._made: tuple[float, str, Mapping[str, str]] | None = None
-        self._template = environment.from_string(Path(__file__).with_name("status_page.html").read_text("utf-8"))
+        self._snapshots = Snapshots(source)
+        self._html = Html(telemetry_path)
+        self._kept = Kept[Made](STATUS_PAGES_KEPT)
 
-    async def show(self, _request: web.Request) -> web.Response:
-        """Answer with the page, or with that of a moment ago: a flood of requests must not keep the exporter busy."""
-        now = asyncio.get_running_loop().time()
-        if self._made is None or now - self._made[0] >= STATUS_PAGE_SECONDS:
-            self._made = (now, *self._make())
-        _, text, headers = self._made
-        return web.Response(text=text, content_type="text/html", headers=headers)
+    async def status(self, request: web.Request) -> web.Response:
+        """Answer with the status page."""
+        return await self._answer(request, self._status_page, self._bad_query(""))
 
-    def _make(self) -> tuple[str, Mapping[str, str]]:
-        """Make the page and its headers, which allow its own style only: no scripts, no frames, nothing external."""
-        nonce = secrets.token_urlsafe(16)
-        status = self._source.status()
-        lines = failure_lines(status)
-        text = self._template.render(
-            status=status,
-            summary=summarize(status),
-            lines=lines[:FAILURES_SHOWN],
-            not_shown=len(lines[FAILURES_SHOWN:]),
-            meaning=MEANING,
-            nonce=nonce,
-            metrics=self._metrics,
+    async def status_json(self, request: web.Request) -> web.Response:
+        """Answer with the status as JSON."""
+        return await self._answer(request, self._status_json, _bad_query_json)
+
+    async def tenant(self, request: web.Request) -> web.Response:
+        """Answer with a tenant's page."""
+        return await self._answer(request, partial(self._tenant_page, _tenant_id(request)), self._bad_query("../"))
+
+    async def tenant_json(self, request: web.Request) -> web.Response:
+        """Answer with a tenant as JSON."""
+        return await self._answer(request, partial(self._tenant_json, _tenant_id(request)), _bad_query_json)
+
+    async def _answer(
+        self, request: web.Request, make: Callable[[Query], Awaitable[Made]], refused: Callable[[QueryError], Made]
+    ) -> web.Response:
+        """Answer with the page, or with that of a moment ago."""
+        given = [
+            (name, value) for name, value in request.query.items() if not (name == "id" and _names_tenant(request))
+        ]
+        try:
+            query = parse(given)
+        except QueryError as error:
+            made = refused(error)
+        else:
+            key = (request.match_info.handler.__name__, _tenant_id(request), query)
+            made = await self._kept.get(key, partial(make, query))
+        return web.Response(
+            status=made.status,
+            body=made.body,
+            content_type=made.content_type,
+            charset="utf-8",
+            headers=self._html.headers,
         )
-        policy = (
-            f"default-src 'none'; style-src 'nonce-{nonce}'; img-src data:; "
-            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+    def _bad_query(self, root: str) -> Callable[[QueryError], Made]:
+        return lambda error: self._html.message(400, "This address can't be used", str(error), root)
+
+    async def _status_page(self, query: Query) -> Made:
+        snapshot = await self._snapshots.get()
+        listing = await select(self._snapshots, snapshot, query, grouped=True)
+        return self._html.make(
+            "status_page.html",
+            snapshot=snapshot,
+            status=snapshot.status,
+            summary=summarize(snapshot),
+            listing=listing,
+            query=query,
+            root="",
+            api="api/status" + query.link(page=query.page, refresh=""),
         )
-        headers = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
-        return text, headers
+
+    async def _status_json(self, query: Query) -> Made:
+        snapshot = await self._snapshots.get()
+        return _json(200, status_json(snapshot, query, await select(self._snapshots, snapshot, query, grouped=False)))
+
+    async def _tenant_page(self, tenant_id: str, query: Query) -> Made:
+        details = self._source.details(tenant_id)
+        if details is None:
+            return self._html.message(404, "No such tenant", _NO_TENANT, "../")
+        tenant = details.status
+        worst = tenant.problems[0].severity if tenant.problems else "warning" if tenant.failures else ""
+        level = {"critical": "bad", "warning": "warning", "info": "waiting"}.get(worst, "good")
+        return self._html.make(
+            "tenant_page.html",
+            details=details,
+            tenant=tenant,
+            summary=Summary(level, shown(tenant.name)),
+            query=query,
+            root="../",
+            api="../api/" + tenant_link(tenant.id),
+        )
+
+    async def _tenant_json(self, tenant_id: str, _query: Query) -> Made:
+        details = self._source.details(tenant_id)
+        return _json(404, {"error": _NO_TENANT}) if details is None else _json(200, tenant_json(details))
+
+
+def _json(status: int, content: Mapping[str, Any] | Json) -> Made:
+    return Made(status, json.dumps(content, allow_nan=False).encode() + b"\n", "application/json")
+
+
+def _bad_query_json(error: QueryError) -> Made:
+    return _json(400, {"error": str(error)})
+
+
+def _names_tenant(request: web.Request) -> bool:
+    """Whether the query names the tenant: no path can end with an id that is empty or consists of dots."""
+    return "id" in request.match_info and not request.match_info["id"]
+
+
+def _tenant_id(request: web.Request) -> str:
+    """The id as it is in the path, or in the query if the path has none."""
+    if _names_tenant(request):
+        return request.query.get("id", "")
+    raw = unquote_to_bytes(request.rel_url.raw_path.rpartition("/")[2])
+    try:
+        return raw.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return raw.decode("utf-8", "replace")

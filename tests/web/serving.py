@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import aiohttp
 
 from exporter.blocks import Block, Section
-from exporter.status import CollectorStatus, DiscoveryStatus, Failure, Status, TenantStatus
+from exporter.status import CollectorStatus, Counts, DiscoveryStatus, Failure, Status, TenantStatus
+from exporter.tenant_details import TenantDetails
 from exporter.web import AccessRules, RunningServer, create_app, start
 
 PASSWORD = "the-clear-password"
@@ -59,6 +60,7 @@ class FakeSource:
     is_healthy: bool = True
     is_ready: bool = True
     snapshot: Status = CALM
+    known: Mapping[str, TenantDetails] = field(default_factory=dict)
     asked: list[bool] = field(default_factory=list)
 
     def sections(self, *, openmetrics: bool) -> Iterable[Section]:
@@ -74,8 +76,16 @@ class FakeSource:
     def ready(self) -> bool:
         return self.is_ready
 
-    def status(self) -> Status:
-        return self.snapshot
+    def statuses(self, *, quiet: bool) -> Iterator[TenantStatus]:
+        found = (*self.snapshot.failing, *self.snapshot.with_problems, *(self.snapshot.working if quiet else ()))
+        yield from {tenant.id: tenant for tenant in found}.values()
+
+    def overview(self, counts: Counts) -> Status:
+        collectors = tuple(replace(each, failing=counts.failing[each.name]) for each in self.snapshot.collectors)
+        return replace(self.snapshot, failing=(), working=(), with_problems=(), collectors=collectors)
+
+    def details(self, tenant_id: str) -> TenantDetails | None:
+        return self.known.get(tenant_id)
 
 
 @asynccontextmanager

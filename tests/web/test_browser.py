@@ -1,4 +1,4 @@
-"""Tests the status page in a real browser: no harm, no warnings."""
+"""Tests the status pages in a real browser: no harm, no warnings, any width, keyboard and screen reader."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from aiohttp import web
 
 from exporter.web import start
+from tests.web.devtools import browser_tab
+from tests.web.fleets import details, large_fleet, problem, tenant
 from tests.web.serving import CALM, FakeSource, failing, serving
 
 HOSTILE = "</td></table><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
@@ -48,12 +51,12 @@ def test_hostile_names_are_text_in_the_browser_and_the_console_is_silent(chromiu
         status = replace(CALM, failing=(failing(HOSTILE),), api_url=HOSTILE)
         async with serving(FakeSource(snapshot=status)) as (_, running):
             dom, console = await browse(chromium, tmp_path, running.addresses[0] + "/")
-        assert "<title>1 of 412 tenants is failing · Kimono exporter</title>" in dom
+        assert "<title>1 of 412 tenants can't be polled · Kimono exporter</title>" in dom
         assert "<script" not in dom
         assert "<img" not in dom
         assert "&lt;img src=x onerror=" in dom
-        assert '<table class="failing" id="failing">' in dom
-        assert '<table id="collectors">' in dom
+        assert '<table id="issues"' in dom
+        assert '<table id="collectors"' in dom
         assert console == []
 
     asyncio.run(scenario())
@@ -71,5 +74,80 @@ def test_a_page_that_breaks_its_policy_is_noticed_on_the_console(chromium: str, 
         _, console = await browse(chromium, tmp_path, running.addresses[0] + "/")
         await running.stop()
         assert any("Content Security Policy" in line for line in console)
+
+    asyncio.run(scenario())
+
+
+LONG = "Lakeside" * 40
+TENANT = tenant(LONG, problem(), problem("setup", "info"), ident="t1", account=LONG, integration=LONG)
+ADDRESSES = ["/", "/?severity=warning", "/?show=all&page=2", "/?q=nobody", "/?page=x", "/tenants/t1", "/tenants/none"]
+
+
+def source() -> FakeSource:
+    status = large_fleet(300)
+    return FakeSource(
+        snapshot=replace(status, with_problems=(*status.with_problems, TENANT)), known={"t1": details(TENANT, 2)}
+    )
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("dark", [False, True])
+def test_no_page_scrolls_sideways_or_writes_to_the_console(
+    chromium: str, tmp_path: Path, width: int, *, dark: bool
+) -> None:
+    async def scenario() -> None:
+        async with serving(source()) as (_, running), browser_tab(chromium, tmp_path) as tab:
+            for address in ADDRESSES:
+                await tab.open(running.addresses[0] + address, width, dark=dark)
+                assert await tab.evaluate("document.documentElement.scrollWidth") <= width, address
+                ground = await tab.evaluate("getComputedStyle(document.body).backgroundColor")
+                assert ground == ("rgb(17, 21, 27)" if dark else "rgb(245, 246, 248)"), address
+        assert [line for line in tab.console if "status of 4" not in line] == []
+
+    asyncio.run(scenario())
+
+
+def test_the_tab_key_reaches_the_content_the_form_and_the_links_and_shows_where_it_is(
+    chromium: str, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        reached = []
+        async with serving(source()) as (_, running), browser_tab(chromium, tmp_path) as tab:
+            await tab.open(running.addresses[0] + "/?severity=critical", 1440)
+            for _ in range(30):
+                await tab.press_tab()
+                reached.append(
+                    await tab.evaluate("document.activeElement.name || document.activeElement.innerText.trim()")
+                )
+                assert await tab.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none", reached
+        assert reached[0] == "Skip to the content"
+        for wanted in ("q", "Show", "problem", "severity", "reason", "collector", "account", "integration"):
+            assert wanted in reached, wanted
+        assert [each for each in reached if "Hickory Bay" in each], "a tenant's link"
+
+    asyncio.run(scenario())
+
+
+def test_a_screen_reader_finds_landmarks_headings_tables_and_names(chromium: str, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(source()) as (_, running), browser_tab(chromium, tmp_path) as tab:
+            for width in (390, 1440):
+                await tab.open(running.addresses[0] + "/?severity=critical", width)
+                seen = await tab.accessible()
+                roles = [role for role, _ in seen]
+                for role in ("banner", "main", "contentinfo", "search", "navigation", "columnheader", "rowheader"):
+                    assert role in roles, (role, width)
+                assert ("table", "The tenants that match, the worst first") in seen
+                assert [name for role, name in seen if role == "heading"][1:] == [
+                    "Tenants that match 32",
+                    "The exporter",
+                ]
+                controls = ("link", "button", "combobox", "searchbox", "textbox")
+                assert [(role, name) for role, name in seen if role in controls and not name] == []
+                await tab.open(running.addresses[0] + "/tenants/t1", width)
+                headings = [name for role, name in await tab.accessible() if role == "heading"]
+                assert headings[1:] == [
+                    *("Problems", "Identity", "Flags", "Ingestions", "Schedules", "Rollovers", "Polls")
+                ]
 
     asyncio.run(scenario())

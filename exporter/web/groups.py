@@ -1,0 +1,117 @@
+"""Groups what is wrong with many tenants: one line instead of hundreds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from heapq import nsmallest
+
+from exporter.status import Severity
+from exporter.web.issues import Issue
+
+# So many tenants with the same problem, for the same reason, are one line.
+GROUPED_FROM = 6
+# A group names so many accounts and integrations: those with the most of its tenants.
+SHARES_SHOWN = 3
+# Smaller shares say nothing of the cause.
+SHARE_SHOWN = 0.1
+
+Shares = tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Tenants with the same kind of problem, for the same reason. `since` is the first one's, in Unix seconds.
+
+    `first` is the worst one. `integrations` and `accounts` have the names with the most of the tenants, and how many
+    these are.
+    """
+
+    first: Issue
+    tenants: int
+    since: float
+    integrations: Shares
+    accounts: Shares
+
+    @property
+    def severity(self) -> Severity:
+        """The worst severity."""
+        return self.first.severity or "info"
+
+    @property
+    def integration(self) -> str:
+        """The integration that all of them have; empty if they have several."""
+        return _of_all(self.integrations, self.tenants)
+
+    @property
+    def account(self) -> str:
+        """The account that all of them have; empty if they have several."""
+        return _of_all(self.accounts, self.tenants)
+
+    @property
+    def parts(self) -> list[tuple[str, Shares]]:
+        """How the tenants divide between integrations, and between accounts, where they do and it tells something."""
+        parts = (("integration", self.integrations), ("account", self.accounts))
+        large = [
+            (name, tuple(each for each in shares if each[1] >= SHARE_SHOWN * self.tenants)) for name, shares in parts
+        ]
+        return [(name, shares) for name, shares in large if shares and shares[0][1] < self.tenants]
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """The issues of one kind and reason, the worst first, counted by integration and account."""
+
+    members: list[Issue]
+    since: float
+    integrations: Counter[str]
+    accounts: Counter[str]
+
+    @classmethod
+    def of(cls, members: list[Issue]) -> Bucket:
+        """Count them. Lists, in whose loops nothing is called, are fast."""
+        return cls(
+            members=members,
+            since=min([issue.since for issue in members]),
+            integrations=Counter([issue.tenant.integration for issue in members]),
+            accounts=Counter([issue.tenant.account_name for issue in members]),
+        )
+
+    @property
+    def group(self) -> Group | None:
+        """The group, unless there are too few."""
+        if len(self.members) < GROUPED_FROM:
+            return None
+        shares = _shares(self.integrations), _shares(self.accounts)
+        return Group(self.members[0], len(self.members), self.since, *shares)
+
+
+class Grouping:
+    """Groups issues: `add` all of them, the worst first, then take the buckets. Both can be done in steps."""
+
+    def __init__(self) -> None:
+        self._members: dict[tuple[str, str], list[Issue]] = {}
+
+    def add(self, issues: Iterable[Issue]) -> None:
+        """Add some issues."""
+        members = self._members
+        for issue in issues:
+            key = issue.kind, issue.reason
+            if key in members:
+                members[key].append(issue)
+            else:
+                members[key] = [issue]
+
+    def buckets(self) -> Iterator[Bucket]:
+        """All issues, by kind and reason."""
+        return map(Bucket.of, self._members.values())
+
+
+def _shares(counted: Mapping[str, int]) -> Shares:
+    named = [(-count, name) for name, count in counted.items() if name]
+    return tuple((name, -count) for count, name in nsmallest(SHARES_SHOWN, named))
+
+
+def _of_all(shares: Shares, tenants: int) -> str:
+    return shares[0][0] if shares and shares[0][1] == tenants else ""

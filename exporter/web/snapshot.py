@@ -1,0 +1,172 @@
+"""Takes the snapshot that the status pages show, in small steps: with 10,000 tenants, it takes long."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter, itemgetter
+from typing import NamedTuple
+
+from exporter.status import PROBLEMS, SEVERITIES, Counts, Status, TenantStatus
+from exporter.web.groups import GROUPED_FROM, Bucket, Group, Grouping
+from exporter.web.issues import Issue, issues_of, nothing
+from exporter.web.kept import Kept
+from exporter.web.source import Source
+from exporter.web.turns import Turns
+
+# A list of accounts or integrations to choose from has so many: those with the most problems.
+CHOICES = 50
+# To look at so many tenants takes less than a turn.
+_STEP = 100
+_ISSUES_AT_ONCE = 500
+_FILTERS = ("problem", "severity", "reason", "account", "integration", "collector")
+
+
+class Entry(NamedTuple):
+    """A tenant, or the account, and what is wrong with it. `name` is that by which it is sorted."""
+
+    name: str
+    tenant: TenantStatus
+    issues: tuple[Issue, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The exporter and all tenants with which something is wrong, at one moment.
+
+    `status` has no tenants. `issues` are the worst first, then the oldest, then by the tenant's name; `single` are
+    those of no group. `counts` has how many issues each filter would list, by the filter's name and value. The numbers
+    of tenants are without the account; `tenants_by_worst` is by the severity of their worst problem. `account_fails`
+    says that polls of the account fail.
+    """
+
+    status: Status
+    issues: Sequence[Issue]
+    single: Sequence[Issue]
+    groups: Sequence[Group]
+    counts: Mapping[str, Counter[str]]
+    tenants_failing: int
+    tenants_with_problems: int
+    tenants_by_worst: Counter[str]
+    account_fails: bool
+
+    def choices(self, name: str) -> list[str]:
+        """The values that a filter can have, in the order of their names: at most 50, those with the most problems."""
+        return sorted(value for value, _ in self.counts[name].most_common(CHOICES) if value)
+
+
+class Snapshots:
+    """Takes snapshots, at most one a second."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._kept = Kept[Snapshot](1)
+        self._kept_quiet = Kept[list[Issue]](1)
+        # By the tenant's id. What follows from a tenant's status is worked out again when that has changed.
+        self._entries: dict[str, Entry] = {}
+
+    async def get(self) -> Snapshot:
+        """The snapshot of a moment ago, or a new one."""
+        return await self._kept.get("", self._take)
+
+    async def quiet(self) -> list[Issue]:
+        """The lines of tenants with which nothing is wrong, by name, as they were a moment ago or are now."""
+        return await self._kept_quiet.get("", self._take_quiet)
+
+    async def _take_quiet(self) -> list[Issue]:
+        turns, found = Turns(), []
+        for tenant in self._source.statuses(quiet=True):
+            if tenant.id and not tenant.failures and not tenant.problems:
+                found.append((sort_name(tenant), nothing(tenant)))
+            await turns.give_way()
+        found.sort(key=itemgetter(0))
+        await turns.give_way()
+        return [line for _, line in found]
+
+    async def _take(self) -> Snapshot:
+        turns = Turns()
+        entries = self._entries = await self._look(turns)
+        in_order = sorted(entries.values(), key=attrgetter("name"))
+        await turns.give_way()
+        issues = [issue for entry in in_order for issue in entry.issues]
+        issues.sort(key=itemgetter(0))
+        await turns.give_way()
+        buckets, counts = await _counted(issues, turns)
+        kinds = _kinds(buckets)
+        status = self._source.overview(Counts(counts["collector"], kinds))
+        await turns.give_way()
+        groups = [group for bucket in buckets if (group := bucket.group)]
+        single = [issue for bucket in buckets if len(bucket.members) < GROUPED_FROM for issue in bucket.members]
+        await turns.give_way()
+        tenants = [entry.tenant for entry in in_order if entry.tenant.id]
+        with_problems = [tenant for tenant in tenants if tenant.problems]
+        await turns.give_way()
+        return Snapshot(
+            status=status,
+            issues=issues,
+            single=sorted(single, key=itemgetter(0)),
+            groups=sorted(groups, key=partial(_rank, {problem.kind for problem in status.fleet})),
+            counts=counts,
+            tenants_failing=len([tenant for tenant in tenants if tenant.failures]),
+            tenants_with_problems=len(with_problems),
+            tenants_by_worst=Counter([tenant.problems[0].severity for tenant in with_problems]),
+            account_fails="" in entries,
+        )
+
+    async def _look(self, turns: Turns) -> dict[str, Entry]:
+        """The tenants with which something is wrong, by id."""
+        entries, known = {}, self._entries
+        for number, tenant in enumerate(self._source.statuses(quiet=False)):
+            entry = known.get(tenant.id)
+            if entry is None or entry.tenant is not tenant:
+                entry = Entry(sort_name(tenant), tenant, issues_of(tenant))
+            if entry.issues:
+                entries[tenant.id] = entry
+            if number % _STEP == 0:
+                await turns.give_way()
+        return entries
+
+
+def sort_name(tenant: TenantStatus) -> str:
+    """The text by which tenants are sorted: by name, whatever the case; those with the same name by id."""
+    return f"{tenant.name.casefold()}\0{tenant.id}"
+
+
+async def _counted(issues: list[Issue], turns: Turns) -> tuple[list[Bucket], dict[str, Counter[str]]]:
+    """The issues by kind and reason; and how many each filter would list, by its name and value."""
+    counts: dict[str, Counter[str]] = {name: Counter() for name in _FILTERS}
+    grouping, buckets = Grouping(), []
+    for start in range(0, len(issues), _ISSUES_AT_ONCE):
+        some = issues[start : start + _ISSUES_AT_ONCE]
+        counts["severity"].update([issue.severity for issue in some])
+        counts["collector"].update([name for issue in some for name in issue.collectors])
+        grouping.add(some)
+        await turns.give_way()
+    for bucket in grouping.buckets():
+        buckets.append(bucket)
+        counts["problem"][bucket.members[0].kind] += len(bucket.members)
+        if bucket.members[0].reason:
+            counts["reason"][bucket.members[0].reason] += len(bucket.members)
+        counts["integration"].update(bucket.integrations)
+        counts["account"].update(bucket.accounts)
+        await turns.give_way()
+    return buckets, counts
+
+
+def _kinds(buckets: Iterable[Bucket]) -> dict[str, tuple[int, float]]:
+    """How many tenants have each kind of problem, and since when the first one has it, in Unix seconds."""
+    found: dict[str, tuple[int, float]] = {}
+    for bucket in buckets:
+        kind = bucket.members[0].kind
+        if kind in PROBLEMS:
+            count, since = found.get(kind, (0, bucket.since))
+            found[kind] = count + len(bucket.members), min(since, bucket.since)
+    return found
+
+
+def _rank(of_fleet: Collection[str], group: Group) -> tuple[bool, int, int, float]:
+    """The order of groups: those of the fleet, then the worst, then those of the most tenants."""
+    first = group.first
+    return first.kind not in of_fleet, SEVERITIES.index(group.severity), -group.tenants, group.since
