@@ -42,7 +42,7 @@ class _Page:
 
     variant: Variant
     begun: float
-    body: asyncio.Task[tuple[bytes, ...] | None]
+    body: asyncio.Task[list[bytes] | None]
     readers: set[asyncio.Transport] = field(default_factory=set)
 
 
@@ -55,7 +55,7 @@ class Pages:
         self._held: list[_Page] = []
 
     @asynccontextmanager
-    async def open(self, variant: Variant, reader: asyncio.Transport) -> AsyncIterator[tuple[bytes, ...] | None]:
+    async def open(self, variant: Variant, reader: asyncio.Transport) -> AsyncIterator[list[bytes] | None]:
         """Yield a whole page in pieces, None if it can't be built. A slow reader is disconnected if others wait."""
         page = self._shared(variant) or self._new(variant)
         page.readers.add(reader)
@@ -95,14 +95,14 @@ class Pages:
         if page in self._held:
             self._held.remove(page)
 
-    async def _build(self, variant: Variant) -> tuple[bytes, ...] | None:
+    async def _build(self, variant: Variant) -> list[bytes] | None:
         try:
             return await self._body(variant)
         except Exception:
             log.exception("can't build the metrics page")
             return None
 
-    async def _body(self, variant: Variant) -> tuple[bytes, ...]:
+    async def _body(self, variant: Variant) -> list[bytes]:
         turns = Turns()
         sections: list[Section] = []
         for section in self._source.sections(openmetrics=variant.openmetrics):
@@ -116,7 +116,7 @@ class Pages:
                 await turns.give_way()
             _ = section.deflated if variant.gzip else section.plain
             await turns.give_way()
-        return tuple(gzip_page(sections) if variant.gzip else plain_page(sections))
+        return gzip_page(sections) if variant.gzip else plain_page(sections)
 
 
 async def _deflate(blocks: Sequence[Block]) -> None:

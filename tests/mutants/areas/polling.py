@@ -192,6 +192,13 @@ MUTANTS = (
         (FAILURES + "test_a_failed_discovery_keeps_the_tenants",),
     ),
     Mutant(
+        "times of successes have digits that compress badly",
+        "exporter/polling/tenant.py",
+        "LAST_SUCCESS(round(at, 3), ",
+        "LAST_SUCCESS(at, ",
+        ("tests/polling/test_tenant.py",),
+    ),
+    Mutant(
         "a tenant that was polled by one collector alone is up",
         "exporter/polling/tenant.py",
         "if self.failures or len(self.polled) == collectors:",

@@ -57,15 +57,15 @@ MUTANTS = (
     Mutant(
         "the end of a compressed page is missing",
         "exporter/blocks.py",
-        "yield _LAST + _TRAILER.pack(crc, size & 0xFFFF_FFFF)",
+        "pieces.append(_LAST + _TRAILER.pack(crc, size & 0xFFFF_FFFF))",
         "_ = _LAST + _TRAILER.pack(crc, size & 0xFFFF_FFFF)",
         ("tests/web/test_metrics_page.py",),
     ),
     Mutant(
-        "a large piece of a page is sent before the small ones before it",
+        "a slice of a page is as large as its largest piece",
         "exporter/web/exposition.py",
-        "if small and size + len(piece) > SLICE_BYTES:",
-        "if small and size > SLICE_BYTES:",
+        "end = bisect_right(ends, start + SLICE_BYTES, first)",
+        "end = bisect_right(ends, start + SLICE_BYTES, first + 1)",
         ("tests/web/test_metrics_page.py",),
     ),
     Mutant(
