@@ -169,13 +169,13 @@ class TenantState:
         ends = self.succeeded_at.items()
         return [LAST_SUCCESS(round(at, 3), tenant_id=self.id, collector=name) for name, at in ends]
 
-    def health_samples(self, collectors: int) -> list[Sample]:
-        """What fails; `collectors` is how many are enabled. Until each has polled once, `up` is unknown."""
+    def health_samples(self, collectors: Collection[str]) -> list[Sample]:
+        """What fails; `collectors` are the names of those enabled. Until each has polled once, `up` is unknown."""
         samples: list[Sample] = []
         for name, failure in self.failures.items():
             labels = {"tenant_id": self.id, "collector": name, "reason": failure.reason}
             samples += [FAILURE(1, **labels), FAILURE_SINCE(failure.since, **labels)]
-        if self.failures or len(self.polled) == collectors:
+        if self.failures or self.polled.issuperset(collectors):
             samples.append(TENANT_UP(not self.failures, tenant_id=self.id))
         return samples
 

@@ -201,9 +201,30 @@ MUTANTS = (
     Mutant(
         "a tenant that was polled by one collector alone is up",
         "exporter/polling/tenant.py",
-        "if self.failures or len(self.polled) == collectors:",
+        "if self.failures or self.polled.issuperset(collectors):",
         "if self.failures or self.polled:",
         ("tests/polling/test_tenant.py",),
+    ),
+    Mutant(
+        "all replies that arrive together are used at once",
+        "exporter/api/client.py",
+        "        await self._replies.go()\n",
+        "",
+        ("tests/test_tasks.py",),
+    ),
+    Mutant(
+        "a tenant that has not followed new collectors yet is up",
+        "exporter/polling/tenant.py",
+        "if self.failures or self.polled.issuperset(collectors):",
+        "if self.failures or len(self.polled) == len(collectors):",
+        ("tests/polling/test_tenant.py",),
+    ),
+    Mutant(
+        "weights are those of another strategy until the next poll",
+        "exporter/polling/adoption.py",
+        "            self._scheduler.weigh(state)\n",
+        "",
+        ("tests/polling/test_adoption.py",),
     ),
     Mutant(
         "the event loop stands still for many ingestions",
