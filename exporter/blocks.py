@@ -91,6 +91,12 @@ class Section:
             self._deflated = _joined(block.deflated for block in self.blocks if block.deflated)
         return self._deflated
 
+    def drop_deflated(self) -> None:
+        """Drop the compressed bytes, also those of the blocks."""
+        self._deflated = None
+        for block in self.blocks:
+            block.deflated = None
+
 
 def deflate(blocks: Iterable[Block]) -> None:
     """Compress blocks, which may be done in a thread: other threads go on meanwhile."""

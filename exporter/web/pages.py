@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from exporter.blocks import Block, Section, deflate, gzip_page, plain_page
-from exporter.web.limits import PAGES_AT_ONCE, SHARED_PAGE_SECONDS
+from exporter.web.limits import COMPRESSED_SECONDS, PAGES_AT_ONCE, SHARED_PAGE_SECONDS
 from exporter.web.notices import Notices
 from exporter.web.source import Source
 from exporter.web.turns import Turns
@@ -53,6 +53,7 @@ class Pages:
         self._source = source
         self._notices = notices
         self._held: list[_Page] = []
+        self._drop_later: asyncio.TimerHandle | None = None
 
     @asynccontextmanager
     async def open(self, variant: Variant, reader: asyncio.Transport) -> AsyncIterator[list[bytes] | None]:
@@ -78,6 +79,10 @@ class Pages:
         while len(self._held) >= PAGES_AT_ONCE:
             self._drop_oldest()
         loop = asyncio.get_running_loop()
+        if variant.gzip:
+            if self._drop_later:
+                self._drop_later.cancel()
+            self._drop_later = loop.call_later(COMPRESSED_SECONDS, self._drop_deflated)
         page = _Page(variant, loop.time(), loop.create_task(self._build(variant)))
         self._held.append(page)
         return page
@@ -94,6 +99,11 @@ class Pages:
         page.body.cancel()
         if page in self._held:
             self._held.remove(page)
+
+    def _drop_deflated(self) -> None:
+        """Drop what only scrapes with gzip need: a fifth of the page. No scrape has asked for it for long."""
+        for section in self._source.sections(openmetrics=False):
+            section.drop_deflated()
 
     async def _build(self, variant: Variant) -> list[bytes] | None:
         try:

@@ -69,6 +69,20 @@ MUTANTS = (
         ("tests/web/test_metrics_page.py",),
     ),
     Mutant(
+        "compressed blocks are kept for ever",
+        "exporter/blocks.py",
+        "            block.deflated = None\n",
+        "            pass\n",
+        ("tests/web/test_pages.py",),
+    ),
+    Mutant(
+        "compressed blocks are dropped though scrapes ask for gzip",
+        "exporter/web/pages.py",
+        "                self._drop_later.cancel()\n",
+        "                pass\n",
+        ("tests/web/test_pages.py",),
+    ),
+    Mutant(
         "many blocks are compressed on the event loop",
         "exporter/web/pages.py",
         "if len(blocks) > INLINE_BLOCKS:",
