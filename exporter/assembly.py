@@ -79,7 +79,7 @@ class Exporter:
 
     def page(self, *, openmetrics: bool, process: bool = True) -> Iterator[bytes]:
         """The whole page as it is now, in pieces; without `process`, it has no `process_*` and `python_*`."""
-        return plain_page(self.sections(openmetrics=openmetrics, process=process))
+        return iter(plain_page(self.sections(openmetrics=openmetrics, process=process)))
 
     def sections(self, *, openmetrics: bool, process: bool = True) -> Iterator[Section]:
         """The page as `page` gives it, in sections: those of samples that have not changed are the same as before."""

@@ -73,7 +73,7 @@ class Store:
 
     def page(self, now: float, *, openmetrics: bool) -> Iterator[bytes]:
         """The page as `sections` gives it, in pieces."""
-        return plain_page(self.sections(now, openmetrics=openmetrics))
+        return iter(plain_page(self.sections(now, openmetrics=openmetrics)))
 
     def sections(self, now: float, *, openmetrics: bool) -> Iterator[Section]:
         """The page as it is now: for each family with samples, its header and its samples.

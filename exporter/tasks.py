@@ -1,4 +1,4 @@
-"""Watches tasks, so that none ends unnoticed."""
+"""Watches tasks, so that none ends unnoticed, and lets few of them go on at a time."""
 
 from __future__ import annotations
 
@@ -34,3 +34,26 @@ async def unending(work: Callable[P, Awaitable[object]], *args: P.args, **kwargs
     """Do what must not end until it is cancelled. Raises EndedError if it ends, or was cancelled from inside."""
     await watched(work, *args, **kwargs)
     raise EndedError
+
+
+class FewAtOnce:
+    """Lets few callers go on in each step of the event loop, in their order.
+
+    If all whose replies arrive together did, everything else would wait for them. Callers are counted, and time is not
+    measured: so the order of what they do is the same on each machine.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._gone = 0
+
+    async def go(self) -> None:
+        """Return in this step of the event loop, or in a later one."""
+        while self._gone >= self._most:  # noqa: ASYNC110 - an event would wake all of them
+            await asyncio.sleep(0)
+        if not self._gone:
+            asyncio.get_running_loop().call_soon(self._next_step)
+        self._gone += 1
+
+    def _next_step(self) -> None:
+        self._gone = 0

@@ -24,6 +24,7 @@ from exporter.api.reader import Reader
 from exporter.api.throttling import Caller, Throttling
 from exporter.api.transport import Transport
 from exporter.clock import Clock
+from exporter.tasks import FewAtOnce
 from exporter.threads import in_daemon_thread
 
 T = TypeVar("T")
@@ -43,6 +44,8 @@ _SHORT_HOLD = 10.0
 # Called with 1 when a request begins to wait before it is sent again, and with -1 when it ends: the poller then gives
 # the slot of this poll to another one.
 on_pause: ContextVar[Callable[[int], None]] = ContextVar("on_pause", default=lambda _: None)
+# Replies of which so many are used in one step of the event loop. Each takes up to a millisecond, with the poll's end.
+REPLIES_AT_ONCE = 6
 # A longer list is treated as one that never ends.
 MAX_PAGES = 1_000
 MAX_ITEMS = 200_000
@@ -88,6 +91,7 @@ class Client:
     def __post_init__(self) -> None:
         self.in_flight = asyncio.Semaphore(self.concurrency)
         self._parsing = asyncio.Lock()
+        self._replies = FewAtOnce(REPLIES_AT_ONCE)
         self.throttling = Throttling(self.rate_limiter, self.clock)
 
     def limit(self, concurrency: int) -> None:
@@ -141,6 +145,7 @@ class Client:
         async with self.in_flight:
             self.observer.waited(await self.rate_limiter.acquire())
             reply = await self._observed(endpoint, send)
+        await self._replies.go()
         self.throttling.answered(caller)
         try:
             return check(reply, self.clock.now())

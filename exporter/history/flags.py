@@ -11,6 +11,7 @@ from pydantic import Field
 from exporter.api.models import STATE_FLAGS
 from exporter.history.bounds import kept
 from exporter.history.moments import all_moved, moved
+from exporter.history.sharing import SharesEmpty, shared
 from exporter.metrics import Sample, known, polled
 from exporter.thresholds import threshold
 
@@ -34,7 +35,7 @@ FAMILIES = (ON_SINCE, LAST_PAUSED, LAST_LONG_PAUSE)
 
 
 @dataclass(frozen=True, slots=True)
-class FlagsHistory:
+class FlagsHistory(SharesEmpty):
     """`paused_since` is the begin of the present pause, 0 if it was not seen, and None while the tenant is not paused.
 
     `paused` is None while that is unknown: a flag is missing, and none is on. `flags` is the last reply. The state file
@@ -79,7 +80,7 @@ def advance(before: FlagsHistory, flags: Mapping[str, bool], at: float) -> Flags
         known_at=_not_after(before.known_at, at) if paused is None else at,
         last_paused=at if paused else _not_after(before.last_paused, at),
         last_long_pause=at if long else _not_after(before.last_long_pause, at),
-        flags=flags,
+        flags=shared(flags),
     )
 
 

@@ -14,10 +14,11 @@ from exporter.history.moments import all_moved, moved
 from exporter.history.reported import Reported
 from exporter.history.rollovers import RolloversHistory
 from exporter.history.schedules import SchedulesHistory
+from exporter.history.sharing import SharesEmpty
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class History(SharesEmpty):
     """One tenant's history. The parts have the names of their collectors.
 
     `failing_since` is when each failing collector began to fail, in Unix seconds. `reported` are the problems that the

@@ -19,6 +19,7 @@ from exporter.api.models import FINAL_STATES, Ingestion
 from exporter.history import ends, unfinished
 from exporter.history.bounds import MOST_KEPT
 from exporter.history.moments import all_moved, moved
+from exporter.history.sharing import SharesEmpty
 from exporter.history.unfinished import FullRun, Running, TypeAndState, by_type_and_state, key_of
 from exporter.metrics import Family, Sample, polled
 
@@ -58,7 +59,7 @@ class Failing:
 
 
 @dataclass(frozen=True, slots=True)
-class IngestionsHistory:
+class IngestionsHistory(SharesEmpty):
     """What earlier polls of a tenant saw; `polled_at` is the last successful one. All times are in Unix seconds.
 
     `unfinished` are the ingestions whose end is awaited, by id: those of the list, and those that left it without one.

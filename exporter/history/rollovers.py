@@ -11,6 +11,7 @@ from pydantic import Field
 from exporter.api.models import Rollover
 from exporter.history.bounds import kept
 from exporter.history.moments import moved
+from exporter.history.sharing import SharesEmpty
 from exporter.metrics import Sample, polled
 from exporter.thresholds import ROLLOVER_OVER, threshold
 
@@ -40,7 +41,7 @@ class RolloverHistory:
 
 
 @dataclass(frozen=True, slots=True)
-class RolloversHistory:
+class RolloversHistory(SharesEmpty):
     """The listed rollovers by their key. `listed` is the last list, which the state file does not have.
 
     `removed_at` is when polls last saw, in Unix seconds, that a rollover was removed while its window explained a mode.

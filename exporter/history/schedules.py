@@ -18,6 +18,7 @@ from exporter.history.bounds import kept
 from exporter.history.due_times import first_due, last_due
 from exporter.history.ingestions import CLOCKS_DIFFER
 from exporter.history.moments import moved
+from exporter.history.sharing import SharesEmpty
 from exporter.history.unfinished import FULL_TYPES
 from exporter.metrics import Sample, polled
 
@@ -93,7 +94,7 @@ class ScheduleHistory:
 
 
 @dataclass(frozen=True, slots=True)
-class SchedulesHistory:
+class SchedulesHistory(SharesEmpty):
     """The tenant's schedules by key. `listed` is the last list, of `polled_at`; the state file does not have them.
 
     `last_executed` (Unix seconds) is the newest start that any schedule has had, also one that is gone. `good_runs`

@@ -1,4 +1,7 @@
-"""Lets tenants follow a change of the collectors, a few at a time: 10,000 at once would block the event loop."""
+"""Lets tenants follow a change of the collectors or the strategy, a few at a time.
+
+10,000 at once would block the event loop.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +30,13 @@ class _Change:
 
 
 class Adoption:
-    """The tenants that have yet to follow a change of the collectors."""
+    """The tenants that have yet to follow a change."""
 
     def __init__(self, scheduler: Scheduler, recorder: Recorder) -> None:
         self._scheduler = scheduler
         self._recorder = recorder
         self._left: dict[TenantState, _Change] = {}
+        self._priorities = scheduler.priorities
 
     @property
     def is_over(self) -> bool:
@@ -46,14 +50,16 @@ class Adoption:
         dropped: Iterable[Collector[Any]],
         due: float,
     ) -> None:
-        """The scheduler has other collectors now than the `known`; `dropped` are those no longer enabled.
+        """The scheduler may have other collectors now than the `known`; `dropped` are those no longer enabled. Without
+        priorities, it weighed no polls, so they are weighed once it has priorities.
 
         The first few tenants follow at once, the others with each `step`.
         """
         change = _Change(known, tuple(dropped), due)
         for collector in change.dropped:
             self._recorder.drop_totals(collector)
-        if change.dropped or not set(self._scheduler.schedules.values()) <= set(known):
+        reweigh, self._priorities = self._priorities != self._scheduler.priorities, self._scheduler.priorities
+        if reweigh or change.dropped or not set(self._scheduler.schedules.values()) <= set(known):
             for state in states:
                 left = self._left.get(state)  # from the change before this one
                 self._left[state] = _Change(left.known, left.dropped + change.dropped, due) if left else change
@@ -68,4 +74,5 @@ class Adoption:
             for collector in change.dropped:
                 self._recorder.drop(collector, state)
             self._scheduler.add(state, change.due, change.known)
+            self._scheduler.weigh(state)
             self._recorder.expose_health(state)

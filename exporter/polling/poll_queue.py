@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from exporter.polling.polls import ORDINARY, CollectorSchedule, ScheduledPoll
+
+# Invalid entries that a heap may have, besides one for each poll of the collector.
+_FEW_INVALID = 100
 
 # When the poll was due, its number, and the poll.
 _Entry = tuple[float, int, ScheduledPoll]
@@ -29,7 +32,7 @@ class PollQueue:
         entry = (poll.due, poll.number, poll)
         heappush(heaps[ORDINARY], entry)
         if poll.weight > ORDINARY:
-            heappush(heaps.setdefault(poll.weight, []), entry)
+            _add(heaps, poll.weight, entry)
 
     def weigh(self, poll: ScheduledPoll, weight: float) -> None:
         """Change the weight of a poll, also of one that does not wait."""
@@ -37,7 +40,7 @@ class PollQueue:
             return
         poll.weight = weight
         if poll.queued and weight > ORDINARY:
-            heappush(self._heaps[poll.schedule].setdefault(weight, []), (poll.due, poll.number, poll))
+            _add(self._heaps[poll.schedule], weight, (poll.due, poll.number, poll))
 
     def hurry(self, poll: ScheduledPoll, due: float) -> None:
         """Make a poll due at `due`, if it is not due earlier; also one that does not wait."""
@@ -88,11 +91,24 @@ class PollQueue:
         return found
 
 
+def _add(heaps: dict[float, list[_Entry]], weight: float, entry: _Entry) -> None:
+    """Add an entry to the heap of a weight. If most of its entries are invalid, drop these: nothing may look at it."""
+    heap = heaps.setdefault(weight, [])
+    heappush(heap, entry)
+    if len(heap) > 2 * len(heaps[ORDINARY]) + _FEW_INVALID:
+        heap[:] = {id(each[2]): each for each in heap if _is_valid(each, weight)}.values()
+        heapify(heap)
+
+
+def _is_valid(entry: _Entry, weight: float) -> bool:
+    due, _, poll = entry
+    return poll.queued and poll.due == due and weight in (ORDINARY, poll.weight)
+
+
 def _first(heap: list[_Entry], weight: float) -> ScheduledPoll | None:
     """The first poll of a heap, after invalid entries have been removed."""
     while heap:
-        due, _, poll = heap[0]
-        if poll.queued and poll.due == due and weight in (ORDINARY, poll.weight):
-            return poll
+        if _is_valid(heap[0], weight):
+            return heap[0][2]
         heappop(heap)
     return None

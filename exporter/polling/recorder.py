@@ -93,7 +93,7 @@ class Recorder:
     def expose_health(self, state: TenantState) -> None:
         """Put the tenant's health. The account has none: `kimono_exporter_polls_total` has its collector's outcomes."""
         if state.id != FLEET:
-            collectors = len(self._scheduler.collectors(of_account=False))
+            collectors = [each.name for each in self._scheduler.collectors(of_account=False)]
             self._store.put(state.id, HEALTH_FAMILIES, state.health_samples(collectors))
             self._store.put(state.id, SUCCESS_FAMILIES, state.success_samples())
 

@@ -216,6 +216,10 @@ class Scheduler:
 
     # Weights
 
+    def weigh(self, state: TenantState) -> None:
+        """Find out what the polls of a tenant are worth now."""
+        self._weigh(self._tenants.get(state))
+
     def _weigh(self, tenant: _Watched | None) -> None:
         """Find out what the polls of a tenant are worth now, and until when; nothing if it was removed."""
         if tenant is None or tenant.state is None or not self.priorities:

@@ -7,7 +7,9 @@ steps it may give way to other work: a block is joined or compressed, or a slice
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 import structlog
 from aiohttp import web
@@ -72,19 +74,16 @@ def _header(request: web.Request, name: str) -> str:
     return ",".join(request.headers.getall(name, []))
 
 
-def _slices(body: Iterable[bytes]) -> Iterator[bytes | memoryview]:
+def _slices(body: Sequence[bytes]) -> Iterator[bytes | memoryview]:
     """Join pieces that are small, and split those that are large: each write costs as much as some 50 kB."""
-    small: list[bytes] = []
-    size = 0
-    for piece in body:
-        if small and size + len(piece) > SLICE_BYTES:
-            yield b"".join(small)
-            small, size = [], 0
-        if len(piece) > SLICE_BYTES:
-            view = memoryview(piece)
-            yield from (view[start : start + SLICE_BYTES] for start in range(0, len(piece), SLICE_BYTES))
+    ends = list(accumulate(map(len, body)))
+    first = start = 0
+    while first < len(body):
+        # As many pieces as fit, which takes few steps: there are thousands of them.
+        end = bisect_right(ends, start + SLICE_BYTES, first)
+        if end > first:
+            yield b"".join(body[first:end])
         else:
-            small.append(piece)
-            size += len(piece)
-    if small:
-        yield b"".join(small)
+            end, view = first + 1, memoryview(body[first])
+            yield from (view[at : at + SLICE_BYTES] for at in range(0, len(view), SLICE_BYTES))
+        first, start = end, ends[end - 1]

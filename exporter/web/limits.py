@@ -40,6 +40,8 @@ MAX_BODY_BYTES = 64 * KIB
 PAGES_AT_ONCE = 8
 # While so many are held, a scrape gets the newest one if it is not older than this.
 SHARED_PAGE_SECONDS = 2.0
+# Compressed blocks are kept for so long after the last scrape that asked for gzip.
+COMPRESSED_SECONDS = 600.0
 
 # Building or sending a page gives way to other work after this time.
 TURN_SECONDS = 0.005

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from exporter.blocks import Block, Section, deflate, gzip_page, plain_page
-from exporter.web.limits import PAGES_AT_ONCE, SHARED_PAGE_SECONDS
+from exporter.web.limits import COMPRESSED_SECONDS, PAGES_AT_ONCE, SHARED_PAGE_SECONDS
 from exporter.web.notices import Notices
 from exporter.web.source import Source
 from exporter.web.turns import Turns
@@ -42,7 +42,7 @@ class _Page:
 
     variant: Variant
     begun: float
-    body: asyncio.Task[tuple[bytes, ...] | None]
+    body: asyncio.Task[list[bytes] | None]
     readers: set[asyncio.Transport] = field(default_factory=set)
 
 
@@ -53,9 +53,10 @@ class Pages:
         self._source = source
         self._notices = notices
         self._held: list[_Page] = []
+        self._drop_later: asyncio.TimerHandle | None = None
 
     @asynccontextmanager
-    async def open(self, variant: Variant, reader: asyncio.Transport) -> AsyncIterator[tuple[bytes, ...] | None]:
+    async def open(self, variant: Variant, reader: asyncio.Transport) -> AsyncIterator[list[bytes] | None]:
         """Yield a whole page in pieces, None if it can't be built. A slow reader is disconnected if others wait."""
         page = self._shared(variant) or self._new(variant)
         page.readers.add(reader)
@@ -78,6 +79,10 @@ class Pages:
         while len(self._held) >= PAGES_AT_ONCE:
             self._drop_oldest()
         loop = asyncio.get_running_loop()
+        if variant.gzip:
+            if self._drop_later:
+                self._drop_later.cancel()
+            self._drop_later = loop.call_later(COMPRESSED_SECONDS, self._drop_deflated)
         page = _Page(variant, loop.time(), loop.create_task(self._build(variant)))
         self._held.append(page)
         return page
@@ -95,14 +100,19 @@ class Pages:
         if page in self._held:
             self._held.remove(page)
 
-    async def _build(self, variant: Variant) -> tuple[bytes, ...] | None:
+    def _drop_deflated(self) -> None:
+        """Drop what only scrapes with gzip need: a fifth of the page. No scrape has asked for it for long."""
+        for section in self._source.sections(openmetrics=False):
+            section.drop_deflated()
+
+    async def _build(self, variant: Variant) -> list[bytes] | None:
         try:
             return await self._body(variant)
         except Exception:
             log.exception("can't build the metrics page")
             return None
 
-    async def _body(self, variant: Variant) -> tuple[bytes, ...]:
+    async def _body(self, variant: Variant) -> list[bytes]:
         turns = Turns()
         sections: list[Section] = []
         for section in self._source.sections(openmetrics=variant.openmetrics):
@@ -116,7 +126,7 @@ class Pages:
                 await turns.give_way()
             _ = section.deflated if variant.gzip else section.plain
             await turns.give_way()
-        return tuple(gzip_page(sections) if variant.gzip else plain_page(sections))
+        return gzip_page(sections) if variant.gzip else plain_page(sections)
 
 
 async def _deflate(blocks: Sequence[Block]) -> None:

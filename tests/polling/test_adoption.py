@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from exporter.api.models import Tenant
@@ -14,6 +15,7 @@ from exporter.collectors.schedules import SchedulesCollector
 from exporter.collectors.state import StateCollector
 from exporter.families import FAMILIES
 from exporter.polling.adoption import Adoption
+from exporter.polling.polls import FIRST
 from exporter.polling.recorder import Recorder
 from exporter.polling.scheduler import Scheduler
 from exporter.polling.tenant import TenantState
@@ -52,6 +54,11 @@ class Fleet:
             poll.state.succeeded_at[poll.schedule.name] = 0.0
             self.scheduler.finish(poll)
         return found
+
+    def weights(self, weight: float) -> list[str]:
+        """The tenants of the polls that have this weight."""
+        watched = self.scheduler._tenants.values()
+        return [each.state.id for each in watched if each.state for poll in each.polls if poll.weight == weight]
 
     def follow(self) -> list[Counter[str]]:
         """Let all follow; returns what is polled after each step."""
@@ -97,3 +104,23 @@ def test_a_tenant_that_was_removed_meanwhile_is_not_polled() -> None:
     fleet.change({StateCollector: 60.0, SchedulesCollector: 300.0})
     fleet.scheduler.remove(fleet.states[-1])
     assert sum(fleet.follow(), Counter()) == {"schedules": TENANTS - 1}
+
+
+def test_after_plain_rounds_all_polls_are_weighed_again_a_few_at_a_time() -> None:
+    fleet = Fleet({StateCollector: 60.0, SchedulesCollector: 300.0})
+    fleet.scheduler.priorities = False
+    fleet.change({StateCollector: 60.0, SchedulesCollector: 300.0})
+    while not fleet.adoption.is_over:
+        fleet.adoption.step()
+    new = TenantState(Tenant("new"), Replies(table({})).api)
+    fleet.states.append(new)
+    fleet.scheduler.add(new, 0.0)
+    for state in fleet.states[:-1]:  # what a poll without priorities has shown
+        state.history = replace(state.history, failing_since={"state": 0.0})
+    fleet.scheduler.priorities = True
+    fleet.change({StateCollector: 60.0, SchedulesCollector: 300.0})
+    assert len(fleet.weights(4.0)) == AT_ONCE
+    while not fleet.adoption.is_over:
+        fleet.adoption.step()
+    assert len(fleet.weights(4.0)) == TENANTS
+    assert fleet.weights(FIRST) == ["new", "new"]

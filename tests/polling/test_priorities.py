@@ -25,7 +25,8 @@ from exporter.collectors.state import StateCollector
 from exporter.history import History, outlook
 from exporter.history.ingestions import IngestionsHistory
 from exporter.history.schedules import ScheduleHistory, SchedulesHistory
-from exporter.polling.polls import ScheduledPoll
+from exporter.polling.poll_queue import PollQueue
+from exporter.polling.polls import ORDINARY, CollectorSchedule, ScheduledPoll
 from exporter.polling.scheduler import Scheduler
 from exporter.polling.tenant import TenantState
 from exporter.status import Failure
@@ -425,3 +426,23 @@ def test_plain_rounds_poll_the_most_overdue_one_and_nothing_else(
 def test_the_order_is_the_same_each_time(tenants: int, rate: float, happens: list[tuple[int, int, str]]) -> None:
     first = live(Fleet(tenants, rate), happens, 20 * MINUTE)
     assert live(Fleet(tenants, rate), happens, 20 * MINUTE).polls == first.polls
+
+
+def test_weights_that_come_and_go_between_polls_leave_few_entries() -> None:
+    queue, schedule = PollQueue(), CollectorSchedule(StateCollector(), 60.0, 0)
+    polls = [ScheduledPoll(0.0, number, TenantState(Tenant(f"t{number}"), _no_api), schedule) for number in range(50)]
+    for poll in polls:
+        poll.weight = ORDINARY
+        queue.push(poll)
+    for _ in range(100 * len(polls)):
+        first = queue.most_overdue()
+        assert first
+        queue.weigh(first, outlook.HIGH)
+        queue.weigh(first, ORDINARY)
+        queue.take(first)
+        first.due += schedule.interval
+        queue.push(first)
+    assert max(map(len, queue._heaps[schedule].values())) <= 2 * len(polls) + 101
+    for poll in polls:
+        queue.weigh(poll, outlook.HIGH)
+    assert queue.worth_most(10**6) is queue.most_overdue()

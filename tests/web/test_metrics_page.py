@@ -55,6 +55,13 @@ def test_pieces_of_any_size_are_sent_in_their_order(lengths: list[int]) -> None:
     asyncio.run(scenario())
 
 
+def test_slices_are_as_large_as_they_may_be_and_no_larger() -> None:
+    body = [bytes(1000)] * 1000 + [bytes(3 * exposition.SLICE_BYTES + 7), b"", bytes(5)]
+    sizes = [len(each) for each in exposition._slices(body)]
+    most = exposition.SLICE_BYTES
+    assert sizes == [262_000] * 3 + [214_000] + [most] * 3 + [7, 5]
+
+
 def test_openmetrics_is_asked_of_the_source_and_named_in_the_answer() -> None:
     async def scenario() -> None:
         source = FakeSource()

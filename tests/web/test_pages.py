@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from exporter.blocks import Block, Section
 from exporter.web import limits, turns
 from exporter.web.notices import Notices
 from exporter.web.pages import Pages, Variant
@@ -164,5 +165,34 @@ def test_a_scraper_that_goes_away_does_not_end_the_page_that_it_shares() -> None
         for each in readers:
             await each.leave()
         assert pages._held == []
+
+    run_virtual(scenario())
+
+
+def test_compressed_blocks_are_dropped_when_no_scrape_has_asked_for_gzip_for_long() -> None:
+    section = Section([Block(b"kimono_up 1\n"), Block(b"kimono_tenants 2\n")])
+
+    class Kept(FakeSource):
+        def sections(self, *, openmetrics: bool) -> list[Section]:  # noqa: ARG002 - as the protocol has it
+            return [section]
+
+    async def scenario() -> None:
+        pages = Pages(Kept(), Notices())
+
+        async def scrape(variant: Variant) -> None:
+            reader = Reader(pages, variant)
+            await settled()
+            await reader.leave()
+
+        await scrape(GZIPPED)
+        await asyncio.sleep(limits.COMPRESSED_SECONDS - 1)
+        await scrape(GZIPPED)
+        await asyncio.sleep(limits.COMPRESSED_SECONDS - 1)
+        await scrape(TEXT)
+        assert section.undeflated() == []
+        await asyncio.sleep(2)
+        assert section.undeflated() == list(section.blocks)
+        await scrape(GZIPPED)
+        assert section.undeflated() == []
 
     run_virtual(scenario())

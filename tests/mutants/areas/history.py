@@ -16,6 +16,13 @@ OF_POLLING = ("tests/polling/test_recorder.py",)
 
 MUTANTS = (
     Mutant(
+        "each tenant has empty dictionaries of its own",
+        "exporter/history/sharing.py",
+        "object.__setattr__(self, name, _EMPTY)",
+        "object.__setattr__(self, name, {})",
+        ("tests/history/test_sharing.py",),
+    ),
+    Mutant(
         "a flag is on since the last poll",
         "exporter/history/flags.py",
         "on = {flag: min(before.on_since.get(flag, at), at) for",

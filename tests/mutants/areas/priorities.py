@@ -14,6 +14,13 @@ OF_STRATEGY = ("tests/contract/test_strategy.py",)
 
 MUTANTS = (
     Mutant(
+        "weights that come and go leave entries for ever",
+        QUEUE,
+        "if len(heap) > 2 * len(heaps[ORDINARY]) + _FEW_INVALID:",
+        "if False:",
+        ("tests/polling/test_priorities.py",),
+    ),
+    Mutant(
         "priorities also apply while no poll is late",
         SCHEDULER,
         "if not self.priorities or now - first.due <= self._shortest:",
