@@ -11,6 +11,16 @@ PIP := .venv/bin/python -m pip --quiet --disable-pip-version-check --no-input
 PIP_LOCKED := $(PIP) install --no-deps --require-hashes
 # pip says a lot when something goes wrong: it stays in a file, and one line says what to do.
 INSTALL_LOG := .venv/install.log
+# What .venv takes: to run, for checks and tests, and for the audit.
+STEPS := $(if $(filter audit,$(MAKECMDGOALS)),5,$(if $(filter-out help demo,$(MAKECMDGOALS)),4,3))
+# $(call install,file): install a requirements file. A terminal shows how many packages pip has got; a pipe, nothing.
+define install
+if test -t 1; then tty=1; else tty=; fi; { .venv/bin/python -m pip --disable-pip-version-check --no-input install --progress-bar off --no-deps --require-hashes \
+	-r $(1) 2>&1; echo "exit code $$?"; } | tee $(INSTALL_LOG) | awk -v all="$$(grep -c == $(1))" -v tty="$$tty" \
+	'/^(Collecting|Requirement already satisfied)/ { if (tty) printf "\r  %d of %d packages", ++n, all; fflush() } \
+	/^Installing collected/ && tty { printf "\r  %d packages: copying them\033[K", n; fflush() } \
+	/^exit code / { status = $$3 } END { if (tty) printf "\r\033[K"; exit status }'
+endef
 
 # tests/conftest.py gives the tests of a file to one worker, and starts the longest files first.
 PYTEST := .venv/bin/pytest -n auto --dist loadfile --no-loadscope-reorder
@@ -135,24 +145,26 @@ clean: ## remove .venv and everything else that can be made again
 		|| { echo "Python 3.11 or newer is needed, and '$(PYTHON)' is not that. How to fix: make PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 		|| { echo "'$(PYTHON)' can't make virtual environments. How to fix: apt-get install python3-venv"; exit 1; }
-	@echo "Making .venv"
+	@echo "Step 1 of $(STEPS): making .venv"
 	@$(PYTHON) -m venv .venv
 
 # What it takes to run. The package itself is linked, not copied: an edit needs no new installation.
 .venv/.run: requirements.txt requirements-build.txt pyproject.toml | .venv/bin/python
-	@echo "Installing what the exporter needs (requirements.txt)"
-	@$(PIP_LOCKED) -r requirements-build.txt -r requirements.txt >$(INSTALL_LOG) 2>&1 || $(call not_installed,requirements.txt)
+	@echo "Step 2 of $(STEPS): installing $$(grep -c == requirements.txt) packages that the exporter needs (requirements.txt)"
+	@$(call install,requirements.txt) || $(call not_installed,requirements.txt)
+	@echo "Step 3 of $(STEPS): installing the exporter itself"
+	@$(call install,requirements-build.txt) || $(call not_installed,requirements-build.txt)
 	@$(PIP) install --no-deps --no-build-isolation --editable . >$(INSTALL_LOG) 2>&1 || $(call not_installed,the exporter itself)
 	@touch $@
 
 .venv/.dev: requirements-dev.txt .venv/.run
-	@echo "Installing what checks and tests need (requirements-dev.txt)"
-	@$(PIP_LOCKED) -r requirements-dev.txt >$(INSTALL_LOG) 2>&1 || $(call not_installed,requirements-dev.txt)
+	@echo "Step 4 of $(STEPS): installing $$(grep -c == requirements-dev.txt) packages for checks and tests (requirements-dev.txt)"
+	@$(call install,requirements-dev.txt) || $(call not_installed,requirements-dev.txt)
 	@touch $@
 
 .venv/.audit: requirements-audit.txt .venv/.dev
-	@echo "Installing pip-audit (requirements-audit.txt)"
-	@$(PIP_LOCKED) -r requirements-audit.txt >$(INSTALL_LOG) 2>&1 || $(call not_installed,requirements-audit.txt)
+	@echo "Step 5 of $(STEPS): installing pip-audit (requirements-audit.txt)"
+	@$(call install,requirements-audit.txt) || $(call not_installed,requirements-audit.txt)
 	@touch $@
 
 define not_installed

@@ -41,7 +41,7 @@ the file, the file over the default. All names of a setting follow from its path
 `--collectors.state.interval`, `KIMONO_COLLECTORS_STATE_INTERVAL`, and `interval` below `state` below `collectors` in
 the file.
 
-To try the exporter first, run `kimono-exporter demo`: it needs no settings and no credentials.
+To try the exporter first, run `kimono-exporter demo`: it needs no settings and no credentials. See [Demo](demo.md).
 
 ## Format of values
 

@@ -5,9 +5,29 @@ The rules are code, in `rules/`. The other files are symbolic links to where peo
 
 from __future__ import annotations
 
-from exporter.assets.files import Choices, assets, dashboards, what_was_written, write
+from exporter.assets.files import (
+    Choices,
+    alertmanager_example,
+    assets,
+    dashboards,
+    runbooks,
+    what_was_written,
+    write,
+)
 from exporter.assets.links import LINKS, Links
 from exporter.assets.rules.files import rules_text
 from exporter.assets.speed import Speed
 
-__all__ = ["LINKS", "Choices", "Links", "Speed", "assets", "dashboards", "rules_text", "what_was_written", "write"]
+__all__ = [
+    "LINKS",
+    "Choices",
+    "Links",
+    "Speed",
+    "alertmanager_example",
+    "assets",
+    "dashboards",
+    "rules_text",
+    "runbooks",
+    "what_was_written",
+    "write",
+]

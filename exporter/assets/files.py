@@ -31,13 +31,23 @@ def assets(choices: Choices = Choices()) -> Mapping[str, str]:
     """The files, by their paths in the folder that they are written to."""
     rules = {f"alerts/{name}": text for name, text in rule_files(choices.thresholds, choices.links).items()}
     boards = {f"dashboards/{name}": text for name, text in dashboards(choices).items()}
-    runbooks = {f"runbooks/{name}": _LINK_OUTSIDE.sub(r"\1", text) for name, text in _shipped("runbooks").items()}
-    return {**boards, **rules, f"alerts/{_ALERTMANAGER}": _text(_ALERTMANAGER), **runbooks}
+    pages = {f"runbooks/{name}": text for name, text in runbooks().items()}
+    return {**boards, **rules, f"alerts/{_ALERTMANAGER}": alertmanager_example(), **pages}
 
 
 def dashboards(choices: Choices = Choices()) -> Mapping[str, str]:
     """The dashboards' JSON, by the names of their files."""
     return {name: changed(text, choices.thresholds, choices.links) for name, text in _shipped("dashboards").items()}
+
+
+def runbooks() -> Mapping[str, str]:
+    """The runbooks in Markdown, by the names of their files."""
+    return {name: _LINK_OUTSIDE.sub(r"\1", text) for name, text in _shipped("runbooks").items()}
+
+
+def alertmanager_example() -> str:
+    """The example of Alertmanager's configuration."""
+    return (files(__package__) / _ALERTMANAGER).read_text(encoding="utf-8")
 
 
 def write(folder: Path, written: Mapping[str, str]) -> None:
@@ -62,7 +72,3 @@ def what_was_written(folder: Path, written: Mapping[str, str], choices: Choices)
 def _shipped(folder: str) -> dict[str, str]:
     found = sorted((files(__package__) / folder).iterdir(), key=lambda each: each.name)
     return {each.name: each.read_text(encoding="utf-8") for each in found}
-
-
-def _text(name: str) -> str:
-    return (files(__package__) / name).read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 
 from exporter import output
-from exporter.assets import Links, assets
+from exporter.assets import Links, runbooks
 from exporter.clock import Clock
 from exporter.demo import children
 from exporter.demo.children import Child
@@ -47,7 +47,7 @@ async def run(exporter: str, programs: Mapping[str, tuple[str, ...]], clock: Clo
         folder = Path(stack.enter_context(_folder()))
         ports = {name: choose(name, PORTS[name]) for name in programs}
         pages = choose("the receiver of notifications", PAGES_PORT)
-        await stack.enter_async_context(serving(pages, _runbooks(), tell))
+        await stack.enter_async_context(serving(pages, runbooks(), tell))
         wishes.chosen(ports)
         watch = replace(_watch(exporter, pages, ports), rules=wishes.rules)
         started = await stack.enter_async_context(_started(_described(programs, ports, folder, watch), folder))
@@ -65,10 +65,6 @@ def tell(text: str) -> None:
 
 def _folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="kimono-demo-", ignore_cleanup_errors=True)
-
-
-def _runbooks() -> dict[str, str]:
-    return {name.removeprefix("runbooks/"): text for name, text in assets().items() if name.startswith("runbooks/")}
 
 
 def _watch(exporter: str, pages: int, ports: Mapping[str, int]) -> Watch:

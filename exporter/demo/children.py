@@ -15,7 +15,8 @@ from pathlib import Path
 _PR_SET_PDEATHSIG = 1
 # The whole process has 4.8 s for its end; see `exporter.process`.
 _STOP_SECONDS = 2.0
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+# Looked up here: between fork and exec, a lock of the loader may be held for ever.
+_PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 _LAST_LINES = 8192
 
 
@@ -47,8 +48,8 @@ async def start(command: Sequence[str], folder: Path, log: Path) -> Child:
 
     def end_with_parent() -> None:
         """Let Linux end the program if this process ends without stopping it."""
-        if _LIBC is not None:
-            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if _PRCTL is not None:
+            _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL)
             if os.getppid() != parent:
                 os._exit(1)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from exporter.assets import Choices, Links, Speed, assets, rules_text
+from exporter.assets import Links, Speed, alertmanager_example, rules_text
 from exporter.demo.ports import HOST
 from exporter.demo.programs import ALERTMANAGER, PROMETHEUS, Program
 from exporter.thresholds import DEFAULTS
@@ -59,7 +59,7 @@ def prometheus(command: tuple[str, ...], port: int, folder: Path, watch: Watch, 
 
 def alertmanager(command: tuple[str, ...], port: int, folder: Path, watch: Watch) -> Program:
     """Alertmanager with the shipped example, whose notifications go to the demo's own pages."""
-    (folder / "alertmanager.yaml").write_text(_for_demo(assets(Choices())["alerts/alertmanager.example.yaml"], watch))
+    (folder / "alertmanager.yaml").write_text(_for_demo(alertmanager_example(), watch))
     url = f"http://{HOST}:{port}"
     flags = (
         "--config.file=alertmanager.yaml",

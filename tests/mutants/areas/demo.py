@@ -1,0 +1,75 @@
+"""Mutants of the demo: programs that are left, ports that are taken, waits without a bound."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+CHILDREN = "exporter/demo/children.py"
+CHAIN = "tests/demo/test_chain.py::"
+PROGRAMS = "tests/demo/test_programs.py::"
+
+MUTANTS = (
+    Mutant(
+        "programs outlive a demo that is killed",
+        CHILDREN,
+        "_PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL)",
+        "pass",
+        (CHAIN + "test_nothing_is_left_however_the_demo_ends",),
+    ),
+    Mutant(
+        "what does not stop is not killed",
+        CHILDREN,
+        "        _send(child, signal.SIGKILL)\n",
+        "        pass\n",
+        (PROGRAMS + "test_what_does_not_stop_is_killed_with_all_that_it_started",),
+    ),
+    Mutant(
+        "programs get all variables",
+        CHILDREN,
+        'env={"PATH": os.environ.get("PATH", os.defpath), "HOME": str(folder)},',
+        "env=dict(os.environ),",
+        (PROGRAMS + "test_grafana_is_provisioned_for_anonymous_viewers",),
+    ),
+    Mutant(
+        "a port in use is taken all the same",
+        "exporter/demo/ports.py",
+        "        return error.errno == errno.EADDRINUSE\n",
+        "        return False\n",
+        (PROGRAMS + "test_a_port_in_use_is_said_and_another_one_is_taken",),
+    ),
+    Mutant(
+        "a port that was asked for is replaced",
+        "exporter/demo/command.py",
+        'if settings.web.listen_address != _DEFAULTS["web.listen_address"]:',
+        "if False:",
+        (PROGRAMS + "test_the_exporter_takes_another_port_only_if_none_was_asked_for",),
+    ),
+    Mutant(
+        "rules are evaluated once a minute",
+        "exporter/assets/speed.py",
+        "self.evaluated_each or ",
+        "",
+        (CHAIN + "test_rules_are_loaded_the_exporter_is_scraped_and_notifications_arrive",),
+    ),
+    Mutant(
+        "notifications go to the receivers of the example",
+        "exporter/demo/configuration.py",
+        'example.replace(_EXAMPLE_RECEIVERS, f"{watch.pages}/notify")',
+        "example",
+        ("tests/demo/test_configuration.py",),
+    ),
+    Mutant(
+        "the chain goes on if the demo fails",
+        "exporter/demo/command.py",
+        "    task.cancel()\n",
+        "",
+        (CHAIN + "test_nothing_is_left_if_the_demo_fails",),
+    ),
+    Mutant(
+        "an installation that fails counts as done",
+        "Makefile",
+        'END { if (tty) printf "\\r\\033[K"; exit status }\'',
+        'END { if (tty) printf "\\r\\033[K" }\'',
+        ("tests/test_installation.py",),
+    ),
+)
