@@ -96,12 +96,12 @@ async def _serve(
 ) -> None:
     verifier = Verifier()
     reading = asyncio.create_task(in_daemon_thread(access_rules, settings, verifier))
-    if not await _ended_before(stop, reading):
+    if not await ended_before(stop, reading):
         return  # a disk may hang, here and below
     rules = reading.result()
     async with open_exporter(settings, Clock()) as exporter, AsyncExitStack() as stack:
         restoring = asyncio.create_task(stack.enter_async_context(keeping_state(exporter, settings.state.file)))
-        if not await _ended_before(stop, restoring):
+        if not await ended_before(stop, restoring):
             return
         saver = restoring.result()
         opened(exporter)
@@ -127,7 +127,7 @@ async def _serve(
             await running.stop()
 
 
-async def _ended_before(event: asyncio.Event, task: asyncio.Task[Any]) -> bool:
+async def ended_before(event: asyncio.Event, task: asyncio.Task[Any]) -> bool:
     """Whether the task ended before the event was set; otherwise it is cancelled."""
     waiting = asyncio.create_task(event.wait())
     await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)

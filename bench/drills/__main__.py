@@ -123,7 +123,8 @@ def _runs(client: DemoClient) -> dict[str, Json]:
 
 def _has_fired(drill: Drill, run: Json) -> bool:
     times = run["times"]
-    return times["fired"] is not None and (drill.later is None or times["later"] is not None)
+    is_shown = not drill.problem or times["shown"] is not None
+    return is_shown and times["fired"] is not None and (drill.later is None or times["later"] is not None)
 
 
 def _is_right(drill: Drill, run: Json) -> bool:

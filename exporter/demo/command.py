@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from exporter.api.egress import Egress
 from exporter.clock import Clock
 from exporter.demo import chain
 from exporter.demo.chain import Wishes
-from exporter.demo.drilled import INTERVALS, Drilled, stories, watched
+from exporter.demo.drilled import INTERVALS, Drilled, StoppedError, stories, watched
 from exporter.demo.ports import HOST, choose
 from exporter.demo.programs import PROMETHEUS, found, missing
 from exporter.drills import CalmFleet, quick_rules
@@ -45,7 +46,8 @@ def demo(arguments: argparse.Namespace, environ: Mapping[str, str]) -> None:
     defaults = _DEFAULTS if begun is None else {**_DEFAULTS, **INTERVALS}
     settings = load({**defaults, **given_flags(arguments)}, environ, needs_credentials=False)
     logs.configure(settings.log.level, settings.log.format)
-    asyncio.run(_demo(arguments, _on_free_port(settings), begun))
+    with contextlib.suppress(StoppedError):
+        asyncio.run(_demo(arguments, _on_free_port(settings), begun))
 
 
 async def _demo(arguments: argparse.Namespace, settings: Settings, begun: Sequence[str] | None) -> None:

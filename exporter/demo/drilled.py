@@ -25,7 +25,8 @@ from exporter.drills import (
     quick_thresholds,
 )
 from exporter.drills import serve as serve_page
-from exporter.serve import UnusableError
+from exporter.process import STOP_SIGNALS
+from exporter.serve import UnusableError, ended_before, signalled
 from exporter.settings import Settings
 from exporter.status import Status
 from exporter.thresholds import use_thresholds
@@ -42,14 +43,25 @@ INTERVALS = {
 _PAUSE = 0.5
 
 
+class StoppedError(Exception):
+    """A signal to stop came before the demo was ready."""
+
+
 @asynccontextmanager
 async def watched(fleet: CalmFleet, settings: Settings) -> AsyncIterator[Settings]:
-    """The settings, with a state file of an exporter that has watched the fleet before, while the block runs."""
+    """The settings, with a state file of an exporter that has watched the fleet before, while the block runs.
+
+    Raises StoppedError.
+    """
+    stop = signalled(*STOP_SIGNALS)  # `serve` takes over
     use_thresholds(quick_thresholds())
     try:
         with TemporaryDirectory(prefix="kimono-exporter-demo-") as folder:
             path = Path(folder) / "state"
-            await fleet.watch_the_past(settings, path)
+            watching = asyncio.create_task(fleet.watch_the_past(settings, path))
+            if not await ended_before(stop, watching):
+                raise StoppedError
+            watching.result()
             state = settings.state.model_copy(update={"file": path})
             yield settings.model_copy(update={"state": state})
     finally:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from exporter.drills.catalog import DRILLS, NOT_POSSIBLE, Drill, UnknownDrillError, find
+from exporter.drills.catalog import DRILLS, NOT_POSSIBLE, UnknownDrillError, find
+from exporter.drills.drill import Drill
 from exporter.drills.fleet import CalmFleet
 from exporter.drills.pace import quick_rules, quick_thresholds
 from exporter.drills.page import serve

@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from exporter.clock import Clock
-from exporter.drills.catalog import DRILLS, Drill, find
+from exporter.drills.catalog import DRILLS, find
 from exporter.drills.causes import End
+from exporter.drills.drill import Drill
 from exporter.drills.fleet import CalmFleet
 from exporter.drills.watch import AlertState
 from exporter.simulator import TenantFacts

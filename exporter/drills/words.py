@@ -6,7 +6,8 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from exporter.drills.catalog import DRILLS, Drill
+from exporter.drills.catalog import DRILLS
+from exporter.drills.drill import Drill
 from exporter.drills.pace import QUICK
 from exporter.drills.runs import Drills, Run
 from exporter.status import PROBLEMS

@@ -36,6 +36,13 @@ MUTANTS = (
         (f"{DRILLS}test_a_drill_can_be_repeated",),
     ),
     Mutant(
+        "a signal while the demo prepares leaves a file",
+        "exporter/demo/drilled.py",
+        "stop = signalled(*STOP_SIGNALS)",
+        "stop = asyncio.Event()",
+        ("tests/drills/test_start.py",),
+    ),
+    Mutant(
         "a drill never ends by itself",
         "exporter/drills/runs.py",
         "if self._clock.now() >= run.ends_at:",
