@@ -68,6 +68,8 @@ def test_a_healthy_fleet_is_three_lines(environ: dict[str, str], capsys: pytest.
 def test_tenants_that_fail_in_the_same_way_are_one_block(
     hub: Simulator, environ: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    for number, each in enumerate(hub.tenants()):
+        hub.rename(each.id, f"School {number:02}")
     tenants = hub.tenants()
     for each in tenants[:12]:
         hub.faults.add(Fault("forbidden", tenant_id=each.id, endpoint="/tenant/state"))
@@ -77,6 +79,7 @@ def test_tenants_that_fail_in_the_same_way_are_one_block(
     first, second, *rest = out.split("\n\n")
     assert first.startswith("12 tenants fail: forbidden\n  state: the API returned HTTP 403")
     assert re.search(r"Tenants: .* and 9 more How to fix: Ask the hub's administrator", flat(first))
+    assert sum(each.name in flat(first) for each in tenants) == 3
     assert second.startswith("2 tenants fail: auth\n  schedules: the API returned HTTP 401")
     assert " more" not in second
     assert "16 tenants without failures" in flat("".join(rest))
@@ -95,6 +98,8 @@ def test_waits_of_different_lengths_are_the_same_failure(
         hub.faults.add(Fault("throttle", tenant_id=each.id, endpoint="/tenant/state", retry_after=100 + number))
     out = printed([], environ, capsys, code=1)
     assert "3 tenants fail: throttled" in out
+    assert "asked to wait for" in flat(out)
+    assert "1 tenant fails" not in out
 
 
 def test_many_kinds_of_failures_are_cut_and_the_rest_is_counted(
@@ -189,6 +194,7 @@ def test_several_tenants_can_be_chosen(
         hub.rename(each.id, name)
     out = printed(["--tenant", "ALPHA*"], environ, capsys)
     assert re.findall(r"^alpha \d", out, re.MULTILINE | re.IGNORECASE) == ["Alpha 1", "Alpha 2", "alpha 3"]
+    assert out.count(" GET /tenant/state ") == 3
     assert printed(["--tenant", "Alpha 1"], environ, capsys).count("; secrets are not shown") == 1
 
 
@@ -346,6 +352,20 @@ def test_a_dumb_terminal_gets_plain_text(hub: Simulator, environ: dict[str, str]
     assert "\x1b" not in written
     assert "polls " not in written
     assert "1 tenant fails: forbidden" in written
+
+
+def test_a_pipe_gets_plain_text_whatever_the_environment_says(
+    hub: Simulator, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    hub.faults.add(Fault("forbidden", tenant_id=hub.tenants()[0].id, endpoint="/tenant/state"))
+    assert run_command(["check"], environ) == 1
+    out, err = capsys.readouterr()
+    assert "\x1b" not in out
+    assert max(map(cell_len, out.splitlines())) <= 80
+    assert err == ""
 
 
 def test_another_encoding_gets_replacement_characters(hub: Simulator, environ: dict[str, str]) -> None:

@@ -80,7 +80,7 @@ def test_the_health_paths_stay_open_and_say_the_same() -> None:
     async def scenario() -> None:
         rules = access()
         async with serving(access=lambda: rules) as (client, _):
-            for path in ("/-/healthy", "/-/ready"):
+            for path in ("/-/healthy", "/-/ready", "/healthz", "/readyz"):
                 async with client.get(path) as response:
                     assert (response.status, await response.text()) == (200, "ok\n")
 

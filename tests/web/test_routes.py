@@ -18,6 +18,11 @@ from tests.web.serving import FakeSource, serving
         ("/-/ready", FakeSource(), 200, "ok\n"),
         ("/-/ready", FakeSource(is_ready=False), 503, "not ok\n"),
         ("/-/ready", FakeSource(is_healthy=False), 200, "ok\n"),
+        ("/healthz", FakeSource(), 200, "ok\n"),
+        ("/healthz", FakeSource(is_healthy=False), 503, "not ok\n"),
+        ("/healthz", FakeSource(is_ready=False), 200, "ok\n"),
+        ("/readyz", FakeSource(), 200, "ok\n"),
+        ("/readyz", FakeSource(is_ready=False), 503, "not ok\n"),
     ],
 )
 def test_the_health_paths_say_ok_or_not_ok(path: str, source: FakeSource, status: int, body: str) -> None:
@@ -28,7 +33,7 @@ def test_the_health_paths_say_ok_or_not_ok(path: str, source: FakeSource, status
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/-/ready"])
+@pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/-/ready", "/healthz", "/readyz"])
 def test_every_path_answers_get_and_head_and_nothing_else(path: str) -> None:
     async def scenario() -> None:
         async with serving() as (client, _):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 
 TOOLKIT, CHECK = "tests/contract/test_toolkit.py::", "tests/contract/test_check.py::"
-HEALTHCHECK = "tests/contract/test_healthcheck.py::"
+HEALTHCHECK = "tests/web/test_healthcheck.py::"
 REPORT, CALLS, HEALTH = "exporter/check/report.py", "exporter/check/calls.py", "exporter/healthcheck.py"
 ACTIVATION = "exporter/web/activation.py"
 
@@ -172,10 +172,10 @@ MUTANTS = (
         (CHECK + "test_one_tenant_is_polled_with_every_call",),
     ),
     Mutant(
-        "the progress bar is drawn on a dumb terminal",
+        "the progress bar is drawn in a pipe",
         "exporter/check/command.py",
         "off = not sys.stderr.isatty() or console.is_dumb_terminal",
-        "off = False",
-        (CHECK + "test_a_dumb_terminal_gets_plain_text",),
+        "off = console.is_dumb_terminal",
+        (CHECK + "test_a_pipe_gets_plain_text_whatever_the_environment_says",),
     ),
 )
