@@ -113,7 +113,7 @@ def test_run_ends_if_a_task_does(
     monkeypatch.setattr(*place, task)
     settings = load({"state.file": str(tmp_path / "state")}, environ)
     with pytest.raises(BaseExceptionGroup) as caught:
-        asyncio.run(asyncio.wait_for(serve(settings, lambda: settings, lambda _: None), 30))
+        asyncio.run(asyncio.wait_for(serve(settings, lambda: settings, lambda *_: None), 30))
     assert re.search("KeyError|EndedError", repr(caught.value))
 
 

@@ -41,7 +41,9 @@ class Served:
             apply=lambda _settings: None,
             clock=virtual_clock(),
             sections=source.sections,
-            status=source.status,
+            statuses=source.statuses,
+            overview=source.overview,
+            details=source.details,
             healthy=source.healthy,
             ready=source.ready,
         )
