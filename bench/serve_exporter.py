@@ -187,7 +187,12 @@ class MeasuredExporter:
         return {**self._heartbeat.reset(), "seconds": seconds, "bytes": self._file.path.stat().st_size}
 
     async def restore(self) -> dict[str, float]:
-        """Read the state file as the exporter does at its start; return the seconds, tenants and stalls."""
+        """Read the state file as the exporter does at its start; return the seconds, tenants and stalls.
+
+        Reading begins with a full garbage collection. At the start, nothing is known of tenants that it could scan.
+        """
+        gc.collect()
+        gc.freeze()
         seconds, saved = await self._measured(restore(self._file, self._settings.api.url, time.time()))
         return {**self._heartbeat.reset(), "seconds": seconds, "tenants": len(saved.histories)}
 

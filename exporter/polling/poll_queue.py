@@ -66,13 +66,14 @@ class PollQueue:
 
     def most_overdue(self) -> ScheduledPoll | None:
         """The poll that was due first, or is due next. Of polls due together, the collectors go in their order."""
-        found, found_key = None, (0.0, 0, 0)
-        for schedule, heaps in self._heaps.items():
+        found: ScheduledPoll | None = None
+        # In plain steps: each poll asks several times, of each collector.
+        for heaps in self._heaps.values():
             poll = _first(heaps[ORDINARY], ORDINARY)
-            if poll:
-                key = (poll.due, schedule.order, poll.number)
-                if found is None or key < found_key:
-                    found, found_key = poll, key
+            if poll and (
+                found is None or poll.due < found.due or (poll.due == found.due and _before_at_once(poll, found))
+            ):
+                found = poll
         return found
 
     def worth_most(self, now: float) -> ScheduledPoll | None:
@@ -108,7 +109,13 @@ def _is_valid(entry: _Entry, weight: float) -> bool:
 def _first(heap: list[_Entry], weight: float) -> ScheduledPoll | None:
     """The first poll of a heap, after invalid entries have been removed."""
     while heap:
-        if _is_valid(heap[0], weight):
-            return heap[0][2]
+        due, _, poll = heap[0]
+        if poll.queued and poll.due == due and weight in (ORDINARY, poll.weight):
+            return poll
         heappop(heap)
     return None
+
+
+def _before_at_once(poll: ScheduledPoll, other: ScheduledPoll) -> bool:
+    """Whether this one of two polls that are due together is first."""
+    return (poll.schedule.order, poll.number) < (other.schedule.order, other.number)
