@@ -210,7 +210,7 @@ MUTANTS = (
         "exporter/api/client.py",
         "        await self._replies.go()\n",
         "",
-        ("tests/api/test_tasks.py",),
+        ("tests/api/test_replies_at_once.py",),
     ),
     Mutant(
         "a tenant that has not followed new collectors yet is up",
