@@ -10,6 +10,13 @@ DRILLS = "tests/drills/test_drills.py::"
 
 MUTANTS = (
     Mutant(
+        "browsers hide the origin of the page's own forms",
+        PAGE,
+        '"Referrer-Policy": "same-origin"',
+        '"Referrer-Policy": "no-referrer"',
+        ("tests/drills/test_browser.py",),
+    ),
+    Mutant(
         "another site's page can begin a drill",
         PAGE,
         'if origin not in (None, f"http://{own}") or site not in ("same-origin", "none"):',
