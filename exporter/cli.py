@@ -159,12 +159,12 @@ async def _serve_demo(settings: Settings, simulator: Simulator) -> None:
         # No proxy: the simulator is on this machine.
         settings = settings.model_copy(update={"api": api, "egress": Egress()})
 
-        def announce(addresses: list[str], telemetry_path: str) -> None:
+        def announce(addresses: list[str]) -> None:
             home = addresses[0].replace("0.0.0.0", "127.0.0.1").replace("[::]", "127.0.0.1")  # noqa: S104 - only shown
             output.write(
                 f"Serving metrics of a simulated API with {len(simulator.tenants())} tenants. No request leaves this "
                 "machine.\n"
-                f"Status page: {home}/   Metrics: {home}{telemetry_path}\n"
+                f"Status page: {home}/   Metrics: {home}{settings.web.telemetry_path}\n"
                 f"{how_to_change(simulator, base_url)}Stop it with Ctrl-C.\n"
             )
 

@@ -8,6 +8,7 @@ import signal
 import ssl
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,7 @@ _RELOAD_SECONDS = 60.0
 _PROBLEMS_LOGGED = 10
 
 Load = Callable[[], Settings]
-# Called with the addresses, and the path of the metrics page.
-Announce = Callable[[list[str], str], None]
+Announce = Callable[[list[str]], None]
 
 
 class UnusableError(Exception):
@@ -58,14 +58,16 @@ def begin_log(settings: Settings) -> None:
         log.warning(warning)
 
 
-def log_addresses(addresses: list[str], telemetry_path: str) -> None:
+def log_addresses(telemetry_path: str, addresses: list[str]) -> None:
     """Log where the pages are."""
     for address in addresses:
         log.info("listening", version=__version__, metrics=f"{address}{telemetry_path}")
 
 
-async def serve(settings: Settings, load_again: Load, announce: Announce = log_addresses) -> None:
+async def serve(settings: Settings, load_again: Load, announce: Announce | None = None) -> None:
     """Serve until SIGTERM or SIGINT. At SIGHUP, `load_again` reads settings and secrets, in a thread.
+
+    `announce` gets the addresses; without it, they are logged.
 
     Raises `UnusableError` if the access rules or the listen address can't be used, `SettingsError` if the state file
     can't be used.
@@ -75,7 +77,8 @@ async def serve(settings: Settings, load_again: Load, announce: Announce = log_a
     if process.hangup_came():
         hangup.set()
     try:
-        await _serve(settings, load_again, announce, stop, hangup)
+        log_them = partial(log_addresses, settings.web.telemetry_path)
+        await _serve(settings, load_again, announce or log_them, stop, hangup)
     finally:
         process.hold_signals()
 
@@ -95,7 +98,7 @@ async def _serve(
         saver = restoring.result()
         server = _Server(exporter, settings, rules, verifier)
         running = await server.start()
-        announce(running.addresses, settings.web.telemetry_path)
+        announce(running.addresses)
         try:
             # None of these ends by itself. If one fails, the process ends: better to be restarted than to be stale.
             async with asyncio.TaskGroup() as group:
