@@ -8,6 +8,7 @@ import signal
 import ssl
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,7 @@ _RELOAD_SECONDS = 60.0
 _PROBLEMS_LOGGED = 10
 
 Load = Callable[[], Settings]
-# Called with the addresses, and the path of the metrics page.
-Announce = Callable[[list[str], str], None]
+Announce = Callable[[list[str]], None]
 Opened = Callable[[Exporter], None]
 
 
@@ -59,18 +59,18 @@ def begin_log(settings: Settings) -> None:
         log.warning(warning)
 
 
-def log_addresses(addresses: list[str], telemetry_path: str) -> None:
+def log_addresses(telemetry_path: str, addresses: list[str]) -> None:
     """Log where the pages are."""
     for address in addresses:
         log.info("listening", version=__version__, metrics=f"{address}{telemetry_path}")
 
 
 async def serve(
-    settings: Settings, load_again: Load, announce: Announce = log_addresses, opened: Opened = lambda _: None
+    settings: Settings, load_again: Load, announce: Announce | None = None, opened: Opened = lambda _: None
 ) -> None:
     """Serve until SIGTERM or SIGINT. At SIGHUP, `load_again` reads settings and secrets, in a thread.
 
-    `opened` gets the exporter before it begins to poll.
+    `announce` gets the addresses; without it, they are logged. `opened` gets the exporter before it begins to poll.
 
     Raises `UnusableError` if the access rules or the listen address can't be used, `SettingsError` if the state file
     can't be used.
@@ -80,7 +80,8 @@ async def serve(
     if process.hangup_came():
         hangup.set()
     try:
-        await _serve(settings, load_again, stop, hangup, announce=announce, opened=opened)
+        log_them = partial(log_addresses, settings.web.telemetry_path)
+        await _serve(settings, load_again, stop, hangup, announce=announce or log_them, opened=opened)
     finally:
         process.hold_signals()
 
@@ -107,7 +108,7 @@ async def _serve(
         opened(exporter)
         server = _Server(exporter, settings, rules, verifier)
         running = await server.start()
-        announce(running.addresses, settings.web.telemetry_path)
+        announce(running.addresses)
         try:
             # None of these ends by itself. If one fails, the process ends: better to be restarted than to be stale.
             async with asyncio.TaskGroup() as group:

@@ -85,12 +85,12 @@ async def _serve(settings: Settings, simulator: Simulator, *, alone: bool, drill
         if drilled:
             settings = await stack.enter_async_context(watched(drilled.fleet, settings))
 
-        def announce(addresses: list[str], telemetry_path: str) -> None:
+        def announce(addresses: list[str]) -> None:
             home = addresses[0].replace("0.0.0.0", "127.0.0.1").replace("[::]", "127.0.0.1")  # noqa: S104 - only shown
             output.write(
                 f"Serving metrics of a simulated API with {len(simulator.tenants())} tenants. No request leaves this "
                 "machine.\n"
-                f"Status page: {home}/   Metrics: {home}{telemetry_path}\n"
+                f"Status page: {home}/   Metrics: {home}{settings.web.telemetry_path}\n"
                 f"{how_to_change(simulator, base_url)}Stop it with Ctrl-C.\n"
             )
             if drilled:
@@ -98,7 +98,7 @@ async def _serve(settings: Settings, simulator: Simulator, *, alone: bool, drill
             if not alone:
                 _begin_chain(
                     stack,
-                    home + telemetry_path,
+                    home + settings.web.telemetry_path,
                     settings,
                     Wishes(quick_rules, drilled.started) if drilled else Wishes(),
                 )
