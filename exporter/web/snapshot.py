@@ -81,28 +81,26 @@ class Snapshots:
             if tenant.id and not tenant.failures and not tenant.problems:
                 found.append((sort_name(tenant), nothing(tenant)))
             await turns.give_way()
+        await turns.end()
         found.sort(key=itemgetter(0))
-        await turns.give_way()
         return [line for _, line in found]
 
     async def _take(self) -> Snapshot:
         turns = Turns()
         entries = self._entries = await self._look(turns)
+        await turns.end()
         in_order = sorted(entries.values(), key=attrgetter("name"))
-        await turns.give_way()
-        issues = [issue for entry in in_order for issue in entry.issues]
-        issues.sort(key=itemgetter(0))
-        await turns.give_way()
+        issues = await _sorted([issue for entry in in_order for issue in entry.issues], turns)
         buckets, counts = await _counted(issues, turns)
         kinds = _kinds(buckets)
         status = self._source.overview(Counts(counts["collector"], kinds))
-        await turns.give_way()
+        await turns.end()
         groups = [group for bucket in buckets if (group := bucket.group)]
         single = [issue for bucket in buckets if len(bucket.members) < GROUPED_FROM for issue in bucket.members]
-        await turns.give_way()
+        await turns.end()
         tenants = [entry.tenant for entry in in_order if entry.tenant.id]
         with_problems = [tenant for tenant in tenants if tenant.problems]
-        await turns.give_way()
+        await turns.end()
         return Snapshot(
             status=status,
             issues=issues,
@@ -134,6 +132,18 @@ def sort_name(tenant: TenantStatus) -> str:
     return f"{tenant.name.casefold()}\0{tenant.id}"
 
 
+async def _sorted(issues: list[Issue], turns: Turns) -> list[Issue]:
+    """The issues in their order. Each severity is sorted by itself, because to sort all of them takes long."""
+    found: list[Issue] = []
+    for severity in SEVERITIES:
+        await turns.end()
+        some = [issue for issue in issues if issue.severity == severity]
+        await turns.end()
+        some.sort(key=itemgetter(0))
+        found += some
+    return found
+
+
 async def _counted(issues: list[Issue], turns: Turns) -> tuple[list[Bucket], dict[str, Counter[str]]]:
     """The issues by kind and reason; and how many each filter would list, by its name and value."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in _FILTERS}
@@ -145,13 +155,13 @@ async def _counted(issues: list[Issue], turns: Turns) -> tuple[list[Bucket], dic
         grouping.add(some)
         await turns.give_way()
     for bucket in grouping.buckets():
+        await turns.end()
         buckets.append(bucket)
         counts["problem"][bucket.members[0].kind] += len(bucket.members)
         if bucket.members[0].reason:
             counts["reason"][bucket.members[0].reason] += len(bucket.members)
         counts["integration"].update(bucket.integrations)
         counts["account"].update(bucket.accounts)
-        await turns.give_way()
     return buckets, counts
 
 
