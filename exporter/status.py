@@ -32,7 +32,7 @@ HOW_TO_FIX: Mapping[str, str] = {
     "timeout": "If a file does not respond, check its disk. If the API does not reply in time, raise api.timeout.",
     "network": "Check api.url, DNS, the firewall and the server's certificate.",
     "server": "Try again later. If it persists, contact the hub's support.",
-    "bad_response": "Check that api.url is the API, not a portal or proxy in front of it. If it is, contact the hub's support.",
+    "bad_response": "Check that api.url is the API, not a portal or proxy. If it is, contact the hub's support.",
     "bug": "Please report it, with its type and place as shown.",
 }
 
