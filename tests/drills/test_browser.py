@@ -3,64 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import suppress
 from pathlib import Path
 
-import aiohttp
 import pytest
 from aiohttp import web
 
 from tests.drills.test_page import site
+from tests.support.browser import SECONDS, Tab, browser_tab
 from tests.support.processes import needed
 
 pytestmark = pytest.mark.slow
 
-SECONDS = 60
-OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
+WIDTH = 1000
 
 
-@asynccontextmanager
-async def browser(profile: Path, url: str) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-    """A Chromium that shows a page, and the connection of its developer tools."""
-    process = await asyncio.create_subprocess_exec(
-        needed("chromium"),
-        *OPTIONS,
-        f"--user-data-dir={profile}",
-        "--remote-debugging-port=0",
-        url,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(SECONDS), aiohttp.ClientSession() as session:
-            assert process.stderr
-            address = None
-            while not address:
-                line = (await process.stderr.readline()).decode(errors="replace")
-                address = re.search(r"DevTools listening on ws://([^/]+)/", line)
-            async with session.get(f"http://{address[1]}/json") as reply:
-                (page,) = [each for each in await reply.json() if each["type"] == "page"]
-            async with session.ws_connect(page["webSocketDebuggerUrl"]) as connection:
-                yield connection
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-
-
-async def until_asked(connection: aiohttp.ClientWebSocketResponse, script: str) -> None:
-    """Run a script on the page until it has done its work, which it says."""
+async def until(tab: Tab, expression: str) -> None:
+    """Evaluate an expression until it is true. Between two pages, there is nothing to evaluate it in."""
     async with asyncio.timeout(SECONDS):
-        for number in range(1, 10_000):
-            await connection.send_json(
-                {"id": number, "method": "Runtime.evaluate", "params": {"expression": script, "returnByValue": True}}
-            )
-            while (answer := await connection.receive_json()).get("id") != number:
-                pass
-            if answer["result"]["result"].get("value") is True:
-                return
+        for _ in range(10_000):
+            with suppress(AssertionError):
+                if await tab.evaluate(expression) is True:
+                    return
             await asyncio.sleep(0)
 
 
@@ -70,9 +34,10 @@ def test_a_button_begins_a_drill(tmp_path: Path) -> None:
     shown = "document.body !== null && document.body.innerText.includes('End stalled')"
 
     async def scenario() -> None:
-        async with site() as one, browser(tmp_path, one.url) as connection:
-            await until_asked(connection, click)
-            await until_asked(connection, shown)
+        async with site() as one, browser_tab(needed("chromium"), tmp_path) as tab:
+            await tab.open(one.url, WIDTH)
+            await until(tab, click)
+            await until(tab, shown)
             assert [run.drill.name for run in one.drills.active()] == ["stalled"]
 
     asyncio.run(scenario())
@@ -101,8 +66,9 @@ def test_another_site_begins_nothing(encoding: str, tmp_path: Path) -> None:
             other = f"http://127.0.0.1:{runner.addresses[0][1]}/"
             refused = "document.body !== null && document.body.innerText.includes('comes from another site')"
             try:
-                async with browser(tmp_path, other) as connection:
-                    await until_asked(connection, refused)
+                async with browser_tab(needed("chromium"), tmp_path) as tab:
+                    await tab.open(other, WIDTH)
+                    await until(tab, refused)
                     assert not one.drills.runs
             finally:
                 await runner.cleanup()

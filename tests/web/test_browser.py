@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from exporter.web import start
-from tests.web.devtools import browser_tab
+from tests.support.browser import browser_tab
 from tests.web.fleets import details, large_fleet, problem, tenant
 from tests.web.serving import CALM, FakeSource, failing, serving
 
