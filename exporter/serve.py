@@ -63,7 +63,7 @@ def log_addresses(addresses: list[str]) -> None:
 
 
 async def serve(
-    settings: Settings, load_again: Load, announce: Announce = log_addresses, opened: Opened = lambda _: None
+    settings: Settings, load_again: Load, announce: Announce = log_addresses, *, opened: Opened = lambda _: None
 ) -> None:
     """Serve until SIGTERM or SIGINT. At SIGHUP, `load_again` reads settings and secrets, in a thread.
 
