@@ -66,7 +66,7 @@ def log_addresses(telemetry_path: str, addresses: list[str]) -> None:
 
 
 async def serve(
-    settings: Settings, load_again: Load, announce: Announce | None = None, opened: Opened = lambda _: None
+    settings: Settings, load_again: Load, announce: Announce | None = None, *, opened: Opened = lambda _: None
 ) -> None:
     """Serve until SIGTERM or SIGINT. At SIGHUP, `load_again` reads settings and secrets, in a thread.
 

@@ -103,7 +103,7 @@ async def _serve(settings: Settings, simulator: Simulator, *, alone: bool, drill
                     Wishes(quick_rules, drilled.started) if drilled else Wishes(),
                 )
 
-        await serve(settings, lambda: settings, announce, drilled.opened if drilled else lambda _: None)
+        await serve(settings, lambda: settings, announce, opened=drilled.opened if drilled else lambda _: None)
 
 
 def _begin_chain(stack: AsyncExitStack, metrics: str, settings: Settings, wishes: Wishes) -> None:
