@@ -46,7 +46,8 @@ class Recorder:
             for family, samples in result.dropped.items():
                 self._telemetry.dropped(family, samples)
             self._change(state, result.history.recovered(name))
-            state.succeeded_at[name] = self._clock.now()
+            # More digits would only make pages dearer.
+            state.succeeded_at[name] = round(self._clock.now(), 3)
             state.expires_at[name] = self._clock.monotonic() + _INTERVALS_KEPT * poll.schedule.interval
             failure = state.failures.pop(name, None)
             if failure and not state.failures:

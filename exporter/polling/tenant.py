@@ -177,9 +177,8 @@ class TenantState:
         return samples
 
     def success_samples(self) -> list[Sample]:
-        """When each collector last succeeded, to the millisecond: more digits would only make pages dearer."""
-        ends = self.succeeded_at.items()
-        return [LAST_SUCCESS(round(at, 3), tenant_id=self.id, collector=name) for name, at in ends]
+        """When each collector last succeeded."""
+        return [LAST_SUCCESS(at, tenant_id=self.id, collector=name) for name, at in self.succeeded_at.items()]
 
     def health_samples(self, collectors: Collection[str]) -> list[Sample]:
         """What fails; `collectors` are the names of those enabled. Until each has polled once, `up` is unknown."""

@@ -133,6 +133,13 @@ def test_an_overdue_poll_that_has_not_failed_hides_nothing() -> None:
     assert tenant.shows([ACTIVE, LAST_RUN]) == [True, True]
 
 
+def test_successes_have_milliseconds_and_no_more_digits() -> None:
+    tenant = Recorded()
+    tenant.elapsed = 29.4901845
+    tenant.succeed({"state": FACTS["state"]})
+    assert tenant.page("kimono_collector_last_success_timestamp_seconds") == {("state",): START + 29.49}
+
+
 def test_a_pause_hides_at_once_what_a_schedule_has_missed() -> None:
     tenant = Recorded()
     for hours in (0, 4, 8):

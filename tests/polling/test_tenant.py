@@ -32,9 +32,3 @@ def test_a_tenant_is_up_once_both_collectors_have_succeeded_and_down_while_one_f
     state.succeeded_at = dict.fromkeys(succeeded, 1.0)
     state.failures = {failure.collector: failure for failure in failing}
     assert [sample.value for sample in state.health_samples(BOTH) if sample.family == TENANT_UP] == up
-
-
-def test_successes_are_shown_to_the_millisecond() -> None:
-    state = TenantState(Tenant("a"), Replies(table({})).api)
-    state.succeeded_at = {"state": 1_795_730_329.4901845, "schedules": 1_795_730_330.0}
-    assert [sample.value for sample in state.success_samples()] == [1_795_730_329.490, 1_795_730_330.0]

@@ -48,8 +48,8 @@ MUTANTS = (
     Mutant(
         "links to the metrics page do not follow its path",
         "exporter/web/status_page.py",
-        'self._metrics = telemetry_path.lstrip("/")',
-        'self._metrics = "metrics"',
+        'update(metrics=telemetry_path.lstrip("/"))',
+        'update(metrics="metrics")',
         (TOOLKIT + "test_metrics_are_served_at_the_path_and_links_and_log_follow_it",),
     ),
     Mutant(

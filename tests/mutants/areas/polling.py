@@ -193,10 +193,10 @@ MUTANTS = (
     ),
     Mutant(
         "times of successes have digits that compress badly",
-        "exporter/polling/tenant.py",
-        "LAST_SUCCESS(round(at, 3), ",
-        "LAST_SUCCESS(at, ",
-        ("tests/polling/test_tenant.py",),
+        "exporter/polling/recorder.py",
+        "round(self._clock.now(), 3)",
+        "self._clock.now()",
+        ("tests/polling/test_recorder.py",),
     ),
     Mutant(
         "a tenant that was polled by one collector alone is up",
