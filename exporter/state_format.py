@@ -57,7 +57,7 @@ class _End:
 
 
 # Numbers are times in Unix seconds, up to the year 9999, or counts, up to where floats are exact.
-_BOUNDS: dict[str, dict[str, float]] = {"float": {"ge": 0.0, "le": 253_402_300_800.0}, "int": {"ge": 0, "le": 2**53}}
+_BOUNDS: dict[str, dict[str, float]] = {"float": {"ge": 0.0, "lt": 253_402_300_800.0}, "int": {"ge": 0, "le": 2**53}}
 
 
 def _bounded(schema: Any) -> Any:  # noqa: ANN401 - a tree of dictionaries and lists

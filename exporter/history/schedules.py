@@ -53,8 +53,8 @@ TOLERANCE = 300.0
 # A due time in a longer gap between two polls of the flags, in seconds, is not missed: a pause may have begun and ended
 # in the gap. After shorter ones, such as an outage of the exporter, it is: outages hide no overdue sync.
 LONGEST_GAP = 6 * 3600.0
-# Such gaps kept for each tenant.
-_GAPS_KEPT = 4
+# Such gaps kept for each tenant. Of more, the two oldest become one, with the time between them.
+_GAPS_KEPT = 16
 # Types that bring a part of the data.
 _PART_TYPES = ("mirror", "event_bundle", "bulk_attr_change")
 # Executions kept for each schedule, and good runs kept between two polls of the schedules.
@@ -99,7 +99,7 @@ class SchedulesHistory(SharesEmpty):
 
     `last_executed` (Unix seconds) is the newest start that any schedule has had, also one that is gone. `good_runs`
     ended since the last poll of the schedules: it will tell which of them were started by a schedule. `gaps` are the
-    last long times without a poll of the flags, from Unix seconds to Unix seconds.
+    long times without a poll of the flags, from Unix seconds to Unix seconds, the oldest first.
     """
 
     by_key: Mapping[str, ScheduleHistory] = field(default_factory=dict)
@@ -213,7 +213,9 @@ def after_flags(
     by_key = {key: _activated(each, at, paused=paused) for key, each in before.by_key.items()}
     gaps = before.gaps
     if known_at is not None and at - known_at > LONGEST_GAP:
-        gaps = (*gaps, (known_at, at))[-_GAPS_KEPT:]
+        gaps = (*gaps, (known_at, at))
+        if len(gaps) > _GAPS_KEPT:
+            gaps = ((gaps[0][0], gaps[1][1]), *gaps[2:])
     unchanged = by_key == before.by_key and gaps == before.gaps
     return before if unchanged else replace(before, by_key=by_key, gaps=gaps)
 

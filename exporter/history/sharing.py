@@ -12,6 +12,8 @@ from typing import Any
 _EMPTY: Mapping[Any, Any] = {}
 # Combinations of flags that tenants share. Usual ones are some ten; names are the server's, so there may be any number.
 _MOST_COMBINATIONS = 1000
+# A tenant with more flags than that has its own: a thousand new ones at each poll must not fill memory.
+_MOST_FLAGS = 16
 
 
 class SharesEmpty:
@@ -29,7 +31,7 @@ class SharesEmpty:
 
 def shared(flags: Mapping[str, bool]) -> Mapping[str, bool]:
     """An equal dictionary, which other tenants have as well."""
-    return _shared(tuple(flags.items()))
+    return _shared(tuple(flags.items())) if len(flags) <= _MOST_FLAGS else flags
 
 
 @lru_cache(maxsize=_MOST_COMBINATIONS)

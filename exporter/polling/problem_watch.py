@@ -85,6 +85,7 @@ class ProblemWatch:
         return self._are_many()
 
     def _are_many(self) -> bool:
+        self._unreachable = tuple(each for each in self._unreachable if each.failures and not each.removed)
         count = len(self._unreachable)
         return count > 1 and count >= threshold("tenants_unreachable") * len(self._tenants)
 

@@ -8,6 +8,8 @@ from urllib.parse import quote, urlencode
 # Longer names are cut in lists, so that 50 of them don't make a page of megabytes.
 LONGEST_NAME = 120
 LONGEST_TEXT = 2_000
+# The end of the year 9999. Python has no later dates.
+_LATEST = 253_402_300_799
 # A browser takes these for folders of the path, however they are encoded.
 _NO_SEGMENT = ("", ".", "..")
 
@@ -23,12 +25,16 @@ def format_duration(seconds: float) -> str:
 
 def format_time(unix_seconds: float) -> str:
     """Write Unix seconds as `2026-09-01 00:00:00 UTC`."""
-    return dt.datetime.fromtimestamp(unix_seconds, dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return _moment(unix_seconds).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def machine_time(unix_seconds: float) -> str:
     """Write Unix seconds as ISO 8601, for programs that read the page."""
-    return dt.datetime.fromtimestamp(unix_seconds, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _moment(unix_seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _moment(unix_seconds: float) -> dt.datetime:
+    return dt.datetime.fromtimestamp(min(unix_seconds, _LATEST), dt.UTC)
 
 
 def format_relative(unix_seconds: float, now: float) -> str:

@@ -158,6 +158,11 @@ def test_while_much_of_the_fleet_is_unreachable_single_tenants_are_not() -> None
             status = run.exporter.status()
             assert found(status) == {}
             assert [(each.kind, each.tenants) for each in status.fleet] == [("unreachable", 2)]
+            for tenant in hub.tenants():
+                hub.remove_tenant(tenant.id)
+            await run.pass_time(HOUR)
+            status = run.exporter.status()
+            assert (status.tenants, status.fleet) == (0, ())
 
     run_virtual(scenario())
 

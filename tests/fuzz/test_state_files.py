@@ -46,7 +46,7 @@ def test_any_state_file_is_used_or_set_aside(files: Files, content: bytes, now: 
 
 
 # None of them is a value of the file's numbers, times, texts or objects.
-WRONG = (-1, -1e-9, 2**53 + 1, 10**308, 1e308, float("inf"), float("nan"), "\ud800", [[]], 253_402_300_801.0)
+WRONG = (-1, -1e-9, 2**53 + 1, 10**308, 1e308, float("inf"), float("nan"), "\ud800", [[]], 253_402_300_800.0)
 
 
 def test_no_member_of_a_state_file_takes_a_number_that_is_out_of_bounds(files: Files) -> None:

@@ -259,6 +259,18 @@ def test_long_gaps_one_after_the_other_excuse_the_due_times_in_each_and_none_bet
     assert missed(tenant) == DUE + 2 * DAY
 
 
+def test_what_a_gap_excused_does_not_come_back_however_many_gaps_follow() -> None:
+    tenant = active()
+    for day in range(40):
+        tenant.flags(DUE + day * DAY - HOUR)
+        tenant.flags(DUE + day * DAY + 8 * HOUR)
+        tenant.schedules(DUE + day * DAY + 8 * HOUR, daily())
+        assert missed(tenant) is None
+        for hours in (13, 18):
+            tenant.flags(DUE + day * DAY + hours * HOUR)
+    assert len(tenant.history.schedules.gaps) == 16
+
+
 def test_unknown_flags_are_a_gap_too_and_gaps_move_with_the_clock() -> None:
     tenant = active()
     tenant.flags(DUE - HOUR)

@@ -52,3 +52,10 @@ def test_tenants_with_the_same_flags_share_them() -> None:
     changed = flags.advance(one, {**FLAGS, "syncing_suspended": True}, NOW + 2)
     assert changed.flags["syncing_suspended"]
     assert not one.flags["syncing_suspended"]
+
+
+def test_many_flags_are_not_kept_for_others() -> None:
+    many = {f"flag_{number}": True for number in range(17)}
+    one, other = (flags.advance(FlagsHistory(), dict(many), at) for at in (NOW, NOW + 1))
+    assert one.flags == other.flags
+    assert one.flags is not other.flags

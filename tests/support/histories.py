@@ -18,7 +18,7 @@ MOST = 2
 _TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 _WORDS = st.from_regex(r"[A-Za-z0-9_./:-]{0,8}", fullmatch=True)
 _SIMPLE: dict[Any, st.SearchStrategy[Any]] = {
-    float: st.floats(0, 253_402_300_800),
+    float: st.floats(0, 253_402_300_800, exclude_max=True),
     int: st.integers(0, 2**53),
     str: _TEXTS,
     bool: st.booleans(),

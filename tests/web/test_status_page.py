@@ -385,6 +385,7 @@ def test_a_duration_is_written_in_its_two_largest_units(seconds: float, text: st
 
 def test_a_time_is_written_in_utc_and_as_how_far_it_is_from_now() -> None:
     assert format_time(NOW) == "2026-09-01 00:00:00 UTC"
+    assert format_time(253_402_300_799.9) == format_time(1e300) == "9999-12-31 23:59:59 UTC"
     assert format_relative(NOW - 60, NOW) == "1 min ago"
     assert format_relative(NOW + 7200, NOW) == "in 2 h"
 
