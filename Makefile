@@ -133,7 +133,7 @@ lock: ## pin the requirements again; to move to newer versions: ARGS=--upgrade
 	&& $$compile --extra fuzz --constraint requirements-dev.txt --output-file requirements-fuzz.txt pyproject.toml
 
 image: ## build the container image (IMAGE=name:tag)
-	docker build --tag $(IMAGE) --build-arg KIMONO_BUILD_REVISION="$$(git rev-parse HEAD 2>/dev/null)" \
+	docker build --tag $(IMAGE) --build-arg KIMONO_BUILD_REVISION="$$(git describe --always --abbrev=40 --exclude='*' --dirty=-modified 2>/dev/null)" \
 		--build-arg KIMONO_BUILD_BRANCH="$$(git rev-parse --abbrev-ref HEAD 2>/dev/null)" .
 
 clean: ## remove .venv and everything else that can be made again

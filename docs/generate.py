@@ -46,9 +46,9 @@ Flags have hyphens where names have underscores, as those of Prometheus and its 
 same flags with underscores work as well (`--web.listen_address`), and so do mixed ones. `web.config_file` has the name
 that the exporter toolkit gives it: `--web.config.file`. If a flag is given twice, in any spelling, the last one wins.
 
-To check settings, secrets and the web configuration without starting anything, add `--config.check` to `run`. It prints
-`ok` and exits with code 0, or prints each problem and exits with code 2. To check the credentials and every tenant as
-well, use [`check`](check.md).
+To check settings, secrets, the web configuration and the state file without starting anything, add `--config.check` to
+`run`. It prints `ok` and exits with code 0, or prints each problem and exits with code 2. To check the credentials and
+every tenant as well, use [`check`](check.md).
 
 To try the exporter first, run `kimono-exporter demo`: it needs no settings and no credentials. See
 [Demo](demo.md).

@@ -23,7 +23,7 @@ from exporter.polling.poller import Poller
 from exporter.polling.sources import AccountSource, FileSource, Filter, TenantSource
 from exporter.settings import LEAVES, ApiSettings, Settings, SettingsError, SettingsTimeoutError, read_tenants_file
 from exporter.state_file import StateFileError
-from exporter.state_saver import Snapshot, StateSaver, locked, restore
+from exporter.state_saver import Snapshot, StateSaver, check, locked, restore
 from exporter.status import Counts, Status, TenantStatus
 from exporter.store import Store
 from exporter.telemetry import Telemetry
@@ -146,7 +146,20 @@ async def keeping_state(exporter: Exporter, path: Path | None) -> AsyncIterator[
             finally:
                 await saver.finish()
     except StateFileError as error:
-        raise SettingsError((LEAVES["state.file"].problem(str(error)),)) from None
+        raise _unusable(error) from None
+
+
+async def check_state(path: Path | None) -> None:
+    """Check that `keeping_state` could use the file, and change nothing. Raises SettingsError."""
+    if path is not None:
+        try:
+            await check(path)
+        except StateFileError as error:
+            raise _unusable(error) from None
+
+
+def _unusable(error: StateFileError) -> SettingsError:
+    return SettingsError((LEAVES["state.file"].problem(str(error)),))
 
 
 def account_credentials(api: ApiSettings) -> Credentials:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from exporter import logs, output
 from exporter.arguments import FAILED, OK, UNUSABLE, parsed
-from exporter.assembly import keeping_state, open_exporter
+from exporter.assembly import check_state, keeping_state, open_exporter
 from exporter.assets import assets, what_was_written, write
 from exporter.assets.options import OptionError, choices
 from exporter.check import Wanted, check
@@ -69,9 +69,10 @@ def _run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     settings = _loaded(arguments, environ)
     if arguments.config_check:
         access_rules(settings)
+        asyncio.run(check_state(settings.state.file))
         for warning in settings.warnings:
             output.complain(f"warning: {warning}")
-        output.write("ok: settings, secrets and the web configuration can be used\n")
+        output.write("ok: settings, secrets, the web configuration and the state file can be used\n")
         return OK
     with logs.in_thread():
         begin_log(settings)

@@ -92,6 +92,15 @@ class StateFile:
         self._locked = True
         return True
 
+    def check(self) -> None:
+        """Check what `lock` checks, without a trace: another exporter may use the file. Raises StateFileError."""
+        try:
+            self._check_path()
+        except OSError as error:
+            raise self._unusable(self.cause(error)) from None
+        if not os.access(self.path.parent, os.W_OK | os.X_OK):
+            raise self._unusable("no file can be created in its folder")
+
     def _unusable(self, reason: str) -> StateFileError:
         return StateFileError(f"can't use {self.shown}: {reason}")
 

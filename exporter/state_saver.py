@@ -176,6 +176,11 @@ async def peek(path: Path, api_url: str, now: float) -> Saved:
     return await _within(_CHECK_SECONDS, path, lambda: StateFile(path).peek(api_url, now))
 
 
+async def check(path: Path) -> None:
+    """Check that the file can be used, and change nothing. Raises StateFileError."""
+    await _within(_CHECK_SECONDS, path, lambda: StateFile(path).check())
+
+
 async def _within(seconds: float, path: Path, call: Callable[..., T], *args: object) -> T:
     """Return what the call returns, which uses the disk; StateFileError if it takes longer."""
     try:

@@ -89,6 +89,16 @@ def use_thresholds(values: Mapping[str, float] = DEFAULTS) -> None:
     _in_use.update({**DEFAULTS, **values})
 
 
+def threshold_text(name: str, value: float) -> str:
+    """A value of a threshold, as options take it: `2h`, `0.3`."""
+    if THRESHOLDS[name].unit != "seconds":
+        return f"{value:g}"
+    unit, sign = next(
+        (unit, sign) for unit, sign in ((DAY, "d"), (HOUR, "h"), (MINUTE, "m"), (1, "s")) if not value % unit
+    )
+    return f"{value / unit:g}{sign}"
+
+
 # The API's words are open-ended, and their case differs. These groups are compared without regard to case.
 ROLLOVER_UPCOMING = ("upcoming", "scheduled", "planned", "pending", "not_started", "not started", "notStarted")
 ROLLOVER_BEGUN = (

@@ -12,7 +12,7 @@ from pathlib import Path
 from exporter.assets.boards import changed
 from exporter.assets.links import LINKS, Links
 from exporter.assets.rules.files import rule_files
-from exporter.thresholds import DEFAULTS
+from exporter.thresholds import DEFAULTS, threshold_text
 
 _ALERTMANAGER = "alertmanager.example.yaml"
 # Runbooks link to the rest of the documentation, which is not written.
@@ -31,7 +31,7 @@ def assets(choices: Choices = Choices()) -> Mapping[str, str]:
     """The files, by their paths in the folder that they are written to."""
     rules = {f"alerts/{name}": text for name, text in rule_files(choices.thresholds, choices.links).items()}
     boards = {f"dashboards/{name}": text for name, text in dashboards(choices).items()}
-    pages = {f"runbooks/{name}": text for name, text in runbooks().items()}
+    pages = {f"runbooks/{name}": _with_thresholds(text, choices.thresholds) for name, text in runbooks().items()}
     return {**boards, **rules, f"alerts/{_ALERTMANAGER}": alertmanager_example(), **pages}
 
 
@@ -43,6 +43,17 @@ def dashboards(choices: Choices = Choices()) -> Mapping[str, str]:
 def runbooks() -> Mapping[str, str]:
     """The runbooks in Markdown, by the names of their files."""
     return {name: _LINK_OUTSIDE.sub(r"\1", text) for name, text in _shipped("runbooks").items()}
+
+
+def _with_thresholds(runbook: str, thresholds: Mapping[str, float]) -> str:
+    """The runbook, whose numbers are the defaults, with those that are others here."""
+    changed_ones = [name for name, value in thresholds.items() if value != DEFAULTS[name]]
+    if not changed_ones:
+        return runbook
+    title, _, rest = runbook.partition("\n")
+    here = ", ".join(f"`{name}` is {threshold_text(name, thresholds[name])}" for name in changed_ones)
+    note = f"The alerts of this installation have other thresholds than the numbers below: {here}."
+    return f"{title}\n\n> {note}\n{rest}"
 
 
 def alertmanager_example() -> str:

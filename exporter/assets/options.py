@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from exporter.assets.files import Choices
 from exporter.assets.links import LINKS, Links
 from exporter.settings.values import parse_duration
-from exporter.thresholds import DEFAULTS, MINUTE, THRESHOLDS
+from exporter.thresholds import DEFAULTS, MINUTE, THRESHOLDS, threshold_text
 
 # Only what looks like the name of a threshold is shown: anything else may be a secret in the wrong place.
 _NAME = re.compile("[a-z_]{1,60}")
@@ -30,7 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = "thresholds:\n" + "\n".join(
-        f"  {name}\n    {one.reason} Default: {_shown(name)}." for name, one in THRESHOLDS.items()
+        f"  {name}\n    {one.reason} Default: {threshold_text(name, one.value)}." for name, one in THRESHOLDS.items()
     )
 
 
@@ -84,14 +84,3 @@ def _seconds(name: str, text: str) -> float:
     if not value.is_integer():
         raise OptionError(f"--threshold: {name} must be whole seconds")
     return value
-
-
-def _shown(name: str) -> str:
-    """A threshold's default, as the option takes it."""
-    value = THRESHOLDS[name].value
-    if THRESHOLDS[name].unit != "seconds":
-        return f"{value:g}"
-    unit, sign = next(
-        (unit, sign) for unit, sign in ((86_400, "d"), (3600, "h"), (60, "m"), (1, "s")) if not value % unit
-    )
-    return f"{value / unit:g}{sign}"

@@ -135,8 +135,9 @@ def _polling(settings: Settings, simulator: Simulator, base_url: str) -> Setting
     """The settings, with the simulator instead of the API."""
     credentials = {**dict.fromkeys(CREDENTIALS), "key": SecretStr(simulator.api_key)}
     api = settings.api.model_copy(update={**credentials, "url": base_url})
-    # No proxy: the simulator is on this machine.
-    return settings.model_copy(update={"api": api, "egress": Egress()})
+    # No proxy: the simulator is on this machine. No state file either, which may be that of a real exporter.
+    state = settings.state.model_copy(update={"file": None})
+    return settings.model_copy(update={"api": api, "egress": Egress(), "state": state})
 
 
 def _enliven(simulator: Simulator) -> None:

@@ -66,6 +66,20 @@ def test_rules_and_dashboards_have_the_given_links_and_thresholds(
     assert "set --" not in capsys.readouterr().out
 
 
+def test_runbooks_say_which_thresholds_are_not_those_in_their_text(tmp_path: Path) -> None:
+    found = written(tmp_path, "--threshold", "sync_overdue=90m", "--threshold", "fleet_share=0.25")
+    runbooks = [text for name, text in found.items() if name.startswith("runbooks/")]
+    assert runbooks
+    assert all(
+        "thresholds than the numbers below: `fleet_share` is 0.25, `sync_overdue` is 90m." in text for text in runbooks
+    )
+    assert all(text.startswith("# ") for text in runbooks)
+
+
+def test_without_other_thresholds_runbooks_have_no_note(tmp_path: Path) -> None:
+    assert not any("other thresholds" in text for text in written(tmp_path).values())
+
+
 def test_other_files_stay_and_files_of_these_names_are_replaced(tmp_path: Path) -> None:
     (tmp_path / "alerts").mkdir()
     for name in ("alerts/mine.yaml", "alerts/kimono.rules.yaml"):

@@ -128,7 +128,7 @@ def test_the_settings_can_be_checked_and_nothing_is_started(
         more = {"KIMONO_STATE_FILE": str(tmp_path / "state"), "KIMONO_API_KEYY": "x"}
         assert ended(["--config.check", "--web.listen-address", address], environ | more) == 0
     out, err = capsys.readouterr()
-    assert out == "ok: settings, secrets and the web configuration can be used\n"
+    assert out == "ok: settings, secrets, the web configuration and the state file can be used\n"
     assert err.startswith("kimono-exporter: warning: KIMONO_API_KEYY: ignored")
     assert list(tmp_path.iterdir()) == []
 
@@ -140,6 +140,8 @@ def test_the_settings_can_be_checked_and_nothing_is_started(
         ({"KIMONO_API_KEY": "", "KIMONO_API_KEY_FILE": "/no/such.key"}, "api.key_file: can't read"),
         ({"KIMONO_API_KEY": ""}, "api: there are no credentials"),
         ({"KIMONO_WEB_CONFIG_FILE": "/no/such.yaml"}, "web.config_file: can't read"),
+        ({"KIMONO_STATE_FILE": "/usr/no-such-folder/state"}, "state.file: can't use "),
+        ({"KIMONO_STATE_FILE": "/proc"}, "state.file: can't use '/proc': it is a folder"),
     ],
 )
 def test_the_check_of_the_settings_says_what_run_would_say(
@@ -149,6 +151,14 @@ def test_the_check_of_the_settings_says_what_run_would_say(
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(f"kimono-exporter: {said}")
+
+
+def test_a_folder_without_write_permission_is_found(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("exporter.state_file.os.access", lambda *_: False)  # root may write anywhere
+    assert ended(["--config.check"], environ | {"KIMONO_STATE_FILE": str(tmp_path / "state")}) == 2
+    assert "no file can be created in its folder" in capsys.readouterr().err
 
 
 # --web.telemetry-path
