@@ -91,20 +91,20 @@ class Grouping:
     """Groups issues: `add` all of them, the worst first, then take the buckets. Both can be done in steps."""
 
     def __init__(self) -> None:
-        self._members: dict[tuple[str, str], list[Issue]] = {}
+        self._members: dict[tuple[str, str, bool], list[Issue]] = {}
 
     def add(self, issues: Iterable[Issue]) -> None:
         """Add some issues."""
         members = self._members
         for issue in issues:
-            key = issue.kind, issue.reason
+            key = issue.kind, issue.reason, bool(issue.tenant.id)
             if key in members:
                 members[key].append(issue)
             else:
                 members[key] = [issue]
 
     def buckets(self) -> Iterator[Bucket]:
-        """All issues, by kind and reason."""
+        """All issues, by kind and reason. Those of the account, which is no tenant, are by themselves."""
         return map(Bucket.of, self._members.values())
 
 

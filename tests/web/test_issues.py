@@ -86,6 +86,14 @@ def test_a_group_has_one_kind_and_one_reason() -> None:
     ]
 
 
+def test_the_account_is_not_counted_as_one_of_the_tenants_of_a_group() -> None:
+    account = tenant("account", fails(reason="server"), ident="", account="", integration="")
+    tenants = [tenant(f"T{number}", fails(reason="server")) for number in range(GROUPED_FROM)]
+    (none, few), (alone, one) = groups_of(account, *tenants[1:])
+    assert (none, alone, {few, one}) == (None, None, {1, GROUPED_FROM - 1})
+    assert {group and group.tenants for group, _ in groups_of(account, *tenants)} == {None, GROUPED_FROM}
+
+
 def test_a_group_says_how_it_divides_between_integrations_and_accounts() -> None:
     tenants = [
         tenant(f"T{number}", problem(), account=f"District {number}", integration="canopy" if number < 15 else "ledger")
