@@ -52,6 +52,19 @@ class Snapshot:
     tenants_by_worst: Counter[str]
     account_fails: bool
 
+    @property
+    def groups_first(self) -> list[Group]:
+        """The groups to be shown before single lines: those of the fleet, and those as bad as the worst single line."""
+        of_fleet, last = {problem.kind for problem in self.status.fleet}, len(SEVERITIES)
+        worst = min([_badness(issue.severity) for issue in self.single], default=last)
+        return [each for each in self.groups if each.first.kind in of_fleet or _badness(each.severity) <= worst]
+
+    @property
+    def groups_last(self) -> list[Group]:
+        """The groups to be shown after single lines, because at least one of these is worse."""
+        first = self.groups_first
+        return [each for each in self.groups if each not in first]
+
     def choices(self, name: str) -> list[str]:
         """The values that a filter can have, in the order of their names: at most 50, those with the most problems."""
         return sorted(value for value, _ in self.counts[name].most_common(CHOICES) if value)
@@ -170,13 +183,18 @@ def _kinds(buckets: Iterable[Bucket]) -> dict[str, tuple[int, float]]:
     found: dict[str, tuple[int, float]] = {}
     for bucket in buckets:
         kind = bucket.members[0].kind
-        if kind in PROBLEMS:
+        if kind in PROBLEMS and bucket.members[0].tenant.id:
             count, since = found.get(kind, (0, bucket.since))
             found[kind] = count + len(bucket.members), min(since, bucket.since)
     return found
 
 
+def _badness(severity: str) -> int:
+    """The place of a severity in their order, 0 for the worst."""
+    return [*SEVERITIES, ""].index(severity)
+
+
 def _rank(of_fleet: Collection[str], group: Group) -> tuple[bool, int, int, float]:
     """The order of groups: those of the fleet, then the worst, then those of the most tenants."""
     first = group.first
-    return first.kind not in of_fleet, SEVERITIES.index(group.severity), -group.tenants, group.since
+    return first.kind not in of_fleet, _badness(group.severity), -group.tenants, group.since

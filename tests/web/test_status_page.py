@@ -103,7 +103,11 @@ def schools(count: int) -> tuple[TenantStatus, ...]:
             "warning",
             "Polling is 20 min behind schedule",
         ),
-        ({"with_problems": (tenant("Oak", problem("setup", "info")),)}, "good", "412 tenants, all up to date"),
+        (
+            {"with_problems": (tenant("Oak", problem("setup", "info")),)},
+            "good",
+            "1 of 412 tenants has a problem of severity info",
+        ),
         ({"with_problems": (tenant("Oak", problem("stale", "warning")),)}, "warning", "1 of 412 tenants has a problem"),
         ({"failing": (failing("account", ident=""),)}, "warning", "Polling of the account is failing"),
         ({"failing": (failing("account", ident=""), *schools(1))}, "warning", "1 of 412 tenants can't be polled"),
@@ -163,6 +167,19 @@ def test_a_problem_of_the_fleet_is_on_top_once_and_says_so() -> None:
     places = [text.index(each) for each in ("30 tenants can't be polled", "20 tenants of", "7 tenants of")]
     assert places == sorted(places)
     assert text.count("the cause is more likely the hub") == 2
+
+
+def test_groups_that_are_less_severe_than_a_single_line_stand_below_it() -> None:
+    groups = [tenant(f"S{each}", problem("setup", "info", 100)) for each in range(6)]
+    groups += [tenant(f"C{each}", problem("overdue", "critical", 100)) for each in range(7)]
+    text = page(fleet(*groups, tenant("Burning", problem("stalled", "critical", 9)), more=5)).words
+    places = [
+        text.index(each) for each in ("7 tenants of", "Other problems", "Burning", "6 tenants of", "The exporter")
+    ]
+    assert places == sorted(places)
+    text = page(fleet(*groups[:6], tenant("Burning", problem("stalled", "critical", 9)), more=5)).words
+    places = [text.index(each) for each in (" Problems 1", "Burning", "Less severe, shared by many", "6 tenants of")]
+    assert places == sorted(places)
 
 
 def test_the_page_says_which_shard_it_is_about() -> None:
