@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import NamedTuple
 
 from exporter.status import PROBLEMS, SEVERITIES, Counts, Status, TenantStatus
@@ -37,15 +37,17 @@ class Snapshot:
     """The exporter and all tenants with which something is wrong, at one moment.
 
     `status` has no tenants. `issues` are the worst first, then the oldest, then by the tenant's name; `single` are
-    those of no group. `counts` has how many issues each filter would list, by the filter's name and value. The numbers
-    of tenants are without the account; `tenants_by_worst` is by the severity of their worst problem. `account_fails`
-    says that polls of the account fail.
+    those of no group. `quiet` are the lines of tenants with which nothing is wrong, by name, if they were asked for.
+    `counts` has how many issues each filter would list, by the filter's name and value. The numbers of tenants are
+    without the account; `tenants_by_worst` is by the severity of their worst problem. `account_fails` says that polls
+    of the account fail.
     """
 
     status: Status
     issues: Sequence[Issue]
     single: Sequence[Issue]
     groups: Sequence[Group]
+    quiet: Sequence[Issue]
     counts: Mapping[str, Counter[str]]
     tenants_failing: int
     tenants_with_problems: int
@@ -75,50 +77,44 @@ class Snapshots:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._kept = Kept[Snapshot](1)
-        self._kept_quiet = Kept[list[Issue]](1)
+        self._kept = Kept[Snapshot](2)
         # By the tenant's id. What follows from a tenant's status is worked out again when that has changed.
         self._entries: dict[str, Entry] = {}
 
-    async def get(self) -> Snapshot:
-        """The snapshot of a moment ago, or a new one."""
-        return await self._kept.get("", self._take)
+    async def get(self, *, quiet: bool = False) -> Snapshot:
+        """The snapshot of a moment ago, or a new one; with tenants with which nothing is wrong if `quiet`."""
+        return await self._kept.get(quiet, partial(self._take, quiet=quiet))
 
-    async def quiet(self) -> list[Issue]:
-        """The lines of tenants with which nothing is wrong, by name, as they were a moment ago or are now."""
-        return await self._kept_quiet.get("", self._take_quiet)
-
-    async def _take_quiet(self) -> list[Issue]:
-        turns, found = Turns(), []
-        for tenant in self._source.statuses(quiet=True):
-            if tenant.id and not tenant.failures and not tenant.problems:
-                found.append((sort_name(tenant), nothing(tenant)))
-            await turns.give_way()
-        await turns.end()
-        found.sort(key=itemgetter(0))
-        return [line for _, line in found]
-
-    async def _take(self) -> Snapshot:
+    async def _take(self, *, quiet: bool) -> Snapshot:
         turns = Turns()
-        entries = self._entries = await self._look(turns)
-        await turns.end()
-        in_order = sorted(entries.values(), key=attrgetter("name"))
+        entries, fine = await self._look(turns, quiet=quiet)
+        self._entries = entries
+        in_order = await _by_name(entries.values(), turns)
         issues = await _sorted([issue for entry in in_order for issue in entry.issues], turns)
         buckets, counts = await _counted(issues, turns)
         kinds = _kinds(buckets)
         status = self._source.overview(Counts(counts["collector"], kinds))
         await turns.end()
-        groups = [group for bucket in buckets if (group := bucket.group)]
+        groups = []
+        for bucket in buckets:
+            if group := bucket.group:
+                groups.append(group)
+            await turns.give_way()
         single = [issue for bucket in buckets if len(bucket.members) < GROUPED_FROM for issue in bucket.members]
         await turns.end()
+        without = []
+        for entry in await _by_name(fine, turns):
+            without.append(nothing(entry.tenant))
+            await turns.give_way()
         tenants = [entry.tenant for entry in in_order if entry.tenant.id]
         with_problems = [tenant for tenant in tenants if tenant.problems]
         await turns.end()
         return Snapshot(
             status=status,
             issues=issues,
-            single=sorted(single, key=itemgetter(0)),
+            single=sorted(single, key=lambda issue: (issue.order, sort_name(issue.tenant))),
             groups=sorted(groups, key=partial(_rank, {problem.kind for problem in status.fleet})),
+            quiet=without,
             counts=counts,
             tenants_failing=len([tenant for tenant in tenants if tenant.failures]),
             tenants_with_problems=len(with_problems),
@@ -126,23 +122,39 @@ class Snapshots:
             account_fails="" in entries,
         )
 
-    async def _look(self, turns: Turns) -> dict[str, Entry]:
-        """The tenants with which something is wrong, by id."""
-        entries, known = {}, self._entries
-        for number, tenant in enumerate(self._source.statuses(quiet=False)):
+    async def _look(self, turns: Turns, *, quiet: bool) -> tuple[dict[str, Entry], list[Entry]]:
+        """The tenants with which something is wrong, by id, and the others if `quiet`: each is looked at once."""
+        entries: dict[str, Entry] = {}
+        fine, known = [], self._entries
+        for number, tenant in enumerate(self._source.statuses(quiet=quiet)):
             entry = known.get(tenant.id)
             if entry is None or entry.tenant is not tenant:
                 entry = Entry(sort_name(tenant), tenant, issues_of(tenant))
             if entry.issues:
                 entries[tenant.id] = entry
+            elif tenant.id:
+                fine.append(entry)
             if number % _STEP == 0:
                 await turns.give_way()
-        return entries
+        return entries, fine
 
 
 def sort_name(tenant: TenantStatus) -> str:
     """The text by which tenants are sorted: by name, whatever the case; those with the same name by id."""
     return f"{tenant.name.casefold()}\0{tenant.id}"
+
+
+async def _by_name(entries: Iterable[Entry], turns: Turns) -> list[Entry]:
+    """Sort in steps. Those that are sorted are joined at the end, which takes less than a turn."""
+    await turns.end()
+    unsorted, found = list(entries), []
+    for start in range(0, len(unsorted), _ISSUES_AT_ONCE):
+        found += sorted(unsorted[start : start + _ISSUES_AT_ONCE], key=itemgetter(0))
+        await turns.give_way()
+    await turns.end()
+    found.sort(key=itemgetter(0))
+    await turns.end()
+    return found
 
 
 async def _sorted(issues: list[Issue], turns: Turns) -> list[Issue]:
@@ -160,16 +172,16 @@ async def _sorted(issues: list[Issue], turns: Turns) -> list[Issue]:
 async def _counted(issues: list[Issue], turns: Turns) -> tuple[list[Bucket], dict[str, Counter[str]]]:
     """The issues by kind and reason; and how many each filter would list, by its name and value."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in _FILTERS}
-    grouping, buckets = Grouping(), []
+    grouping = Grouping()
     for start in range(0, len(issues), _ISSUES_AT_ONCE):
         some = issues[start : start + _ISSUES_AT_ONCE]
         counts["severity"].update([issue.severity for issue in some])
         counts["collector"].update([name for issue in some for name in issue.collectors])
         grouping.add(some)
         await turns.give_way()
-    for bucket in grouping.buckets():
-        await turns.end()
-        buckets.append(bucket)
+    buckets = grouping.buckets()
+    for bucket in buckets:
+        await turns.give_way()
         counts["problem"][bucket.members[0].kind] += len(bucket.members)
         if bucket.members[0].reason:
             counts["reason"][bucket.members[0].reason] += len(bucket.members)

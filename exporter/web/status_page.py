@@ -151,8 +151,8 @@ class StatusPages:
         return lambda error: self._html.message(400, "This address can't be used", str(error), root)
 
     async def _status_page(self, query: Query) -> Made:
-        snapshot = await self._snapshots.get()
-        listing = await select(self._snapshots, snapshot, query, grouped=True)
+        snapshot = await self._snapshots.get(quiet=query.with_healthy)
+        listing = await select(snapshot, query, grouped=True)
         return self._html.make(
             "status_page.html",
             snapshot=snapshot,
@@ -165,8 +165,8 @@ class StatusPages:
         )
 
     async def _status_json(self, query: Query) -> Made:
-        snapshot = await self._snapshots.get()
-        return _json(200, status_json(snapshot, query, await select(self._snapshots, snapshot, query, grouped=False)))
+        snapshot = await self._snapshots.get(quiet=query.with_healthy)
+        return _json(200, status_json(snapshot, query, await select(snapshot, query, grouped=False)))
 
     async def _tenant_page(self, tenant_id: str, query: Query) -> Made:
         details = self._source.details(tenant_id)

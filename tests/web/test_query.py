@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
@@ -10,6 +11,8 @@ from exporter.status import Status
 from exporter.web.listing import PAGE_LINES, Listing, select
 from exporter.web.query import Query, QueryError, parse
 from exporter.web.snapshot import Snapshots
+from exporter.web.status_page import StatusPages
+from tests.support.virtual_time import run_virtual
 from tests.web.fleets import fails, fleet, problem, tenant
 from tests.web.serving import FakeSource
 
@@ -26,7 +29,7 @@ FLEET = fleet(
 def listed(status: Status, query: Query, *, grouped: bool = False) -> Listing:
     async def scenario() -> Listing:
         snapshots = Snapshots(FakeSource(snapshot=status))
-        return await select(snapshots, await snapshots.get(), query, grouped=grouped)
+        return await select(await snapshots.get(quiet=query.with_healthy), query, grouped=grouped)
 
     return asyncio.run(scenario())
 
@@ -66,6 +69,35 @@ def test_the_worst_come_first_then_the_oldest() -> None:
 )
 def test_filters_and_the_search_select_lines(query: Query, expected: list[str]) -> None:
     assert [name for name, _ in lines(FLEET, query)] == expected
+
+
+def test_each_tenant_is_listed_once_even_if_it_changes_from_one_request_to_the_next() -> None:
+    async def scenario() -> None:
+        source = FakeSource(snapshot=fleet(tenant("Oak", problem()), more=2))
+        pages = StatusPages(source)
+
+        async def names() -> list[str]:
+            reply = json.loads((await pages._status_json(Query(show="all"))).body)
+            return [each["tenant_name"] for each in reply["issues"]]
+
+        await pages._status_json(Query())
+        await asyncio.sleep(0.9)
+        source.snapshot = fleet(tenant("Oak"), more=2)
+        assert sorted(await names()) == ["Healthy 00000", "Healthy 00001", "Oak"]
+        await asyncio.sleep(0.5)
+        await pages._status_json(Query())
+        source.snapshot = fleet(tenant("Oak", problem()), more=2)
+        await asyncio.sleep(0.6)
+        assert sorted(await names()) == ["Healthy 00000", "Healthy 00001", "Oak"]
+
+    run_virtual(scenario())
+
+
+def test_lines_that_began_together_are_by_name_whatever_their_problem() -> None:
+    kinds = ("overdue", "stalled", "overdue", "stalled")
+    some = fleet(*(tenant(name, problem(kind)) for name, kind in zip("DCBA", kinds, strict=True)))
+    for grouped in (True, False):
+        assert [name for name, _ in lines(some, Query(), grouped=grouped)] == ["A", "B", "C", "D"]
 
 
 def test_lines_of_groups_are_left_out_unless_there_is_a_filter() -> None:
