@@ -129,11 +129,8 @@ class StatusPages:
         self, request: web.Request, make: Callable[[Query], Awaitable[Made]], refused: Callable[[QueryError], Made]
     ) -> web.Response:
         """Answer with the page, or with that of a moment ago."""
-        given = [
-            (name, value) for name, value in request.query.items() if not (name == "id" and _names_tenant(request))
-        ]
         try:
-            query = parse(given)
+            query = parse(request.query.items(), of_tenant=_names_tenant(request))
         except QueryError as error:
             made = refused(error)
         else:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import unicodedata
+from typing import Literal
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -117,6 +120,22 @@ def test_pages_are_whole_and_in_one_order() -> None:
     assert names == sorted(names, key=lambda name: (-(int(name[1:]) % 3), name)), "those that began together, by name"
 
 
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("name", ["q", "account", "integration"])
+def test_names_are_found_in_whichever_form_they_are_written(name: str, form: Literal["NFC", "NFD"]) -> None:
+    cafe = tenant("École Café", problem(), account="Café", integration="Café")
+    query = parse([(name, unicodedata.normalize(form, "Café"))])
+    assert len(lines(fleet(cafe, tenant("Oak", problem())), query)) == 1
+
+
+@pytest.mark.parametrize("name", [" Padded ", "\u3000Padded", "Padded\n"])
+def test_the_link_to_an_account_or_integration_finds_it_whatever_blanks_it_has(name: str) -> None:
+    padded = fleet(tenant("Oak", problem(), account=name, integration=name), tenant("Elm", problem()))
+    for query in (Query(account=name), Query(integration=name)):
+        followed = parse(parse_qsl(query.link().removeprefix("?")))
+        assert [each for each, _ in lines(padded, followed)] == ["Oak"]
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
@@ -141,6 +160,8 @@ def test_a_query_is_read(given: list[tuple[str, str]], expected: Query) -> None:
         [("refresh", "5")],
         *([("page", value)] for value in ("0", "-1", "1.5", "x", "1" * 10, "²")),
         [("q", "a"), ("q", "b")],
+        [("q", ""), ("q", "b")],
+        [("id", "a")],
     ],
 )
 def test_a_query_that_cannot_be_used_is_refused_without_its_values(given: list[tuple[str, str]]) -> None:

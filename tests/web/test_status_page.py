@@ -284,6 +284,26 @@ def test_pages_reload_themselves_until_that_is_turned_off(path: str) -> None:
     assert len(without) == 1, "all links keep it, but the one that turns it on"
 
 
+@pytest.mark.parametrize("ident", [".", "..", "Oak"])
+def test_a_tenants_page_that_does_not_reload_itself_is_of_the_same_tenant(ident: str) -> None:
+    oak = tenant("Oak", problem(), ident=ident)
+    source = FakeSource(snapshot=fleet(oak), known={ident: details(oak)})
+    path = "/" + tenant_link(ident)
+    for expected in ("http-equiv", "does not reload itself"):
+        text = get(source, path)
+        assert expected in text
+        (link,) = [link for link in Elements(text).links if link and link.startswith("?")]
+        path = path.partition("?")[0] + link
+    assert "reloads itself" in get(source, path)
+    (followed,) = [link for link in page(fleet(oak), "/?refresh=off").links if link and link.startswith("tenants/")]
+    assert "does not reload itself" in get(source, "/" + followed)
+
+
+def test_the_number_of_lines_that_match_is_not_called_one_of_tenants() -> None:
+    oak = tenant("Oak", problem(), problem("setup", "info"))
+    assert "Lines that match 2 " in page(fleet(oak), "/?q=oak").words
+
+
 @pytest.mark.parametrize(
     ("path", "status", "text"),
     [
@@ -295,6 +315,9 @@ def test_pages_reload_themselves_until_that_is_turned_off(path: str) -> None:
         ("/?q=nobody", 200, "No tenant matches"),
         ("/?account=nobody", 200, "No tenant matches"),
         ("/tenants/nobody", 404, "There is no tenant with this id"),
+        ("/tenants/?id=a&id=b", 400, "The parameter id is given twice"),
+        ("/tenants/a?id=b", 400, "There is an unknown parameter"),
+        ("/?id=a", 400, "There is an unknown parameter"),
         ("/tenants/nobody?page=x", 400, "must be a whole number"),
     ],
 )
