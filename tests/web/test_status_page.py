@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import itertools
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -27,7 +29,8 @@ from exporter.status import (
 )
 from exporter.tenant_details import MOST_LISTED
 from exporter.web.formats import format_duration, format_relative, format_time, shown, tenant_link
-from exporter.web.limits import STATUS_PAGES_KEPT
+from exporter.web.limits import STATUS_PAGES_KEPT, TURN_SECONDS
+from exporter.web.query import Query
 from exporter.web.snapshot import Snapshot, Snapshots
 from exporter.web.status_page import StatusPages
 from exporter.web.summary import summarize
@@ -356,6 +359,30 @@ def test_a_tenants_page_lists_only_so_many_of_everything() -> None:
     assert text.count("and 900 more") == 5
     assert f"schedule-{MOST_LISTED - 1}" in text
     assert f"schedule-{MOST_LISTED}" not in text
+
+
+def test_a_tenants_page_with_full_lists_is_made_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look at the time takes a tenth of a turn, so a page that looks often gives way often."""
+
+    async def scenario() -> None:
+        others = 0
+
+        async def other() -> None:
+            nonlocal others
+            while True:
+                others += 1
+                await asyncio.sleep(0)
+
+        oak = tenant("Oak", problem())
+        pages = StatusPages(FakeSource(known={"1": details(oak, MOST_LISTED)}))
+        times = itertools.count()
+        monkeypatch.setattr(time, "perf_counter", lambda: next(times) * TURN_SECONDS / 10)
+        task = asyncio.create_task(other())
+        await pages._tenant_page("1", Query())
+        assert others > MOST_LISTED
+        task.cancel()
+
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize(
