@@ -73,7 +73,7 @@ class Snapshot:
 
 
 class Snapshots:
-    """Takes snapshots, at most one a second."""
+    """Takes snapshots: a second, at most one with and one without tenants with which nothing is wrong."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -123,9 +123,13 @@ class Snapshots:
         )
 
     async def _look(self, turns: Turns, *, quiet: bool) -> tuple[dict[str, Entry], list[Entry]]:
-        """The tenants with which something is wrong, by id, and the others if `quiet`: each is looked at once."""
+        """The tenants with which something is wrong, by id, and the others if `quiet`: each is looked at once.
+
+        One that is removed and found again meanwhile may come twice.
+        """
         entries: dict[str, Entry] = {}
-        fine, known = [], self._entries
+        fine: dict[str, Entry] = {}
+        known = self._entries
         for number, tenant in enumerate(self._source.statuses(quiet=quiet)):
             entry = known.get(tenant.id)
             if entry is None or entry.tenant is not tenant:
@@ -133,10 +137,10 @@ class Snapshots:
             if entry.issues:
                 entries[tenant.id] = entry
             elif tenant.id:
-                fine.append(entry)
+                fine[tenant.id] = entry
             if number % _STEP == 0:
                 await turns.give_way()
-        return entries, fine
+        return entries, [entry for ident, entry in fine.items() if ident not in entries]
 
 
 def sort_name(tenant: TenantStatus) -> str:

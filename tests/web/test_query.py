@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import unicodedata
+from collections.abc import Iterator
 from typing import Literal
 from urllib.parse import parse_qsl
 
 import pytest
 
-from exporter.status import Status
+from exporter.status import Status, TenantStatus
 from exporter.web.listing import PAGE_LINES, Listing, select
 from exporter.web.query import Query, QueryError, parse
 from exporter.web.snapshot import Snapshots
@@ -94,6 +95,21 @@ def test_each_tenant_is_listed_once_even_if_it_changes_from_one_request_to_the_n
         assert sorted(await names()) == ["Healthy 00000", "Healthy 00001", "Oak"]
 
     run_virtual(scenario())
+
+
+def test_a_tenant_that_comes_twice_while_the_snapshot_is_taken_is_listed_once() -> None:
+    class Twice(FakeSource):
+        def statuses(self, *, quiet: bool) -> Iterator[TenantStatus]:
+            for _ in range(2):
+                yield from super().statuses(quiet=quiet)
+            yield tenant("Oak", problem())
+
+    async def scenario() -> list[str]:
+        snapshots, query = Snapshots(Twice(snapshot=fleet(tenant("Oak"), more=2))), Query(show="all")
+        listing = await select(await snapshots.get(quiet=True), query, grouped=False)
+        return [line.tenant.name for line in listing.lines]
+
+    assert asyncio.run(scenario()) == ["Oak", "Healthy 00000", "Healthy 00001"]
 
 
 def test_lines_that_began_together_are_by_name_whatever_their_problem() -> None:
