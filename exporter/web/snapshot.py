@@ -21,11 +21,12 @@ CHOICES = 50
 # To look at so many tenants takes less than a turn.
 _STEP = 100
 _ISSUES_AT_ONCE = 500
+_SORTED_AT_ONCE = 2500
 _FILTERS = ("problem", "severity", "reason", "account", "integration", "collector")
 
 
 class Entry(NamedTuple):
-    """A tenant, or the account, and what is wrong with it. `name` is that by which it is sorted."""
+    """A tenant, or the account, and its lines: what is wrong with it, or that nothing is. It is sorted by `name`."""
 
     name: str
     tenant: TenantStatus
@@ -102,10 +103,7 @@ class Snapshots:
             await turns.give_way()
         single = [issue for bucket in buckets if len(bucket.members) < GROUPED_FROM for issue in bucket.members]
         await turns.end()
-        without = []
-        for entry in await _by_name(fine, turns):
-            without.append(nothing(entry.tenant))
-            await turns.give_way()
+        without = [entry.issues[0] for entry in await _by_name(fine, turns)]
         tenants = [entry.tenant for entry in in_order if entry.tenant.id]
         with_problems = [tenant for tenant in tenants if tenant.problems]
         await turns.end()
@@ -131,13 +129,13 @@ class Snapshots:
         fine: dict[str, Entry] = {}
         known = self._entries
         for number, tenant in enumerate(self._source.statuses(quiet=quiet)):
-            entry = known.get(tenant.id)
-            if entry is None or entry.tenant is not tenant:
-                entry = Entry(sort_name(tenant), tenant, issues_of(tenant))
-            if entry.issues:
+            if tenant.failures or tenant.problems:
+                entry = known.get(tenant.id)
+                if entry is None or entry.tenant is not tenant:
+                    entry = Entry(sort_name(tenant), tenant, issues_of(tenant))
                 entries[tenant.id] = entry
-            elif tenant.id:
-                fine[tenant.id] = entry
+            elif quiet and tenant.id:
+                fine[tenant.id] = Entry(sort_name(tenant), tenant, (nothing(tenant),))
             if number % _STEP == 0:
                 await turns.give_way()
         return entries, [entry for ident, entry in fine.items() if ident not in entries]
@@ -152,8 +150,8 @@ async def _by_name(entries: Iterable[Entry], turns: Turns) -> list[Entry]:
     """Sort in steps. Those that are sorted are joined at the end, which takes less than a turn."""
     await turns.end()
     unsorted, found = list(entries), []
-    for start in range(0, len(unsorted), _ISSUES_AT_ONCE):
-        found += sorted(unsorted[start : start + _ISSUES_AT_ONCE], key=itemgetter(0))
+    for start in range(0, len(unsorted), _SORTED_AT_ONCE):
+        found += sorted(unsorted[start : start + _SORTED_AT_ONCE], key=itemgetter(0))
         await turns.give_way()
     await turns.end()
     found.sort(key=itemgetter(0))
