@@ -334,7 +334,11 @@ _LIMITS = (
         f"{limits.PAGES_AT_ONCE}",
         f"a scrape gets a page of the last {limits.SHARED_PAGE_SECONDS:g} s, or clients of the oldest are disconnected",
     ),
-    ("Age of a status page, or of its JSON", f"{limits.STATUS_PAGE_SECONDS:g} s", "it is made again; one at a time"),
+    (
+        "Age of a status page, or of its JSON; and of the snapshot in it",
+        f"{limits.STATUS_PAGE_SECONDS:g} s each, so {2 * limits.STATUS_PAGE_SECONDS:g} s together",
+        "it is made again; one at a time",
+    ),
     (
         "Status pages in memory, with other filters or of other tenants",
         f"{limits.STATUS_PAGES_KEPT}",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from heapq import nsmallest
 
 from exporter.status import Severity
@@ -59,24 +60,21 @@ class Group:
         return [(name, shares) for name, shares in large if shares and shares[0][1] < self.tenants]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Bucket:
     """The issues of one kind and reason, the worst first, counted by integration and account."""
 
-    members: list[Issue]
-    since: float
-    integrations: Counter[str]
-    accounts: Counter[str]
+    members: list[Issue] = field(default_factory=list)
+    since: float = math.inf
+    integrations: Counter[str] = field(default_factory=Counter)
+    accounts: Counter[str] = field(default_factory=Counter)
 
-    @classmethod
-    def of(cls, members: list[Issue]) -> Bucket:
-        """Count them. Lists, in whose loops nothing is called, are fast."""
-        return cls(
-            members=members,
-            since=min([issue.since for issue in members]),
-            integrations=Counter([issue.tenant.integration for issue in members]),
-            accounts=Counter([issue.tenant.account_name for issue in members]),
-        )
+    def add(self, some: list[Issue]) -> None:
+        """Count some more. Lists, in whose loops nothing is called, are fast."""
+        self.members += some
+        self.since = min(self.since, *[issue.since for issue in some])
+        self.integrations.update([issue.tenant.integration for issue in some])
+        self.accounts.update([issue.tenant.account_name for issue in some])
 
     @property
     def group(self) -> Group | None:
@@ -91,21 +89,23 @@ class Grouping:
     """Groups issues: `add` all of them, the worst first, then take the buckets. Both can be done in steps."""
 
     def __init__(self) -> None:
-        self._members: dict[tuple[str, str], list[Issue]] = {}
+        self._buckets: dict[tuple[str, str, bool], Bucket] = {}
 
     def add(self, issues: Iterable[Issue]) -> None:
         """Add some issues."""
-        members = self._members
+        members: dict[tuple[str, str, bool], list[Issue]] = {}
         for issue in issues:
-            key = issue.kind, issue.reason
+            key = issue.kind, issue.reason, bool(issue.tenant.id)
             if key in members:
                 members[key].append(issue)
             else:
                 members[key] = [issue]
+        for key, some in members.items():
+            self._buckets.setdefault(key, Bucket()).add(some)
 
-    def buckets(self) -> Iterator[Bucket]:
-        """All issues, by kind and reason."""
-        return map(Bucket.of, self._members.values())
+    def buckets(self) -> list[Bucket]:
+        """All issues, by kind and reason. Those of the account, which is no tenant, are by themselves."""
+        return list(self._buckets.values())
 
 
 def _shares(counted: Mapping[str, int]) -> Shares:

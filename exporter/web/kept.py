@@ -12,7 +12,10 @@ T = TypeVar("T")
 
 
 class Kept(Generic[T]):
-    """Values by key, the newest last: at most `most`, each made again when it is old. One is made at a time."""
+    """Values by key, the newest last: at most `most`, each made again when it is old. One is made at a time.
+
+    A page that is kept may have been made of a snapshot that was kept. So what it shows may be as old as both together.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most

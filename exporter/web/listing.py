@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from exporter.web.issues import Issue
 from exporter.web.query import Query
-from exporter.web.snapshot import Snapshot, Snapshots
+from exporter.web.snapshot import Snapshot
 from exporter.web.turns import Turns
 
 PAGE_LINES = 50
@@ -24,17 +24,18 @@ class Listing:
     pages: int
 
 
-async def select(snapshots: Snapshots, snapshot: Snapshot, query: Query, *, grouped: bool) -> Listing:
+async def select(snapshot: Snapshot, query: Query, *, grouped: bool) -> Listing:
     """The lines that the query asks for: the worst first, then the oldest, then tenants without problems by name.
 
-    If `grouped` and no filter is set, lines of groups are not listed.
+    The snapshot must have tenants without problems if the query is `with_healthy`. So no tenant is in both lists. If
+    `grouped` and no filter is set, lines of groups are not listed.
     """
     turns = Turns()
     if not query.filters:
         return _page(snapshot.single if grouped else snapshot.issues, query)
     lines = await _matching(snapshot.issues, query, turns)
     if query.with_healthy:
-        lines += await _matching(await snapshots.quiet(), query, turns)
+        lines += await _matching(snapshot.quiet, query, turns)
     return _page(lines, query)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -19,6 +20,9 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "refresh": ("off", "on"),
 }
 _MOST_DIGITS = 9
+# Names have their blanks: a link from a page must find what it names.
+_EXACT = ("account", "integration", "id")
+_NO_FILTERS = ("page", "refresh", "id")
 
 
 class QueryError(Exception):
@@ -30,6 +34,7 @@ class Query:
     """What a page shows; an empty filter is none.
 
     `q` is a part of a tenant's name or id. `show` is `all` if every tenant is to be listed. `page` begins with 1.
+    `id` is the tenant of the page, if the path can't name it.
     """
 
     q: str = ""
@@ -42,6 +47,7 @@ class Query:
     show: str = ""
     page: int = 1
     refresh: str = ""
+    id: str = ""
 
     @property
     def refreshes(self) -> bool:
@@ -56,7 +62,7 @@ class Query:
     @property
     def filters(self) -> dict[str, str]:
         """The filters that are set, by name."""
-        return {name: value for name, value in asdict(self).items() if value and name not in ("page", "refresh")}
+        return {name: value for name, value in asdict(self).items() if value and name not in _NO_FILTERS}
 
     @property
     def with_healthy(self) -> bool:
@@ -91,26 +97,32 @@ class Query:
         return found
 
 
-_NAMES = tuple(each.name for each in fields(Query))
+_NAMES = tuple(each.name for each in fields(Query) if each.name != "id")
+_NOTHING = {each.name: each.default for each in fields(Query)}
 
 
-def parse(given: Iterable[tuple[str, str]]) -> Query:
+def parse(given: Iterable[tuple[str, str]], *, of_tenant: bool = False) -> Query:
     """The query of these parameters. Empty ones count as missing: a form sends them.
+
+    Text is composed (NFC), as names are. `id` is known if the query is `of_tenant`, and is taken as it is.
 
     Raises QueryError if one is unknown, is given twice, or has a value that it can't have.
     """
     found: dict[str, Any] = {}
     for name, value in given:
-        if name not in _NAMES:
+        if name not in _NAMES and not (of_tenant and name == "id"):
             raise QueryError(f"There is an unknown parameter. The known ones are {_listed(_NAMES)}.")
         if name in found:
             raise QueryError(f"The parameter {name} is given twice.")
-        if value.strip():
-            found[name] = _value(name, value.strip())
+        found[name] = _value(name, value) if value.strip() else _NOTHING[name]
     return Query(**found)
 
 
 def _value(name: str, value: str) -> str | int:
+    if name != "id":
+        value = unicodedata.normalize("NFC", value)
+    if name not in _EXACT:
+        value = value.strip()
     if name == "page":
         if not (value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS and int(value)):
             raise QueryError("The parameter page must be a whole number from 1 on.")

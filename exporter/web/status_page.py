@@ -34,6 +34,7 @@ from exporter.web.snapshot import Snapshots
 from exporter.web.source import Source
 from exporter.web.status_json import Json, status_json, tenant_json
 from exporter.web.summary import Summary, summarize
+from exporter.web.turns import Turns
 
 __all__ = ["StatusPages", "format_duration", "format_time"]
 
@@ -90,14 +91,19 @@ class Html:
             "Cache-Control": "no-store",
         }
 
-    def make(self, template: str, code: int = 200, **values: Any) -> Made:  # noqa: ANN401 - what the template needs
-        """A page. Half of a surrogate pair, which JSON may hold, can't be encoded."""
-        return Made(code, self._templates[template].render(values).encode("utf-8", "backslashreplace"))
+    async def make(self, template: str, **values: Any) -> Made:  # noqa: ANN401 - what the template needs
+        """A page, made in small steps: one with a thousand rows takes long."""
+        turns, pieces = Turns(), []
+        for piece in self._templates[template].generate(values):
+            pieces.append(piece)
+            await turns.give_way()
+        return _html(200, "".join(pieces))
 
     def message(self, status: int, title: str, text: str, root: str) -> Made:
         """A page that only says something; `root` leads to the status page."""
         summary = Summary("warning", title)
-        return self.make("message_page.html", status, summary=summary, text=text, root=root, query=Query(), api="")
+        values = {"summary": summary, "text": text, "root": root, "query": Query(), "api": ""}
+        return _html(status, self._templates["message_page.html"].render(values))
 
 
 class StatusPages:
@@ -129,11 +135,8 @@ class StatusPages:
         self, request: web.Request, make: Callable[[Query], Awaitable[Made]], refused: Callable[[QueryError], Made]
     ) -> web.Response:
         """Answer with the page, or with that of a moment ago."""
-        given = [
-            (name, value) for name, value in request.query.items() if not (name == "id" and _names_tenant(request))
-        ]
         try:
-            query = parse(given)
+            query = parse(request.query.items(), of_tenant=_names_tenant(request))
         except QueryError as error:
             made = refused(error)
         else:
@@ -151,9 +154,9 @@ class StatusPages:
         return lambda error: self._html.message(400, "This address can't be used", str(error), root)
 
     async def _status_page(self, query: Query) -> Made:
-        snapshot = await self._snapshots.get()
-        listing = await select(self._snapshots, snapshot, query, grouped=True)
-        return self._html.make(
+        snapshot = await self._snapshots.get(quiet=query.with_healthy)
+        listing = await select(snapshot, query, grouped=True)
+        return await self._html.make(
             "status_page.html",
             snapshot=snapshot,
             status=snapshot.status,
@@ -165,8 +168,8 @@ class StatusPages:
         )
 
     async def _status_json(self, query: Query) -> Made:
-        snapshot = await self._snapshots.get()
-        return _json(200, status_json(snapshot, query, await select(self._snapshots, snapshot, query, grouped=False)))
+        snapshot = await self._snapshots.get(quiet=query.with_healthy)
+        return _json(200, status_json(snapshot, query, await select(snapshot, query, grouped=False)))
 
     async def _tenant_page(self, tenant_id: str, query: Query) -> Made:
         details = self._source.details(tenant_id)
@@ -175,7 +178,7 @@ class StatusPages:
         tenant = details.status
         worst = tenant.problems[0].severity if tenant.problems else "warning" if tenant.failures else ""
         level = {"critical": "bad", "warning": "warning", "info": "waiting"}.get(worst, "good")
-        return self._html.make(
+        return await self._html.make(
             "tenant_page.html",
             details=details,
             tenant=tenant,
@@ -188,6 +191,11 @@ class StatusPages:
     async def _tenant_json(self, tenant_id: str, _query: Query) -> Made:
         details = self._source.details(tenant_id)
         return _json(404, {"error": _NO_TENANT}) if details is None else _json(200, tenant_json(details))
+
+
+def _html(status: int, text: str) -> Made:
+    """Half of a surrogate pair, which JSON may hold, can't be encoded."""
+    return Made(status, text.encode("utf-8", "backslashreplace"))
 
 
 def _json(status: int, content: Mapping[str, Any] | Json) -> Made:

@@ -23,7 +23,7 @@ class Summary:
 def summarize(snapshot: Snapshot) -> Summary:
     """Return the first sentence that applies: problems that hide others stand first."""
     status, failing = snapshot.status, snapshot.tenants_failing
-    tenants, critical = status.tenants, _critical(snapshot)
+    tenants, critical, info = status.tenants, _critical(snapshot), snapshot.tenants_by_worst["info"]
     count = "1 tenant" if tenants == 1 else f"{tenants:,} tenants"
     many = "bad" if failing * MANY_FAILING >= tenants else "warning"
     overdue = max((each.lag for each in status.collectors if each.lag > each.interval), default=0.0)
@@ -44,6 +44,7 @@ def summarize(snapshot: Snapshot) -> Summary:
         ),
         (not tenants, "warning", "No tenants found"),
         (overdue, "warning", f"Polling is {format_duration(overdue)} behind schedule"),
+        (info, "good", f"{info:,} of {count} {_have(info)} a problem of severity info"),
         (True, "good", f"{count}, all up to date"),
     )
     return next(Summary(level, text) for applies, level, text in sentences if applies)

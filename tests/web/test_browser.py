@@ -137,9 +137,9 @@ def test_a_screen_reader_finds_landmarks_headings_tables_and_names(chromium: str
                 roles = [role for role, _ in seen]
                 for role in ("banner", "main", "contentinfo", "search", "navigation", "columnheader", "rowheader"):
                     assert role in roles, (role, width)
-                assert ("table", "The tenants that match, the worst first") in seen
+                assert ("table", "The lines that match, the worst first") in seen
                 assert [name for role, name in seen if role == "heading"][1:] == [
-                    "Tenants that match 32",
+                    "Lines that match 32",
                     "The exporter",
                 ]
                 controls = ("link", "button", "combobox", "searchbox", "textbox")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from exporter.status import MEANING, PROBLEMS
-from exporter.web.groups import GROUPED_FROM, Group, Grouping
-from exporter.web.issues import KINDS, POLLS_FAILING, issues_of
-from tests.web.fleets import HOUR, fails, problem, tenant
-from tests.web.serving import NOW
+from exporter.web.groups import GROUPED_FROM, Bucket, Group, Grouping
+from exporter.web.issues import KINDS, POLLS_FAILING, Issue, issues_of
+from exporter.web.snapshot import Snapshots
+from tests.web.fleets import HOUR, fails, fleet, problem, tenant
+from tests.web.serving import NOW, FakeSource
 
 
 def test_each_problem_is_a_line_with_its_severity_and_since() -> None:
@@ -84,6 +87,31 @@ def test_a_group_has_one_kind_and_one_reason() -> None:
         (POLLS_FAILING, "auth"),
         (POLLS_FAILING, "timeout"),
     ]
+
+
+def test_the_account_is_not_counted_as_one_of_the_tenants_of_a_group() -> None:
+    account = tenant("account", fails(reason="server"), ident="", account="", integration="")
+    tenants = [tenant(f"T{number}", fails(reason="server")) for number in range(GROUPED_FROM)]
+    (none, few), (alone, one) = groups_of(account, *tenants[1:])
+    assert (none, alone, {few, one}) == (None, None, {1, GROUPED_FROM - 1})
+    assert {group and group.tenants for group, _ in groups_of(account, *tenants)} == {None, GROUPED_FROM}
+
+
+def test_no_step_counts_more_than_some_hundred_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[int] = []
+    add = Bucket.add
+
+    def recorded(bucket: Bucket, some: list[Issue]) -> None:
+        counted.append(len(some))
+        add(bucket, some)
+
+    monkeypatch.setattr(Bucket, "add", recorded)
+    many = fleet(*(tenant(f"T{number}", problem(hours=number), account=f"A{number % 2}") for number in range(1700)))
+    snapshot = asyncio.run(Snapshots(FakeSource(snapshot=many)).get())
+    assert max(counted) <= 500
+    (group,) = snapshot.groups
+    assert (group.tenants, group.since, sum(counted)) == (1700, NOW - 1699 * HOUR, 1700)
+    assert (group.integrations, group.accounts) == ((("canopy", 1700),), (("A0", 850), ("A1", 850)))
 
 
 def test_a_group_says_how_it_divides_between_integrations_and_accounts() -> None:

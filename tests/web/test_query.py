@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import unicodedata
+from collections.abc import Iterator
+from typing import Literal
+from urllib.parse import parse_qsl
 
 import pytest
 
-from exporter.status import Status
+from exporter.status import Status, TenantStatus
 from exporter.web.listing import PAGE_LINES, Listing, select
 from exporter.web.query import Query, QueryError, parse
 from exporter.web.snapshot import Snapshots
+from exporter.web.status_page import StatusPages
+from tests.support.virtual_time import run_virtual
 from tests.web.fleets import fails, fleet, problem, tenant
 from tests.web.serving import FakeSource
 
@@ -26,7 +33,7 @@ FLEET = fleet(
 def listed(status: Status, query: Query, *, grouped: bool = False) -> Listing:
     async def scenario() -> Listing:
         snapshots = Snapshots(FakeSource(snapshot=status))
-        return await select(snapshots, await snapshots.get(), query, grouped=grouped)
+        return await select(await snapshots.get(quiet=query.with_healthy), query, grouped=grouped)
 
     return asyncio.run(scenario())
 
@@ -68,6 +75,50 @@ def test_filters_and_the_search_select_lines(query: Query, expected: list[str]) 
     assert [name for name, _ in lines(FLEET, query)] == expected
 
 
+def test_each_tenant_is_listed_once_even_if_it_changes_from_one_request_to_the_next() -> None:
+    async def scenario() -> None:
+        source = FakeSource(snapshot=fleet(tenant("Oak", problem()), more=2))
+        pages = StatusPages(source)
+
+        async def names() -> list[str]:
+            reply = json.loads((await pages._status_json(Query(show="all"))).body)
+            return [each["tenant_name"] for each in reply["issues"]]
+
+        await pages._status_json(Query())
+        await asyncio.sleep(0.9)
+        source.snapshot = fleet(tenant("Oak"), more=2)
+        assert sorted(await names()) == ["Healthy 00000", "Healthy 00001", "Oak"]
+        await asyncio.sleep(0.5)
+        await pages._status_json(Query())
+        source.snapshot = fleet(tenant("Oak", problem()), more=2)
+        await asyncio.sleep(0.6)
+        assert sorted(await names()) == ["Healthy 00000", "Healthy 00001", "Oak"]
+
+    run_virtual(scenario())
+
+
+def test_a_tenant_that_comes_twice_while_the_snapshot_is_taken_is_listed_once() -> None:
+    class Twice(FakeSource):
+        def statuses(self, *, quiet: bool) -> Iterator[TenantStatus]:
+            for _ in range(2):
+                yield from super().statuses(quiet=quiet)
+            yield tenant("Oak", problem())
+
+    async def scenario() -> list[str]:
+        snapshots, query = Snapshots(Twice(snapshot=fleet(tenant("Oak"), more=2))), Query(show="all")
+        listing = await select(await snapshots.get(quiet=True), query, grouped=False)
+        return [line.tenant.name for line in listing.lines]
+
+    assert asyncio.run(scenario()) == ["Oak", "Healthy 00000", "Healthy 00001"]
+
+
+def test_lines_that_began_together_are_by_name_whatever_their_problem() -> None:
+    kinds = ("overdue", "stalled", "overdue", "stalled")
+    some = fleet(*(tenant(name, problem(kind)) for name, kind in zip("DCBA", kinds, strict=True)))
+    for grouped in (True, False):
+        assert [name for name, _ in lines(some, Query(), grouped=grouped)] == ["A", "B", "C", "D"]
+
+
 def test_lines_of_groups_are_left_out_unless_there_is_a_filter() -> None:
     many = fleet(*(tenant(f"T{number}", problem()) for number in range(9)), tenant("Oak", problem("stalled")))
     assert lines(many, Query(), grouped=True) == [("Oak", "stalled")]
@@ -83,6 +134,22 @@ def test_pages_are_whole_and_in_one_order() -> None:
     names = [line.tenant.name for page in pages for line in page.lines]
     assert len(set(names)) == 120
     assert names == sorted(names, key=lambda name: (-(int(name[1:]) % 3), name)), "those that began together, by name"
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("name", ["q", "account", "integration"])
+def test_names_are_found_in_whichever_form_they_are_written(name: str, form: Literal["NFC", "NFD"]) -> None:
+    cafe = tenant("École Café", problem(), account="Café", integration="Café")
+    query = parse([(name, unicodedata.normalize(form, "Café"))])
+    assert len(lines(fleet(cafe, tenant("Oak", problem())), query)) == 1
+
+
+@pytest.mark.parametrize("name", [" Padded ", "\u3000Padded", "Padded\n"])
+def test_the_link_to_an_account_or_integration_finds_it_whatever_blanks_it_has(name: str) -> None:
+    padded = fleet(tenant("Oak", problem(), account=name, integration=name), tenant("Elm", problem()))
+    for query in (Query(account=name), Query(integration=name)):
+        followed = parse(parse_qsl(query.link().removeprefix("?")))
+        assert [each for each, _ in lines(padded, followed)] == ["Oak"]
 
 
 @pytest.mark.parametrize(
@@ -109,6 +176,8 @@ def test_a_query_is_read(given: list[tuple[str, str]], expected: Query) -> None:
         [("refresh", "5")],
         *([("page", value)] for value in ("0", "-1", "1.5", "x", "1" * 10, "²")),
         [("q", "a"), ("q", "b")],
+        [("q", ""), ("q", "b")],
+        [("id", "a")],
     ],
 )
 def test_a_query_that_cannot_be_used_is_refused_without_its_values(given: list[tuple[str, str]]) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import itertools
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -27,7 +29,8 @@ from exporter.status import (
 )
 from exporter.tenant_details import MOST_LISTED
 from exporter.web.formats import format_duration, format_relative, format_time, shown, tenant_link
-from exporter.web.limits import STATUS_PAGES_KEPT
+from exporter.web.limits import STATUS_PAGES_KEPT, TURN_SECONDS
+from exporter.web.query import Query
 from exporter.web.snapshot import Snapshot, Snapshots
 from exporter.web.status_page import StatusPages
 from exporter.web.summary import summarize
@@ -103,7 +106,11 @@ def schools(count: int) -> tuple[TenantStatus, ...]:
             "warning",
             "Polling is 20 min behind schedule",
         ),
-        ({"with_problems": (tenant("Oak", problem("setup", "info")),)}, "good", "412 tenants, all up to date"),
+        (
+            {"with_problems": (tenant("Oak", problem("setup", "info")),)},
+            "good",
+            "1 of 412 tenants has a problem of severity info",
+        ),
         ({"with_problems": (tenant("Oak", problem("stale", "warning")),)}, "warning", "1 of 412 tenants has a problem"),
         ({"failing": (failing("account", ident=""),)}, "warning", "Polling of the account is failing"),
         ({"failing": (failing("account", ident=""), *schools(1))}, "warning", "1 of 412 tenants can't be polled"),
@@ -163,6 +170,19 @@ def test_a_problem_of_the_fleet_is_on_top_once_and_says_so() -> None:
     places = [text.index(each) for each in ("30 tenants can't be polled", "20 tenants of", "7 tenants of")]
     assert places == sorted(places)
     assert text.count("the cause is more likely the hub") == 2
+
+
+def test_groups_that_are_less_severe_than_a_single_line_stand_below_it() -> None:
+    groups = [tenant(f"S{each}", problem("setup", "info", 100)) for each in range(6)]
+    groups += [tenant(f"C{each}", problem("overdue", "critical", 100)) for each in range(7)]
+    text = page(fleet(*groups, tenant("Burning", problem("stalled", "critical", 9)), more=5)).words
+    places = [
+        text.index(each) for each in ("7 tenants of", "Other problems", "Burning", "6 tenants of", "The exporter")
+    ]
+    assert places == sorted(places)
+    text = page(fleet(*groups[:6], tenant("Burning", problem("stalled", "critical", 9)), more=5)).words
+    places = [text.index(each) for each in (" Problems 1", "Burning", "Less severe, shared by many", "6 tenants of")]
+    assert places == sorted(places)
 
 
 def test_the_page_says_which_shard_it_is_about() -> None:
@@ -267,6 +287,26 @@ def test_pages_reload_themselves_until_that_is_turned_off(path: str) -> None:
     assert len(without) == 1, "all links keep it, but the one that turns it on"
 
 
+@pytest.mark.parametrize("ident", [".", "..", "Oak"])
+def test_a_tenants_page_that_does_not_reload_itself_is_of_the_same_tenant(ident: str) -> None:
+    oak = tenant("Oak", problem(), ident=ident)
+    source = FakeSource(snapshot=fleet(oak), known={ident: details(oak)})
+    path = "/" + tenant_link(ident)
+    for expected in ("http-equiv", "does not reload itself"):
+        text = get(source, path)
+        assert expected in text
+        (link,) = [link for link in Elements(text).links if link and link.startswith("?")]
+        path = path.partition("?")[0] + link
+    assert "reloads itself" in get(source, path)
+    (followed,) = [link for link in page(fleet(oak), "/?refresh=off").links if link and link.startswith("tenants/")]
+    assert "does not reload itself" in get(source, "/" + followed)
+
+
+def test_the_number_of_lines_that_match_is_not_called_one_of_tenants() -> None:
+    oak = tenant("Oak", problem(), problem("setup", "info"))
+    assert "Lines that match 2 " in page(fleet(oak), "/?q=oak").words
+
+
 @pytest.mark.parametrize(
     ("path", "status", "text"),
     [
@@ -278,6 +318,9 @@ def test_pages_reload_themselves_until_that_is_turned_off(path: str) -> None:
         ("/?q=nobody", 200, "No tenant matches"),
         ("/?account=nobody", 200, "No tenant matches"),
         ("/tenants/nobody", 404, "There is no tenant with this id"),
+        ("/tenants/?id=a&id=b", 400, "The parameter id is given twice"),
+        ("/tenants/a?id=b", 400, "There is an unknown parameter"),
+        ("/?id=a", 400, "There is an unknown parameter"),
         ("/tenants/nobody?page=x", 400, "must be a whole number"),
     ],
 )
@@ -316,6 +359,30 @@ def test_a_tenants_page_lists_only_so_many_of_everything() -> None:
     assert text.count("and 900 more") == 5
     assert f"schedule-{MOST_LISTED - 1}" in text
     assert f"schedule-{MOST_LISTED}" not in text
+
+
+def test_a_tenants_page_with_full_lists_is_made_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look at the time takes a tenth of a turn, so a page that looks often gives way often."""
+
+    async def scenario() -> None:
+        others = 0
+
+        async def other() -> None:
+            nonlocal others
+            while True:
+                others += 1
+                await asyncio.sleep(0)
+
+        oak = tenant("Oak", problem())
+        pages = StatusPages(FakeSource(known={"1": details(oak, MOST_LISTED)}))
+        times = itertools.count()
+        monkeypatch.setattr(time, "perf_counter", lambda: next(times) * TURN_SECONDS / 10)
+        task = asyncio.create_task(other())
+        await pages._tenant_page("1", Query())
+        assert others > MOST_LISTED
+        task.cancel()
+
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize(
