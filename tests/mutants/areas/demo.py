@@ -45,6 +45,13 @@ MUTANTS = (
         (PROGRAMS + "test_the_exporter_takes_another_port_only_if_none_was_asked_for",),
     ),
     Mutant(
+        "a page of another site prints what it likes",
+        "exporter/demo/pages.py",
+        "    check_origin(request)\n",
+        "",
+        ("tests/demo/test_pages.py",),
+    ),
+    Mutant(
         "rules are evaluated once a minute",
         "exporter/assets/speed.py",
         "self.evaluated_each or ",
