@@ -52,6 +52,20 @@ MUTANTS = (
         ("tests/demo/test_pages.py",),
     ),
     Mutant(
+        "the demo outlives its terminal",
+        "exporter/demo/command.py",
+        "            stop_at=stop_signals_of_terminal(),\n",
+        "",
+        ("tests/demo/test_terminal.py",),
+    ),
+    Mutant(
+        "a terminal that is closed while the demo starts does not stop it",
+        "exporter/process.py",
+        "        signal.signal(signal.SIGHUP, _end_serving)\n",
+        "        signal.signal(signal.SIGHUP, _note_hangup)\n",
+        ("tests/contract/test_signals.py::test_hangup_at_any_moment_stops_the_demo",),
+    ),
+    Mutant(
         "rules are evaluated once a minute",
         "exporter/assets/speed.py",
         "self.evaluated_each or ",

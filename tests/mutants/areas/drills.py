@@ -46,7 +46,7 @@ MUTANTS = (
     Mutant(
         "a signal while the demo prepares leaves a file",
         "exporter/demo/drilled.py",
-        "stop = signalled(*STOP_SIGNALS)",
+        "stop = signalled(*stop_signals_of_terminal())",
         "stop = asyncio.Event()",
         ("tests/drills/test_start.py",),
     ),
