@@ -20,8 +20,10 @@ STOP_SECONDS = 4.8
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _INTERRUPTED = 130  # as shells count an end by SIGINT
 _FAILED = 1
-# Commands that serve until they are stopped, and read settings again at SIGHUP.
+# Commands that serve until they are stopped.
 _SERVING = ("run", "demo")
+# That of them which a terminal that is closed stops; the other one reads its settings again at SIGHUP.
+_OF_TERMINAL = ("demo",)
 
 
 class _Signals:
@@ -33,7 +35,8 @@ class _Signals:
 
 def prepare(arguments: Sequence[str]) -> None:
     """Make the process safe for secrets, and for signals at any moment; `arguments` are those of the command line."""
-    _handle_signals(serving=not arguments or arguments[0].startswith("-") or arguments[0] in _SERVING)
+    command = arguments[0] if arguments and not arguments[0].startswith("-") else _SERVING[0]
+    _handle_signals(serving=command in _SERVING, of_terminal=command in _OF_TERMINAL)
     _forbid_core_dumps()
     _open_standard_streams()
 
@@ -41,7 +44,7 @@ def prepare(arguments: Sequence[str]) -> None:
 # Signals
 
 
-def _handle_signals(*, serving: bool) -> None:
+def _handle_signals(*, serving: bool, of_terminal: bool) -> None:
     """Until the settings are loaded, nothing has to be stopped: a signal to stop ends the process at once.
 
     Commands that don't serve keep it so, without Python's traceback at SIGINT.
@@ -50,7 +53,19 @@ def _handle_signals(*, serving: bool) -> None:
     signal.signal(signal.SIGINT, _end_serving if serving else _interrupt)
     if serving:
         signal.signal(signal.SIGTERM, _end_serving)
+    if of_terminal and not _hangup_ignored():
+        signal.signal(signal.SIGHUP, _end_serving)
+    elif serving and not of_terminal:
         signal.signal(signal.SIGHUP, _note_hangup)
+
+
+def stop_signals_of_terminal() -> tuple[signal.Signals, ...]:
+    """The signals that stop a program which a terminal's end should stop, too, unless it was started with nohup."""
+    return STOP_SIGNALS if _hangup_ignored() else (*STOP_SIGNALS, signal.SIGHUP)
+
+
+def _hangup_ignored() -> bool:
+    return signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
 def _end_serving(_number: int, _frame: FrameType | None) -> None:
@@ -72,14 +87,14 @@ def hangup_came() -> bool:
     return _Signals.hangup
 
 
-def stop_in_time() -> None:
-    """From now on, end the process 4.8 s after the first signal to stop, whatever hangs.
+def stop_in_time(numbers: Sequence[signal.Signals] = STOP_SIGNALS) -> None:
+    """From now on, end the process 4.8 s after the first of these signals to stop, whatever hangs.
 
     To be called after asyncio has got handlers of its own for these signals: those are still called.
     """
     if _Signals.handled:
         signal.signal(signal.SIGALRM, _give_up)
-        for number in STOP_SIGNALS:
+        for number in numbers:
             # Also lets the signal interrupt a call that blocks, which asyncio prevents.
             signal.signal(number, _begin_countdown)
 

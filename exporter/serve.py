@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -66,17 +66,25 @@ def log_addresses(telemetry_path: str, addresses: list[str]) -> None:
 
 
 async def serve(
-    settings: Settings, load_again: Load, announce: Announce | None = None, *, opened: Opened = lambda _: None
+    settings: Settings,
+    load_again: Load,
+    announce: Announce | None = None,
+    *,
+    opened: Opened = lambda _: None,
+    stop_at: Sequence[signal.Signals] = process.STOP_SIGNALS,
 ) -> None:
-    """Serve until SIGTERM or SIGINT. At SIGHUP, `load_again` reads settings and secrets, in a thread.
+    """Serve until one of the signals `stop_at`. At SIGHUP, `load_again` reads settings and secrets, in a thread.
+
+    `load_again` is not called if SIGHUP is a signal to stop.
 
     `announce` gets the addresses; without it, they are logged. `opened` gets the exporter before it begins to poll.
 
     Raises `UnusableError` if the access rules or the listen address can't be used, `SettingsError` if the state file
     can't be used.
     """
-    stop, hangup = signalled(*process.STOP_SIGNALS), signalled(signal.SIGHUP)
-    process.stop_in_time()
+    stop = signalled(*stop_at)
+    hangup = asyncio.Event() if signal.SIGHUP in stop_at else signalled(signal.SIGHUP)
+    process.stop_in_time(stop_at)
     if process.hangup_came():
         hangup.set()
     try:

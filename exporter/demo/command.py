@@ -20,6 +20,7 @@ from exporter.demo.drilled import INTERVALS, Drilled, StoppedError, stories, wat
 from exporter.demo.ports import HOST, choose
 from exporter.demo.programs import PROMETHEUS, found, missing
 from exporter.drills import CalmFleet, quick_rules
+from exporter.process import stop_signals_of_terminal
 from exporter.serve import serve
 from exporter.settings import CREDENTIALS, Settings, given_flags, load
 from exporter.simulator import Fault, Simulator, how_to_change
@@ -103,7 +104,13 @@ async def _serve(settings: Settings, simulator: Simulator, *, alone: bool, drill
                     Wishes(quick_rules, drilled.started) if drilled else Wishes(),
                 )
 
-        await serve(settings, lambda: settings, announce, opened=drilled.opened if drilled else lambda _: None)
+        await serve(
+            settings,
+            lambda: settings,
+            announce,
+            opened=drilled.opened if drilled else lambda _: None,
+            stop_at=stop_signals_of_terminal(),
+        )
 
 
 def _begin_chain(stack: AsyncExitStack, metrics: str, settings: Settings, wishes: Wishes) -> None:

@@ -25,7 +25,7 @@ from exporter.drills import (
     quick_thresholds,
 )
 from exporter.drills import serve as serve_page
-from exporter.process import STOP_SIGNALS
+from exporter.process import stop_signals_of_terminal
 from exporter.serve import UnusableError, ended_before, signalled
 from exporter.settings import Settings
 from exporter.status import Status
@@ -53,7 +53,7 @@ async def watched(fleet: CalmFleet, settings: Settings) -> AsyncIterator[Setting
 
     Raises StoppedError.
     """
-    stop = signalled(*STOP_SIGNALS)  # `serve` takes over
+    stop = signalled(*stop_signals_of_terminal())  # `serve` takes over
     use_thresholds(quick_thresholds())
     try:
         with TemporaryDirectory(prefix="kimono-exporter-demo-") as folder:

@@ -1,8 +1,7 @@
 """Serves the drills of a demo on loopback: a page with forms, and JSON for the command `drill`.
 
-A page of another site that is open in the same browser must not start drills. So each request must name this server as
-its host, and each change must come from this origin: forms carry a token, and JSON has a content type that a form of
-another site can't send.
+A page of another site that is open in the same browser must not start drills. So `exporter.origin` checks each request.
+Forms carry a token, too, and JSON has a content type that a form of another site can't send.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from exporter.drills import words
 from exporter.drills.catalog import DRILLS, NOT_POSSIBLE, UnknownDrillError
 from exporter.drills.runs import Drills, DrillStateError, Run
 from exporter.drills.words import Places
+from exporter.origin import check_origin
 
 _MOST_BYTES = 4096
 _SHUTDOWN_SECONDS = 0.1
@@ -63,20 +63,8 @@ def create_app(drills: Drills, places: Places) -> web.Application:
 @web.middleware
 async def _check_origin(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse other hosts, and changes that come from other origins."""
-    own = request.headers.get("Host", "")
-    if _without_port(own) not in ("127.0.0.1", "localhost", "[::1]"):
-        raise web.HTTPForbidden(text="this server is on loopback: its address is not this host\n", headers=_HEADERS)
-    if request.method == "POST":
-        origin = request.headers.get("Origin")
-        site = request.headers.get("Sec-Fetch-Site", "same-origin")
-        if origin not in (None, f"http://{own}") or site not in ("same-origin", "none"):
-            raise web.HTTPForbidden(text="this request comes from another site\n", headers=_HEADERS)
+    check_origin(request, _HEADERS)
     return await handler(request)
-
-
-def _without_port(host: str) -> str:
-    name, colon, port = host.rpartition(":")
-    return name if colon and port.isdigit() else host
 
 
 class _Page:

@@ -132,6 +132,15 @@ def test_other_signals_end_a_command_as_they_end_any_program(
         assert (process.output, process.errors) == ("", "")
 
 
+@pytest.mark.parametrize("moment", [*LOADING, "load", "Simulator.__init__", "serve", "_Server.start", "Poller.run"])
+def test_hangup_at_any_moment_stops_the_demo(moment: str, tmp_path: Path) -> None:
+    arguments = ("demo", "--exporter-only", "--web.listen_address", "127.0.0.1:0")
+    environ = {"PYTHONPATH": str(Path.cwd())}
+    with running(sending(signal.SIGHUP, moment, *arguments), environ, tmp_path) as process:
+        assert process.wait(10) == 0
+        assert process.errors == ""
+
+
 @pytest.mark.parametrize(("command", "moment"), [("demo", "Simulator.__init__"), ("simulate", "_serve_simulator")])
 def test_an_interrupt_ends_the_simulation_without_a_traceback(command: str, moment: str, tmp_path: Path) -> None:
     address = {

@@ -92,8 +92,8 @@ import asyncio, os, sys
 from exporter.demo import command
 from exporter.cli import main
 serve = command.serve
-async def broken(*arguments):
-    serving = asyncio.create_task(serve(*arguments))
+async def broken(*arguments, **named):
+    serving = asyncio.create_task(serve(*arguments, **named))
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     raise RuntimeError("S3CR3T")
 command.serve = broken

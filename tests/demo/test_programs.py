@@ -14,7 +14,7 @@ import psutil
 import pytest
 import yaml
 
-from exporter.demo.pages import notification
+from exporter.demo.pages import Notification, notification
 from exporter.demo.ports import choose
 from exporter.demo.programs import missing
 from tests.demo.fakes import FAILING, SERVING, STUBBORN, program
@@ -195,7 +195,7 @@ def test_a_notification_is_a_few_lines_without_control_characters() -> None:
         "annotations": {"summary": "A scheduled sync has not run"},
     }
     resolved = {"status": "resolved", "labels": {"alertname": "KimonoExporterDown"}, "annotations": {}}
-    lines = list(notification("on-call", {"alerts": [one, resolved] * 4}))
+    lines = list(notification("on-call", Notification.model_validate({"alerts": [one, resolved] * 4}).alerts))
     assert len(lines) == 6
     assert lines[0].startswith("To on-call: KimonoSyncOverdue (critical) fires for Maple")
     assert lines[0].endswith(": A scheduled sync has not run")

@@ -45,6 +45,27 @@ MUTANTS = (
         (PROGRAMS + "test_the_exporter_takes_another_port_only_if_none_was_asked_for",),
     ),
     Mutant(
+        "a page of another site prints what it likes",
+        "exporter/demo/pages.py",
+        "    check_origin(request)\n",
+        "",
+        ("tests/demo/test_pages.py",),
+    ),
+    Mutant(
+        "the demo outlives its terminal",
+        "exporter/demo/command.py",
+        "            stop_at=stop_signals_of_terminal(),\n",
+        "",
+        ("tests/demo/test_terminal.py",),
+    ),
+    Mutant(
+        "a terminal that is closed while the demo starts does not stop it",
+        "exporter/process.py",
+        "        signal.signal(signal.SIGHUP, _end_serving)\n",
+        "        signal.signal(signal.SIGHUP, _note_hangup)\n",
+        ("tests/contract/test_signals.py::test_hangup_at_any_moment_stops_the_demo",),
+    ),
+    Mutant(
         "rules are evaluated once a minute",
         "exporter/assets/speed.py",
         "self.evaluated_each or ",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 
 PAGE = "exporter/drills/page.py"
+ORIGIN = "exporter/origin.py"
 OF_PAGE = ("tests/drills/test_page.py",)
 DRILLS = "tests/drills/test_drills.py::"
 
@@ -18,14 +19,14 @@ MUTANTS = (
     ),
     Mutant(
         "another site's page can begin a drill",
-        PAGE,
+        ORIGIN,
         'if origin not in (None, f"http://{own}") or site not in ("same-origin", "none"):',
         "if False:",
         OF_PAGE,
     ),
     Mutant(
         "a host name that an attacker points to loopback reads the drills",
-        PAGE,
+        ORIGIN,
         'if _without_port(own) not in ("127.0.0.1", "localhost", "[::1]"):',
         "if False:",
         OF_PAGE,
@@ -45,7 +46,7 @@ MUTANTS = (
     Mutant(
         "a signal while the demo prepares leaves a file",
         "exporter/demo/drilled.py",
-        "stop = signalled(*STOP_SIGNALS)",
+        "stop = signalled(*stop_signals_of_terminal())",
         "stop = asyncio.Event()",
         ("tests/drills/test_start.py",),
     ),
