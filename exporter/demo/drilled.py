@@ -77,7 +77,7 @@ class Drilled:
         self._stories = stories
         self._exporter: Exporter | None = None
         self._opened = asyncio.Event()
-        self._drills = Drills(fleet, Clock(), self._status, self._alerts)
+        self._drills = Drills(fleet, Clock(), self._status, self._alerts, self._is_ready)
 
     def opened(self, exporter: Exporter) -> None:
         """Take the exporter that polls the fleet."""
@@ -104,7 +104,7 @@ class Drilled:
     async def _run(self) -> None:
         """Begin the first drills as soon as all tenants have been polled: before, polls would not see all of them."""
         await self._opened.wait()
-        while not (self._exporter and self._exporter.ready()):  # noqa: ASYNC110 - the exporter has no event for it
+        while not self._is_ready():  # noqa: ASYNC110 - the exporter has no event for it
             await asyncio.sleep(_PAUSE)
         try:
             for name in self._stories:
@@ -112,6 +112,9 @@ class Drilled:
         except DrillStateError as error:
             output.complain(f"--story: {error}")
         await self._drills.run()
+
+    def _is_ready(self) -> bool:
+        return self._exporter is not None and self._exporter.ready()
 
     def _status(self) -> Status:
         if self._exporter is None:

@@ -12,7 +12,7 @@ from functools import partial
 
 from exporter.simulator import Fault, Simulator
 from exporter.simulator.faults import ACCOUNT
-from exporter.simulator.records import Ingestion, Schedule
+from exporter.simulator.records import Ingestion, Rollover, Schedule
 from exporter.simulator.schedules import next_due
 from exporter.simulator.tenant import SimulatedTenant
 
@@ -24,6 +24,8 @@ _RUN_SECONDS = 15.0
 # How often the event bundle without a start is replaced. It must not count as stalled.
 _BUNDLE_SECONDS = 45.0
 _ROLLOVER_FIRST = 30.0
+# So long, polls see a rollover that started late. Then its tenant is as it was before the drill.
+_ROLLOVER_LASTS = 20.0
 # Of the hub's start after the due time.
 _LATE = 30.0
 
@@ -55,6 +57,29 @@ def story(kind: str, ago: float = 0.0) -> Cause:
         return partial(simulator.end_story, simulator.begin_story(kind, tenant_id, ago))
 
     return each(begin)
+
+
+def rollover_begins_late(kind: str, ago: float = 0.0) -> Cause:
+    """A story at whose end a rollover starts. It is removed soon after, because its window is open for days."""
+
+    def begin(simulator: Simulator, tenant_id: str) -> End:
+        late, tenant = simulator.begin_story(kind, tenant_id, ago), simulator.tenant(tenant_id)
+
+        def end() -> None:
+            simulator.end_story(late)
+            started = [one for one in tenant.rollovers.all if one.is_on]
+            tenant.events.add(simulator.now() + _ROLLOVER_LASTS, partial(_remove_rollovers, tenant, started))
+
+        return end
+
+    return each(begin)
+
+
+def _remove_rollovers(tenant: SimulatedTenant, rollovers: Sequence[Rollover], at: float) -> None:
+    """Remove these, and leave rollover mode on for another that has started since."""
+    for one in rollovers:
+        tenant.rollovers.remove(one, at)
+    tenant.flags["rollover_mode_enabled"] = any(one.is_on for one in tenant.rollovers.all)
 
 
 def fault(kind: str, *, every: int | None = None, seconds: float = 5.0, endpoint: str | None = None) -> Cause:

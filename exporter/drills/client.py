@@ -19,6 +19,12 @@ from exporter.drills.words import expectation, shortened
 _SECONDS = 10.0
 _PAUSE = 1.0
 _MOST_BYTES = 4 * 1024 * 1024
+# With `--wait`: how often it asks, before it begins a drill, whether the demo is ready.
+_MOST_LOOKS = 120
+_NO_DEMO = (
+    "no demo with drills answers at --address; start one with 'kimono-exporter demo --story none', "
+    "or set the address that it prints"
+)
 
 Json = dict[str, Any]
 
@@ -28,10 +34,10 @@ class DrillCommandError(Exception):
 
 
 class DemoClient:
-    """Asks the demo whose drills are at `address`, such as `127.0.0.1:10126`."""
+    """Asks the demo whose drills are at `address`, such as `127.0.0.1:10126`, or the URL of its page."""
 
     def __init__(self, address: str) -> None:
-        self._address = address
+        self._address = address.strip().removeprefix("http://").rstrip("/")
         # No proxy: the demo is on this machine.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -58,23 +64,31 @@ class DemoClient:
                 answer: Json = json.loads(reply.read(_MOST_BYTES))
         except urllib.error.HTTPError as error:
             raise DrillCommandError(_refusal(error)) from None
-        except (OSError, ValueError, HTTPException):
-            raise DrillCommandError(
-                "no demo with drills answers at --address; start one with 'kimono-exporter demo --story none', "
-                "or set the address that it prints"
-            ) from None
+        except (OSError, ValueError, RecursionError, HTTPException):
+            raise DrillCommandError(_NO_DEMO) from None
+        # Another server may be there, which has JSON, too.
+        if not isinstance(answer, dict) or not isinstance(answer.get("runs"), list):
+            raise DrillCommandError(_NO_DEMO)
         return answer
 
 
 def _refusal(error: urllib.error.HTTPError) -> str:
+    """What the demo says. Another server has no such answers."""
     try:
-        return str(json.loads(error.read(_MOST_BYTES))["error"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return f"the demo answered with status {error.code}"
+        answer = json.loads(error.read(_MOST_BYTES))
+    except (OSError, ValueError, RecursionError, HTTPException):
+        return _NO_DEMO
+    return str(answer["error"]) if isinstance(answer, dict) and set(answer) == {"error"} else _NO_DEMO
 
 
 def drill(arguments: argparse.Namespace) -> int:
-    """Run the command `drill`, and return the exit code: 2 for an unknown drill, 1 if the demo does not do it."""
+    """Run the command `drill`, and return the exit code.
+
+    It is 2 for an unknown drill and for options that don't fit, 1 if the demo does not do it, or no alert fires.
+    """
+    if unfit := _unfit(arguments):
+        output.complain(unfit)
+        return UNUSABLE
     if arguments.list:
         _list_drills()
         return OK
@@ -96,6 +110,15 @@ def drill(arguments: argparse.Namespace) -> int:
     return OK
 
 
+def _unfit(arguments: argparse.Namespace) -> str:
+    """Which option would have no effect; empty if each has one."""
+    if arguments.list and (arguments.name or arguments.wait):
+        return "--list lists all drills: use it without NAME and without --wait"
+    if arguments.wait and not (arguments.name or arguments.end):
+        return "--wait needs NAME, the drill to begin, or --end"
+    return ""
+
+
 def _list_drills() -> None:
     """Print all drills, and those that are not possible."""
     for each in DRILLS.values():
@@ -108,12 +131,42 @@ def _list_drills() -> None:
 
 
 def _begin(client: DemoClient, name: str, *, wait: bool) -> None:
-    """Begin a drill, and print what to expect where. With `wait`, print its progress until its alert fires."""
+    """Begin a drill, and print what to expect where. With `wait`, print its progress until its alert fires.
+
+    Raises DrillCommandError, also if the alert that it waits for does not fire.
+    """
+    if wait:
+        _await_ready(client)
     run = client.begin(name)
-    output.write(_beginning(run))
+    output.write(f"{_beginning(run)}To end it: kimono-exporter drill --end {name}\n")
     if wait and run["drill"]["alert"]:
-        _follow(client, run, _has_fired)
-    output.write(f"To end it: kimono-exporter drill --end {name}\n")
+        _await_alert(client, run)
+
+
+def _await_ready(client: DemoClient) -> None:
+    """Wait until drills can begin, but not for ever: then the demo refuses, and says why."""
+    for _ in range(_MOST_LOOKS):
+        if client.show().get("ready"):
+            return
+        time.sleep(_PAUSE)
+
+
+def _await_alert(client: DemoClient, run: Json) -> None:
+    """Print the progress until the alert fires; without Prometheus, until the status page shows the problem."""
+    alert = run["drill"]["alert"]
+    if not client.show()["prometheus"] and not run["drill"]["problem"]:
+        raise DrillCommandError(
+            f"there is nothing to wait for: without Prometheus {alert} can't fire, and the status page does not show "
+            "this problem"
+        )
+    now = _follow(client, run, lambda one: _is_seen(one) or one["times"]["ended"] is not None)
+    if not _is_seen(now):
+        raise DrillCommandError(f"the drill is over, and {alert} did not fire")
+
+
+def _is_seen(run: Json) -> bool:
+    """Whether its alert has fired or, without Prometheus, the status page has shown the problem."""
+    return run["times"]["fired" if run["prometheus"] else "shown"] is not None
 
 
 def _end(client: DemoClient, name: str, *, wait: bool) -> None:
@@ -158,24 +211,19 @@ def _whose(run: Json) -> str:
     return f"tenant {tenants[0]}" if len(tenants) == 1 else f"{len(tenants)} tenants"
 
 
-def _follow(client: DemoClient, run: Json, is_done: Callable[[Json], bool]) -> None:
-    """Print new lines of progress until it is done, or the drill is over."""
+def _follow(client: DemoClient, run: Json, is_done: Callable[[Json], bool]) -> Json:
+    """Print new lines of progress until it is done; returns the run as it is then."""
     printed: set[str] = set()
     while True:
         answer = client.show()
-        now = _run_of(answer, run)
+        now = {**_run_of(answer, run), "prometheus": answer["prometheus"]}
         for line in now["progress"]:
             if line not in printed:
                 output.write(f"{line}\n")
                 printed.add(line)
-        without_alert = not answer["prometheus"] and now["times"]["shown"] is not None
-        if is_done(now) or now["settled"] or (without_alert and now["times"]["ended"] is None):
-            return
+        if is_done(now):
+            return now
         time.sleep(_PAUSE)
-
-
-def _has_fired(run: Json) -> bool:
-    return bool(run["alert"] == "firing")
 
 
 def _run_of(answer: Mapping[str, Any], wanted: Json) -> Json:

@@ -151,7 +151,7 @@ class _Page:
             return web.json_response({"error": str(error)}, status=404, headers=_HEADERS)
         except DrillStateError as error:
             return web.json_response({"error": str(error)}, status=409, headers=_HEADERS)
-        except ValueError:
+        except (ValueError, RecursionError):  # deeply nested JSON
             return web.json_response({"error": "the body is not JSON"}, status=400, headers=_HEADERS)
         shown = [words.run_json(run, self._places) for run in runs]
         return web.json_response({"runs": shown}, headers=_HEADERS)

@@ -6,6 +6,8 @@ import math
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
+import structlog
+
 from exporter.clock import Clock
 from exporter.drills.catalog import DRILLS, find
 from exporter.drills.causes import End
@@ -14,6 +16,8 @@ from exporter.drills.fleet import CalmFleet
 from exporter.drills.watch import AlertState
 from exporter.simulator import TenantFacts
 from exporter.status import Status
+
+log = structlog.get_logger(__name__)
 
 _EVERY = 1.0
 # Runs that are over; the page shows the newest ones.
@@ -69,8 +73,8 @@ class Run:
 class Drills:
     """The drills of one demo.
 
-    `status` is the exporter's snapshot. `ask` gives the alerts in Prometheus, None if it does not say; `ask` is None if
-    there is no Prometheus.
+    `status` is the exporter's snapshot, and `is_ready` says whether it has polled all tenants. `ask` gives the alerts
+    in Prometheus, None if it does not say; `ask` is None if there is no Prometheus.
     """
 
     def __init__(
@@ -79,8 +83,10 @@ class Drills:
         clock: Clock,
         status: Callable[[], Status],
         ask: Callable[[], Awaitable[Sequence[AlertState] | None]] | None,
+        is_ready: Callable[[], bool],
     ) -> None:
         self.runs: list[Run] = []
+        self.is_ready = is_ready
         self._fleet = fleet
         self._clock = clock
         self._status = status
@@ -94,6 +100,9 @@ class Drills:
         """Begin a drill now. Raises UnknownDrillError, and DrillStateError if it can't begin now."""
         drill, now = find(name), self._clock.now()
         active = self.active()
+        # Before, polls would not see it as a change, and the fleet may still be in the past.
+        if not self.is_ready():
+            raise DrillStateError("the demo is not ready yet: try again in some seconds")
         if any(run.drill is drill for run in active):
             raise DrillStateError(f"the drill {drill.name} is active already; 'kimono-exporter drill --end' ends it")
         tenants = self._tenants(drill)
@@ -144,13 +153,24 @@ class Drills:
 
     async def run(self) -> None:
         """End drills that have lasted long enough, and observe all, until cancelled."""
+        fails = False
         while True:
             await self._clock.sleep(_EVERY)
-            self.end_overdue()
-            unsettled = [run for run in self.runs if not run.is_settled]
-            if unsettled:
-                alerts = await self._ask() if self._ask else None
-                self.observe(unsettled, alerts)
+            try:
+                await self._look()
+                fails = False
+            except Exception:
+                # The demo goes on, and the next look may succeed. One message is enough.
+                if not fails:
+                    log.exception("can't follow the drills")
+                fails = True
+
+    async def _look(self) -> None:
+        self.end_overdue()
+        unsettled = [run for run in self.runs if not run.is_settled]
+        if unsettled:
+            alerts = await self._ask() if self._ask else None
+            self.observe(unsettled, alerts)
 
     def end_overdue(self) -> None:
         """End the drills that have lasted as long as they should."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ import aiohttp
 _SECONDS = 5.0
 # Of an answer. A demo has a few alerts.
 _MOST_BYTES = 4 * 1024 * 1024
+# What reading another server's JSON may raise.
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +40,24 @@ class AlertWatch:
                 session.get(f"{self.address}/api/v1/alerts", allow_redirects=False) as reply,
             ):
                 reply.raise_for_status()
-                if (reply.content_length or 0) > _MOST_BYTES:
-                    return None
-                return [_state(each) for each in (await reply.json())["data"]["alerts"]]
-        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError):
+                answer = json.loads(await _body(reply.content))
+                return [_state(each) for each in answer["data"]["alerts"]]
+        except (aiohttp.ClientError, OSError, TimeoutError, *_MALFORMED):
             return None
 
 
+async def _body(content: aiohttp.StreamReader) -> bytes:
+    """The whole body; ValueError if it is too long, whatever length its head says."""
+    body = bytearray()
+    async for piece in content.iter_any():
+        body += piece
+        if len(body) > _MOST_BYTES:
+            raise ValueError("the answer is too long")
+    return bytes(body)
+
+
 def _state(alert: dict[str, Any]) -> AlertState:
+    """Raises one of `_MALFORMED` if it is no alert."""
     labels = alert["labels"]
-    return AlertState(labels["alertname"], labels.get("tenant_id", ""), labels.get("severity", ""), str(alert["state"]))
+    name, state = labels["alertname"], alert["state"]
+    return AlertState(str(name), str(labels.get("tenant_id", "")), str(labels.get("severity", "")), str(state))

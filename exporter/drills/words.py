@@ -102,6 +102,7 @@ def as_json(drills: Drills, places: Places) -> dict[str, Any]:
     """All drills and runs, as JSON for the command."""
     return {
         "prometheus": bool(places.prometheus),
+        "ready": drills.is_ready(),
         "drills": [drill_json(each, places) for each in DRILLS.values()],
         "runs": [run_json(each, places) for each in drills.runs],
     }
@@ -114,6 +115,7 @@ def drill_json(drill: Drill, places: Places) -> dict[str, Any]:
         "happens": drill.happens,
         "expect": expectation(drill),
         "alert": drill.alert,
+        "problem": drill.problem,
         "after": drill.after,
         "shortened": shortened(drill),
         "where": where(drill, places),

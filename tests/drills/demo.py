@@ -50,7 +50,7 @@ async def running_demo(tenants: int, ask: Ask | None = None) -> AsyncIterator[De
             open_exporter(settings, clock) as exporter,
             keeping_state(exporter, settings.state.file),
         ):
-            drills = Drills(fleet, clock, exporter.status, ask)
+            drills = Drills(fleet, clock, exporter.status, ask, exporter.ready)
             working = [asyncio.create_task(each()) for each in (exporter.poller.run, drills.run)]
             try:
                 while not exporter.ready():

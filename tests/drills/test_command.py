@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -23,6 +24,7 @@ class Demo:
         self.places = Places("http://127.0.0.1:1", "http://127.0.0.1:2")
         self.drills: Drills
         self._loop = asyncio.new_event_loop()
+        self.is_ready = True
         self._ready = threading.Event()
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),), daemon=True)
@@ -37,7 +39,7 @@ class Demo:
                 for tenant in run.ids
             ]
 
-        self.drills = Drills(CalmFleet(3, 1, Clock()), Clock(), Exporter().status, alerts)
+        self.drills = Drills(CalmFleet(3, 1, Clock()), Clock(), Exporter().status, alerts, lambda: self.is_ready)
         async with serve(self.drills, self.places) as url:
             self.address = url.removeprefix("http://")
             observing = asyncio.create_task(self._observe(alerts))
@@ -125,6 +127,81 @@ def test_what_the_demo_refuses_is_an_error(demo: Demo, capsys: pytest.CaptureFix
     assert (code, err) == (1, "kimono-exporter: the drill stalled is not active\n")
 
 
+def test_no_option_is_ignored(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, what in (
+        (["--wait"], "--wait needs NAME"),
+        (["--list", "stalled"], "without NAME"),
+        (["--list", "--wait"], "without --wait"),
+    ):
+        code, out, err = drill(capsys, "--address", "127.0.0.1:1", *arguments)
+        assert (code, out, what in err) == (2, "", True)
+
+
+def test_before_the_demo_is_ready_the_command_says_so_and_with_wait_tries_again(
+    demo: Demo, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = "kimono-exporter: the demo is not ready yet: try again in some seconds\n"
+    monkeypatch.setattr(drill_client, "_MOST_LOOKS", 3)
+    demo.is_ready = False
+    assert drill(capsys, "stalled", "--address", demo.address) == (1, "", error)
+    assert drill(capsys, "stalled", "--wait", "--address", demo.address) == (1, "", error)
+    monkeypatch.setattr(drill_client.time, "sleep", lambda _: setattr(demo, "is_ready", True))
+    assert drill(capsys, "stalled", "--wait", "--address", demo.address)[0] == 0
+
+
+@pytest.mark.parametrize("form", ["http://{}", "http://{}/", " {} "])
+def test_the_address_may_be_the_url_that_the_demo_prints(
+    form: str, demo: Demo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = drill(capsys, "--address", form.format(demo.address))
+    assert (code, err) == (0, "")
+    assert "No drill has begun" in out
+
+
+class _Other(BaseHTTPRequestHandler):
+    """A server that is no demo, and answers each request with what the test says."""
+
+    status, body = 200, b""
+
+    def do_GET(self) -> None:
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(len(self.body)))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    do_POST = do_GET  # noqa: N815 - the base class calls it so
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, b"404: Not Found"),
+        (404, b'{"status": "error", "error": "not found"}'),
+        (200, b"<html>"),
+        (200, b"[]"),
+        (200, b'{"status": "success"}'),
+        (200, b"[" * 100_000),
+        (500, b"[" * 100_000),
+    ],
+)
+@pytest.mark.parametrize("arguments", [[], ["stalled"], ["stalled", "--wait"], ["--end"]], ids=str)
+def test_another_server_is_no_demo_with_drills(
+    status: int, body: bytes, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    handler = type("Handler", (_Other,), {"status": status, "body": body})
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        code, out, err = drill(capsys, *arguments, "--address", f"127.0.0.1:{server.server_port}")
+        server.shutdown()
+        thread.join(10)
+    assert (code, out) == (1, "")
+    assert "no demo with drills answers at --address; start one with 'kimono-exporter demo --story none'" in err
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1:x", "-", "a b", "S3CR3T:1"])
 def test_without_a_demo_the_command_says_how_to_start_one(address: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = drill(capsys, "stalled", f"--address={address}")
@@ -150,3 +227,28 @@ def test_without_prometheus_the_command_waits_for_the_status_page(
     assert code == 0
     assert "the exporter's status shows the problem" in out
     assert "There is no Prometheus in this demo, so no alert can fire." in out
+
+
+@pytest.mark.parametrize("name", ["discovery_failing", "throttled", "polling_behind"])
+def test_without_prometheus_and_a_problem_on_the_status_page_there_is_nothing_to_wait_for(
+    name: str, demo: Demo, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo.places.prometheus = ""
+    monkeypatch.setattr(runs, "_record_alerts", lambda *_: None)
+    monkeypatch.setattr(drill_client.time, "sleep", lambda _: demo.drills.end_all())  # or it would wait 15 minutes
+    code, out, err = drill(capsys, name, "--wait", "--address", demo.address)
+    assert code == 1
+    assert f"{name} has begun" in out
+    assert f"there is nothing to wait for: without Prometheus {DRILLS[name].alert} can't fire" in err
+    assert demo.drills.active()
+
+
+@pytest.mark.parametrize("prometheus", ["", "http://127.0.0.1:2"])
+def test_a_drill_that_is_over_before_its_alert_fires_is_an_error(
+    prometheus: str, demo: Demo, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo.places.prometheus = prometheus
+    monkeypatch.setattr(runs, "_record_alerts", lambda *_: None)
+    monkeypatch.setattr(drill_client.time, "sleep", lambda _: demo.drills.end_all())
+    code, _, err = drill(capsys, "stalled", "--wait", "--address", demo.address)
+    assert (code, err) == (1, "kimono-exporter: the drill is over, and KimonoIngestionStalled did not fire\n")

@@ -20,9 +20,10 @@ POLLS = 20.0
 
 @dataclass
 class Played:
-    """What happened: the runs by name, the problems before, during and after, and those of other tenants."""
+    """What happened: the runs by name and the second ones, and the problems before, during and after."""
 
     runs: Mapping[str, Run]
+    again: Mapping[str, Run]
     before: set[tuple[str, str]]
     during: set[tuple[str, str]]
     after: set[tuple[str, str]]
@@ -33,23 +34,25 @@ slow = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def played() -> Played:
-    """All drills of single tenants at once, on a tenant each."""
+    """All drills of single tenants at once, on a tenant each, and all of them again."""
 
     async def play() -> Played:
         async with running_demo(30) as demo:
             await demo.clock.sleep(60)
             before, during = demo.problems(), set[tuple[str, str]]()
-            runs = {drill.name: demo.drills.begin(drill.name) for drill in OF_TENANTS}
-            for _ in range(190):
-                await demo.clock.sleep(1)
-                during |= demo.problems()
-            demo.drills.end_all()
-            await demo.clock.sleep(60)
+            rounds = []
+            for _ in range(2):
+                rounds.append({drill.name: demo.drills.begin(drill.name) for drill in OF_TENANTS})
+                for _ in range(190):
+                    await demo.clock.sleep(1)
+                    during |= demo.problems()
+                demo.drills.end_all()
+                await demo.clock.sleep(60)
             after = demo.problems()
             for _ in range(18):  # a run that nobody ends becomes a problem later
                 await demo.clock.sleep(5)
                 after |= demo.problems()
-            return Played(runs, before, during, after)
+            return Played(*rounds, before, during, after)
 
     return run_virtual(play())
 
@@ -62,12 +65,12 @@ def test_nothing_is_wrong_before_and_after(played: Played) -> None:
 @slow
 @pytest.mark.parametrize("drill", SHOWN, ids=lambda drill: drill.name)
 def test_a_drill_shows_its_problem_in_time_and_no_more_after_its_end(played: Played, drill: Drill) -> None:
-    run = played.runs[drill.name]
-    assert run.shown is not None
-    assert run.shown - run.began <= drill.after
-    assert run.gone is not None
-    assert run.ended is not None
-    assert run.gone - run.ended <= POLLS
+    for run in (played.runs[drill.name], played.again[drill.name]):
+        assert run.shown is not None
+        assert run.shown - run.began <= drill.after
+        assert run.gone is not None
+        assert run.ended is not None
+        assert run.gone - run.ended <= POLLS
 
 
 @slow
@@ -86,7 +89,7 @@ def test_a_drill_can_be_repeated() -> None:
     async def play() -> list[tuple[bool, bool]]:
         async with running_demo(2) as demo:
             seen = []
-            for name in ("overdue", "overdue", "dormant", "dormant"):
+            for name in ("overdue", "overdue", "dormant", "dormant", "rollover_not_started", "rollover_not_started"):
                 run = demo.drills.begin(name)
                 await demo.clock.sleep(30)
                 demo.drills.end(name)
@@ -94,22 +97,57 @@ def test_a_drill_can_be_repeated() -> None:
                 seen.append((run.shown is not None, run.gone is not None))
             return seen
 
-    assert run_virtual(play()) == [(True, True)] * 4
+    assert run_virtual(play()) == [(True, True)] * 6
+
+
+@pytest.mark.parametrize("name", ["rollover_not_started", "rollover_failing"])
+def test_a_rollover_that_started_late_is_seen_and_then_leaves_its_tenant_free(name: str) -> None:
+    async def play() -> list[tuple[bool, int]]:
+        async with running_demo(2) as demo:
+            (tenant,) = demo.drills.begin(name).ids
+            simulated = demo.fleet.simulator.tenant(tenant)
+            await demo.clock.sleep(20)
+            demo.drills.end(name)
+            states = []
+            for seconds in (10, 30):
+                await demo.clock.sleep(seconds)
+                states.append((simulated.flags["rollover_mode_enabled"], len(simulated.rollovers.all)))
+            run = demo.drills.begin("fleet_stalled")
+            await demo.clock.sleep(75)  # the exporter waits for 60 s after a pause
+            assert run.shown is not None
+            return states
+
+    assert run_virtual(play()) == [(True, 1), (False, 0)]
+
+
+def test_a_rollover_that_started_late_leaves_a_later_one_alone() -> None:
+    async def play() -> bool:
+        async with running_demo(2) as demo:
+            (tenant,) = demo.drills.begin("rollover_not_started").ids
+            demo.drills.end("rollover_not_started")
+            demo.drills.begin("rollover_stuck")
+            await demo.clock.sleep(60)
+            return demo.fleet.simulator.tenant(tenant).flags["rollover_mode_enabled"]
+
+    assert run_virtual(play())
 
 
 @pytest.mark.parametrize("drill", OF_FLEETS, ids=lambda drill: drill.name)
 def test_a_drill_of_the_fleet_shows_as_a_problem_of_many(drill: Drill) -> None:
-    async def play() -> tuple[set[str], set[str]]:
+    async def play() -> list[set[str]]:
         async with running_demo(10) as demo:
-            run = demo.drills.begin(drill.name)
-            await demo.clock.sleep(75)
-            during = {each.kind for each in demo.exporter.status().fleet}
-            demo.drills.end(drill.name)
-            await demo.clock.sleep(75)
-            assert run.is_settled
-            return during, {each.kind for each in demo.exporter.status().fleet}
+            seen = []
+            for _ in range(2):
+                run = demo.drills.begin(drill.name)
+                await demo.clock.sleep(75)
+                seen.append({each.kind for each in demo.exporter.status().fleet})
+                demo.drills.end(drill.name)
+                await demo.clock.sleep(75)
+                assert run.is_settled
+                seen.append({each.kind for each in demo.exporter.status().fleet})
+            return seen
 
-    assert run_virtual(play()) == ({drill.problem}, set())
+    assert run_virtual(play()) == [{drill.problem}, set()] * 2
 
 
 def test_a_drill_ends_by_itself() -> None:

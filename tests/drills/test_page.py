@@ -43,6 +43,7 @@ class Site:
     drills: Drills
     exporter: Exporter
     alerts: list[AlertState]
+    ready: asyncio.Event
 
     async def get(self, path: str = "/", **headers: str) -> tuple[int, str]:
         async with self.session.get(self.url + path, headers=headers) as reply:
@@ -68,11 +69,12 @@ async def site(*, prometheus: bool = True) -> AsyncIterator[Site]:
     async def ask() -> list[AlertState]:
         return alerts
 
-    exporter = Exporter()
-    drills = Drills(fleet, Clock(), exporter.status, ask if prometheus else None)
+    exporter, ready = Exporter(), asyncio.Event()
+    ready.set()
+    drills = Drills(fleet, Clock(), exporter.status, ask if prometheus else None, ready.is_set)
     places = Places("http://127.0.0.1:1", "http://127.0.0.1:2" if prometheus else "")
     async with serve(drills, places) as url, aiohttp.ClientSession() as session:
-        yield Site(url, session, drills, exporter, alerts)
+        yield Site(url, session, drills, exporter, alerts, ready)
 
 
 def visit(check: Callable[[Site], Awaitable[None]], *, prometheus: bool = True) -> None:
@@ -149,6 +151,20 @@ def test_what_can_not_be_done_is_said_on_the_page() -> None:
     visit(check)
 
 
+def test_no_drill_begins_before_the_demo_is_ready() -> None:
+    async def check(one: Site) -> None:
+        one.ready.clear()
+        error = "the demo is not ready yet: try again in some seconds"
+        status, text = await one.post("/begin", {"token": await one.token(), "name": "stalled"})
+        assert (status, error in text) == (409, True)
+        status, text = await one.post("/api/begin", json.dumps({"name": "stalled"}), **JSON)
+        assert (status, json.loads(text)) == (409, {"error": error})
+        assert json.loads((await one.get("/api/drills"))[1])["ready"] is False
+        assert not one.drills.runs
+
+    visit(check)
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -198,6 +214,7 @@ def test_json_needs_its_content_type_which_a_form_can_not_send() -> None:
         body = json.dumps({"name": "stalled"})
         assert (await one.post("/api/begin", body, **{"Content-Type": "text/plain"}))[0] == 415
         assert (await one.post("/api/begin", "{", **JSON))[0] == 400
+        assert (await one.post("/api/begin", "[" * 4000, **JSON))[0] == 400
         assert (await one.post("/api/begin", "[]", **JSON))[0] == 404
         assert (await one.post("/api/begin", '{"name": 7}', **JSON))[0] == 404
         assert not one.drills.runs

@@ -8,6 +8,9 @@ PAGE = "exporter/drills/page.py"
 ORIGIN = "exporter/origin.py"
 OF_PAGE = ("tests/drills/test_page.py",)
 DRILLS = "tests/drills/test_drills.py::"
+CLIENT = "exporter/drills/client.py"
+OF_CLIENT = ("tests/drills/test_command.py",)
+OF_WATCH = ("tests/drills/test_watch.py",)
 
 MUTANTS = (
     Mutant(
@@ -84,5 +87,71 @@ MUTANTS = (
         "story = Story(kind, tenant_id, self.now() - ago)",
         "story = Story(kind, tenant_id, self.now())",
         ("tests/simulator/test_stories.py",),
+    ),
+    Mutant(
+        "a drill leaves its tenant in rollover mode",
+        "exporter/drills/causes.py",
+        "_ROLLOVER_LASTS = 20.0",
+        "_ROLLOVER_LASTS = 20e9",
+        (f"{DRILLS}test_a_rollover_that_started_late_is_seen_and_then_leaves_its_tenant_free",),
+    ),
+    Mutant(
+        "a late rollover's removal ends the rollover mode of another",
+        "exporter/drills/causes.py",
+        "any(one.is_on for one in tenant.rollovers.all)",
+        "False",
+        (f"{DRILLS}test_a_rollover_that_started_late_leaves_a_later_one_alone",),
+    ),
+    Mutant(
+        "a drill begins before the demo is ready",
+        "exporter/drills/runs.py",
+        "if not self.is_ready():",
+        "if False:",
+        OF_PAGE,
+    ),
+    Mutant(
+        "a failure to follow drills ends the task that follows them",
+        "exporter/drills/runs.py",
+        "except Exception:",
+        "except ArithmeticError:",
+        OF_WATCH,
+    ),
+    Mutant(
+        "deeply nested JSON is an internal error",
+        PAGE,
+        "except (ValueError, RecursionError):",
+        "except ValueError:",
+        OF_PAGE,
+    ),
+    Mutant(
+        "an answer of Prometheus may be of any length",
+        "exporter/drills/watch.py",
+        "if len(body) > _MOST_BYTES:",
+        "if False:",
+        OF_WATCH,
+    ),
+    Mutant(
+        "a malformed answer of Prometheus is an internal error",
+        "exporter/drills/watch.py",
+        "(ValueError, KeyError, TypeError, AttributeError, RecursionError)",
+        "(ValueError, KeyError, TypeError)",
+        OF_WATCH,
+    ),
+    Mutant(
+        "the command waits for what can't be seen",
+        CLIENT,
+        'if not client.show()["prometheus"] and not run["drill"]["problem"]:',
+        "if False:",
+        OF_CLIENT,
+    ),
+    Mutant("an alert that did not fire is no error", CLIENT, "if not _is_seen(now):", "if False:", OF_CLIENT),
+    Mutant("the URL of the page is no address", CLIENT, '.removeprefix("http://").rstrip("/")', "", OF_CLIENT),
+    Mutant("another server with JSON is a demo", CLIENT, ' or not isinstance(answer.get("runs"), list)', "", OF_CLIENT),
+    Mutant(
+        "the command does not wait until the demo is ready",
+        CLIENT,
+        'if client.show().get("ready"):',
+        "if True:",
+        OF_CLIENT,
     ),
 )
