@@ -31,7 +31,9 @@ def demo(tmp_path: Path) -> Iterator[Process]:
 def client(demo: Process) -> DemoClient:
     found = re.search(r"Drills: http://(\S+)/ ", demo.output)
     assert found
-    return DemoClient(found[1])
+    made = DemoClient(found[1])
+    eventually(lambda: made.show()["ready"], 120)
+    return made
 
 
 def wait_for(client: DemoClient, names: Sequence[str], is_so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
