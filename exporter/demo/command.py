@@ -21,7 +21,7 @@ from exporter.demo.ports import HOST, choose
 from exporter.demo.programs import PROMETHEUS, found, missing
 from exporter.drills import CalmFleet, quick_rules
 from exporter.process import stop_signals_of_terminal
-from exporter.serve import serve
+from exporter.serve import UnusableError, serve
 from exporter.settings import CREDENTIALS, Settings, given_flags, load
 from exporter.simulator import Fault, Simulator, how_to_change
 from exporter.simulator import serve as serve_simulator
@@ -32,11 +32,12 @@ _DEFAULTS = {
     "collectors.state.interval": "15s",
     "collectors.ingestions.interval": "15s",
     "log.level": "error",
-    "web.listen_address": "127.0.0.1:10120",
 }
+_PORT = 10120
 _REAL = ("KIMONO_API_", "KIMONO_CONFIG", "KIMONO_STATE_FILE")
 _END_AFTER = 10.0
 _DRILLS_PORT = 10126
+_FEWEST_TENANTS = 10  # drills that run at the same time share none
 
 
 def demo(arguments: argparse.Namespace, environ: Mapping[str, str]) -> None:
@@ -44,6 +45,8 @@ def demo(arguments: argparse.Namespace, environ: Mapping[str, str]) -> None:
     # Settings for the real API stay out of the demo.
     environ = {name: value for name, value in environ.items() if not name.startswith(_REAL)}
     begun = None if arguments.story is None else stories(arguments.story)
+    if begun is not None and arguments.tenants < _FEWEST_TENANTS:
+        raise UnusableError(f"--tenants: drills need at least {_FEWEST_TENANTS} tenants")
     defaults = _DEFAULTS if begun is None else {**_DEFAULTS, **INTERVALS}
     settings = load({**defaults, **given_flags(arguments)}, environ, needs_credentials=False)
     logs.configure(settings.log.level, settings.log.format)
@@ -73,10 +76,10 @@ def _about_drills(address: str, wanted_port: int) -> str:
 
 
 def _on_free_port(settings: Settings) -> Settings:
-    """The settings with another port, if the default one is in use. A port that was asked for stays."""
-    if settings.web.listen_address != _DEFAULTS["web.listen_address"]:
+    """The settings with the demo's own address, or another port if that is in use. An address that was set stays."""
+    if "listen_address" in settings.web.model_fields_set:
         return settings
-    address = f"{HOST}:{choose('the exporter', settings.web.listen()[1])}"
+    address = f"{HOST}:{choose('the exporter', _PORT)}"
     return settings.model_copy(update={"web": settings.web.model_copy(update={"listen_address": address})})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,7 +26,7 @@ from exporter.drills import (
 )
 from exporter.drills import serve as serve_page
 from exporter.process import stop_signals_of_terminal
-from exporter.serve import UnusableError, ended_before, signalled
+from exporter.serve import UnusableError, cause, ended_before, signalled
 from exporter.settings import Settings
 from exporter.status import Status
 from exporter.thresholds import use_thresholds
@@ -51,12 +51,12 @@ class StoppedError(Exception):
 async def watched(fleet: CalmFleet, settings: Settings) -> AsyncIterator[Settings]:
     """The settings, with a state file of an exporter that has watched the fleet before, while the block runs.
 
-    Raises StoppedError.
+    Raises StoppedError, and UnusableError if there is no folder for it.
     """
     stop = signalled(*stop_signals_of_terminal())  # `serve` takes over
     use_thresholds(quick_thresholds())
     try:
-        with TemporaryDirectory(prefix="kimono-exporter-demo-") as folder:
+        with _folder() as folder:
             path = Path(folder) / "state"
             watching = asyncio.create_task(fleet.watch_the_past(settings, path))
             if not await ended_before(stop, watching):
@@ -66,6 +66,16 @@ async def watched(fleet: CalmFleet, settings: Settings) -> AsyncIterator[Setting
             yield settings.model_copy(update={"state": state})
     finally:
         use_thresholds()
+
+
+def _folder() -> TemporaryDirectory[str]:
+    try:
+        return TemporaryDirectory(prefix="kimono-exporter-demo-")
+    except OSError as error:
+        raise UnusableError(
+            f"--story: can't make a temporary folder: {error.strerror or error}; "
+            "set TMPDIR to a folder that can be written"
+        ) from None
 
 
 class Drilled:
@@ -92,8 +102,14 @@ class Drilled:
 
     @asynccontextmanager
     async def serving(self, port: int) -> AsyncIterator[str]:
-        """Serve the page while the block runs; yields its address. OSError if the port can't be bound."""
-        async with serve_page(self._drills, self.places, port=port) as address:
+        """Serve the page while the block runs; yields its address. Raises UnusableError if the port can't be bound."""
+        async with AsyncExitStack() as stack:
+            try:
+                address = await stack.enter_async_context(serve_page(self._drills, self.places, port=port))
+            except OSError as error:
+                raise UnusableError(
+                    f"--drills-port: can't listen on {HOST}:{port}: {cause(error)}; set a free one, such as 10136"
+                ) from None
             working = asyncio.create_task(self._run())
             try:
                 yield address

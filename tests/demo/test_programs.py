@@ -18,7 +18,7 @@ from exporter.demo.pages import Notification, notification
 from exporter.demo.ports import choose
 from exporter.demo.programs import missing
 from tests.demo.fakes import FAILING, SERVING, STUBBORN, program
-from tests.support.processes import Process, answers, eventually, get, kimono, running
+from tests.support.processes import Process, answers, eventually, free_port, get, kimono, running
 
 DEMO = kimono("demo", "--web.listen_address", "127.0.0.1:0", "--tenants", "2")
 
@@ -186,6 +186,34 @@ def test_the_exporter_takes_another_port_only_if_none_was_asked_for(tmp_path: Pa
             with running(command, {}, tmp_path / "two") as process:
                 assert process.wait(20) == 2
                 assert "web.listen_address: can't listen on" in process.errors
+
+
+@pytest.mark.parametrize("way", ["flag", "variable", "file"])
+def test_a_port_that_was_set_is_not_replaced_though_it_is_the_default_one(way: str, tmp_path: Path) -> None:
+    (tmp_path / "kimono.yaml").write_text("web: {listen_address: '127.0.0.1:10120'}")
+    options, environ = {
+        "flag": (["--web.listen-address", "127.0.0.1:10120"], {}),
+        "variable": ([], {"KIMONO_WEB_LISTEN_ADDRESS": "127.0.0.1:10120"}),
+        "file": (["--config.file", str(tmp_path / "kimono.yaml")], {}),
+    }[way]
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            other.bind(("127.0.0.1", 10120))
+            other.listen()
+        except OSError:
+            pass  # another program has it: as good
+        with running(kimono("demo", "--exporter-only", *options), environ, tmp_path / "demo") as process:
+            assert process.wait(20) == 2
+            assert "web.listen_address: can't listen on 127.0.0.1:10120: Address already in use" in process.errors
+            assert process.output == ""
+
+
+def test_the_listen_address_may_be_set_by_a_variable(tmp_path: Path) -> None:
+    port = free_port()
+    environ = {"KIMONO_WEB_LISTEN_ADDRESS": f"127.0.0.1:{port}"}
+    with running(kimono("demo", "--exporter-only"), environ, tmp_path / "demo") as process:
+        line(process, rf"Status page: http://127\.0\.0\.1:{port}/ .*")
 
 
 def test_a_notification_is_a_few_lines_without_control_characters() -> None:
