@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import Process, eventually, kimono, running
+from exporter.simulator import Simulator
+from tests.support.processes import Process, environment, eventually, kimono, running, served
 from tests.web.serving import HASHED, PASSWORD
 
 DESCRIPTORS = 256
@@ -27,12 +28,15 @@ SLOW_READER = f"GET /metrics HTTP/1.1\r\nHost: a\r\nAuthorization: {CREDENTIALS}
 
 @pytest.fixture
 def exporter(tmp_path: Path) -> Iterator[tuple[Process, int]]:
-    """The demo with basic auth, and its port."""
+    """An exporter with basic auth, and its port."""
     (tmp_path / "web.yml").write_text(f"basic_auth_users: {{prometheus: {HASHED}}}")
-    listen = ["--web.listen_address", "127.0.0.1:0", "--web.config_file", str(tmp_path / "web.yml")]
-    command = kimono("demo", "--tenants", "300", *listen, "--api.rate_limit", "200", "--log.level", "info")
-    limited = ["sh", "-c", f'ulimit -n {DESCRIPTORS}; exec "$@"', "sh", *command]
-    with running(limited, {}, tmp_path / "exporter") as process:
+    listen = ["--web.listen-address", "127.0.0.1:0", "--web.config.file", str(tmp_path / "web.yml")]
+    limited = ["sh", "-c", f'ulimit -n {DESCRIPTORS}; exec "$@"', "sh", *kimono("run", *listen)]
+    hub = Simulator(tenants=300)
+    with (
+        served(hub) as url,
+        running(limited, environment(hub, url, KIMONO_API_RATE_LIMIT="200"), tmp_path / "exporter") as process,
+    ):
         found = eventually(lambda: re.search(r"127\.0\.0\.1:(\d+)/metrics", process.output + process.errors))
         yield process, int(found[1])
 
