@@ -38,7 +38,7 @@ from dashboards.exporter_common import (
 )
 from dashboards.exporter_health import monitoring_health, polling_health
 from dashboards.exporter_process import cpu, event_loop, memory, open_files, scrape_duration, uptime
-from dashboards.frame import RUNBOOK_LINK, TENANT_LINK, Row, alert_annotations, annotation, dashboard, instances
+from dashboards.frame import ALERT_LINK, TENANT_LINK, Row, alert_annotations, annotation, dashboard, instances
 from dashboards.panels import FROM_NOW, SECONDS, TIMESTAMP, Panel, query, state_timeline_panel, time_series_panel
 from dashboards.queries import (
     ANY_JOB,
@@ -100,11 +100,11 @@ def firing_alerts() -> Panel:
     since = f"ALERTS_FOR_STATE{{{EXPORTER_ALERT_MATCHERS}}} and ignoring (alertstate) {alerts(EXPORTER_ALERT_MATCHERS)}"
     return table_panel(
         "Firing alerts about the exporter and the API",
-        "While one of these fires, other data may be out of date: handle it first. Click a name for its runbook.",
+        "While one of these fires, other data may be out of date: handle it first. Click a name for details.",
         [f"1000 * min by (alertname, rank) ({ranked(since)})"],
         [
             Column("rank", "Severity", width=105, texts=RANK_TEXTS, coloured=True),
-            Column("alertname", "Alert", link=RUNBOOK_LINK),
+            Column("alertname", "Alert", link=ALERT_LINK),
             Column("Value #A", "Since", unit=TIMESTAMP, width=155),
         ],
         sort=[("Severity", False), ("Since", False)],

@@ -7,9 +7,9 @@ from grafana_foundation_sdk.models.common import GraphDrawStyle
 
 from dashboards.colours import ALERT_TEXTS, BAD, GOOD, MODES, OUTCOMES, RANK_TEXTS, TYPES, WARN
 from dashboards.frame import (
+    ALERT_LINK,
     EXPORTER_LINK,
     LINK_PARAMETERS,
-    RUNBOOK_LINK,
     TENANT_LINK,
     Row,
     accounts,
@@ -181,11 +181,11 @@ def firing_alerts() -> Panel:
     """The firing alerts by name."""
     return table_panel(
         "Firing alerts",
-        "Number of each alert, about the chosen tenants or the whole fleet. Click a name for its runbook.",
+        "Number of each alert, about the chosen tenants or the whole fleet. Click a name for details.",
         [f"count by (alertname, rank) ({ranked(uninhibited(CHOSEN_ALERTS))})"],
         [
             Column("rank", "Severity", width=95, texts=RANK_TEXTS, coloured=True),
-            Column("alertname", "Alert", link=RUNBOOK_LINK),
+            Column("alertname", "Alert", link=ALERT_LINK),
             Column("Value #A", "Count", width=85),
         ],
         sort=[("Severity", False), ("Count", True)],

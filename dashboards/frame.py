@@ -17,12 +17,13 @@ from dashboards.colours import SEVERITIES
 from dashboards.panels import SOURCE, Panel, link
 from dashboards.queries import JOB, alerts, by_shard
 from exporter.assets import LINKS
+from exporter.assets.boards import ALERT
 
 TAG = "kimono"
 WIDTH = 24  # columns of Grafana's grid
 # URL parameters that keep the time range and the variables. A link to a tenant sets `tenant` itself.
 LINK_PARAMETERS = "${__url_time_range}&${datasource:queryparam}&${job:queryparam}"
-RUNBOOK_LINK = link("Open the runbook", f"{LINKS.runbooks}/${{__data.fields.alertname}}.md")
+ALERT_LINK = link("Open this alert", LINKS.alert_page(ALERT))
 EXPORTER_LINK = link("Check whether the data are up to date", f"/d/kimono-exporter?{LINK_PARAMETERS}")
 TENANT_LINK = link(
     "Open this tenant",

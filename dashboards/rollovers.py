@@ -8,7 +8,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards.colours import ALERT_TEXTS, BAD, EXPECTED, GOOD, MODES, NOTE, RANK_TEXTS, UNKNOWN, WARN
-from dashboards.frame import EXPORTER_LINK, RUNBOOK_LINK, TENANT_LINK, Row, accounts, dashboard, integrations, replicas
+from dashboards.frame import ALERT_LINK, EXPORTER_LINK, TENANT_LINK, Row, accounts, dashboard, integrations, replicas
 from dashboards.panels import SECONDS, TIMESTAMP, Panel, query, stat_panel, time_series_panel
 from dashboards.problems import NO_DATA, problem_columns, worst_problems
 from dashboards.queries import (
@@ -131,11 +131,11 @@ def firing_alerts() -> Panel:
     """The firing alerts about rollovers, by name."""
     return table_panel(
         "Firing alerts about rollovers",
-        "Number of each alert. Click a name for its runbook.",
+        "Number of each alert. Click a name for details.",
         [f"count by (alertname, rank) ({ranked(uninhibited(ALERTS))})"],
         [
             Column("rank", "Severity", width=95, texts=RANK_TEXTS, coloured=True),
-            Column("alertname", "Alert", link=RUNBOOK_LINK),
+            Column("alertname", "Alert", link=ALERT_LINK),
             Column("Value #A", "Count", width=85),
         ],
         sort=[("Severity", False), ("Count", True)],

@@ -7,9 +7,9 @@ from grafana_foundation_sdk.builders.dashboard import AnnotationQuery, Dashboard
 
 from dashboards.colours import EXPECTED, GOOD, MODES, RANK_TEXTS, WARN
 from dashboards.frame import (
+    ALERT_LINK,
     EXPORTER_LINK,
     LINK_PARAMETERS,
-    RUNBOOK_LINK,
     Row,
     accounts,
     alert_annotations,
@@ -261,11 +261,11 @@ def firing_alerts() -> Panel:
     about = f'label_replace({label(concerned, "about", "fleet")}, "about", "this tenant", "tenant_id", ".+")'
     return table_panel(
         "Firing alerts",
-        "About this tenant, and about the whole fleet. Click a name for its runbook.",
+        "About this tenant, and about the whole fleet. Click a name for details.",
         [f"count by (alertname, rank, about) ({ranked(about)})"],
         [
             Column("rank", "Severity", width=105, texts=RANK_TEXTS, coloured=True),
-            Column("alertname", "Alert", link=RUNBOOK_LINK),
+            Column("alertname", "Alert", link=ALERT_LINK),
             Column("about", "About", width=110),
         ],
         dropped=["Value"],

@@ -15,7 +15,7 @@ from pathlib import Path
 from exporter import logs, output
 from exporter.arguments import FAILED, OK, UNUSABLE, parsed
 from exporter.assembly import check_state, keeping_state, open_exporter
-from exporter.assets import assets, what_was_written, write
+from exporter.assets import assets, built_links, what_was_written, write
 from exporter.assets.options import OptionError, choices
 from exporter.check import Wanted, check
 from exporter.clock import Clock
@@ -29,6 +29,7 @@ from exporter.serve import UnusableError, access_rules, begin_log, cause, serve,
 from exporter.settings import Settings, SettingsError, given_flags, load, split_address
 from exporter.simulator import Simulator, how_to_change
 from exporter.simulator import serve as serve_simulator
+from exporter.version import build
 
 Command = Callable[[argparse.Namespace, Mapping[str, str]], int]
 
@@ -87,7 +88,7 @@ def _metrics(_arguments: argparse.Namespace, _environ: Mapping[str, str]) -> int
 
 def _assets(arguments: argparse.Namespace, _environ: Mapping[str, str]) -> int:
     try:
-        chosen = choices(arguments)
+        chosen = choices(arguments, built_links(build()))
     except OptionError as error:
         raise UnusableError(str(error)) from None
     folder, files = Path(arguments.directory), assets(chosen)

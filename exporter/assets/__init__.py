@@ -14,7 +14,7 @@ from exporter.assets.files import (
     what_was_written,
     write,
 )
-from exporter.assets.links import LINKS, Links
+from exporter.assets.links import LINKS, Links, built_links
 from exporter.assets.rules.files import rules_text
 from exporter.assets.speed import Speed
 
@@ -25,6 +25,7 @@ __all__ = [
     "Speed",
     "alertmanager_example",
     "assets",
+    "built_links",
     "dashboards",
     "rules_text",
     "runbooks",

@@ -15,6 +15,8 @@ from exporter.assets.rules.problems import PROBLEMS
 from exporter.assets.rules.promql import ago, in_one_line, number
 from exporter.thresholds import DEFAULTS
 
+# The name of the alert in a row of a table, as Grafana's links write it.
+ALERT = "${__data.fields.alertname}"
 JOB = 'job=~"$job"'
 # One exporter of several that poll the same tenants.
 REPLICA = f'{JOB},instance=~"$replica"'
@@ -62,7 +64,7 @@ def changed(dashboard: str, thresholds: Mapping[str, float], links: Links) -> st
 def _texts(thresholds: Mapping[str, float], links: Links) -> list[str]:
     """What depends on the choices, as JSON has it."""
     of = Source(REPLICA, thresholds=thresholds)
-    return [json.dumps(text)[1:-1] for text in (links.runbooks, *_expressions(of))]
+    return [json.dumps(text)[1:-1] for text in (links.alert_page(ALERT), *_expressions(of))]
 
 
 def _expressions(of: Source) -> Iterator[str]:

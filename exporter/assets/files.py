@@ -70,13 +70,13 @@ def write(folder: Path, written: Mapping[str, str]) -> None:
 
 
 def what_was_written(folder: Path, written: Mapping[str, str], choices: Choices) -> str:
-    """Lines for people: how many files are in which folder, and which links still lead nowhere."""
+    """Lines for people: how many files are in which folder, and which links have no address."""
     of_each = Counter(name.partition("/")[0] for name in written)
     lines = [f"Wrote {count} files to {folder / name}" for name, count in of_each.items()]
     if choices.links.runbooks == LINKS.runbooks:
-        lines.append(f"Links to runbooks begin with {LINKS.runbooks}: set --runbook-url")
+        lines.append(f"Links to runbooks have no address: publish {folder / 'runbooks'}, and set --runbook-url")
     if choices.links.dashboards == LINKS.dashboards:
-        lines.append(f"Links to dashboards begin with {LINKS.dashboards}: set --dashboard-url")
+        lines.append("Links to dashboards have no address, and work only in Grafana: set --dashboard-url")
     return "\n".join(lines) + "\n"
 
 

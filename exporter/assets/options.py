@@ -22,9 +22,11 @@ class OptionError(ValueError):
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options, and a list of the thresholds at the end of the help."""
     parser.add_argument(
-        "--runbook-url", metavar="URL", default=LINKS.runbooks, help="URL of the folder with the runbooks"
+        "--runbook-url",
+        metavar="URL",
+        help="URL of the folder with the runbooks (default: those of the package's repository, if it is known)",
     )
-    parser.add_argument("--dashboard-url", metavar="URL", default=LINKS.dashboards, help="URL of Grafana")
+    parser.add_argument("--dashboard-url", metavar="URL", help="URL of Grafana (default: links are paths of Grafana)")
     parser.add_argument(
         "--threshold", metavar="NAME=VALUE", action="append", default=[], help="a threshold; see below; can be repeated"
     )
@@ -34,13 +36,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def choices(options: argparse.Namespace) -> Choices:
-    """What was chosen. Raises OptionError."""
-    links = Links(_url("--runbook-url", options.runbook_url), _url("--dashboard-url", options.dashboard_url))
+def choices(options: argparse.Namespace, default: Links = LINKS) -> Choices:
+    """What was chosen, with the default links where none were given. Raises OptionError."""
+    links = Links(
+        _url("--runbook-url", options.runbook_url) or default.runbooks,
+        _url("--dashboard-url", options.dashboard_url) or default.dashboards,
+    )
     return Choices(links, {**DEFAULTS, **dict(map(_threshold, options.threshold))})
 
 
-def _url(option: str, text: str) -> str:
+def _url(option: str, text: str | None) -> str:
+    """The URL without a slash at its end, or an empty text if none is given."""
+    if text is None:
+        return ""
     if not re.fullmatch(r"https?://[^\"'\\\s{}]+", text) or not text.isprintable():
         raise OptionError(f"{option} is not a URL such as https://wiki.example.net/runbooks")
     return text.rstrip("/")

@@ -45,7 +45,8 @@ def test_links_have_two_bases(tmp_path: Path) -> None:
     text = written(
         tmp_path, "--runbook-url", "https://wiki.example.net/k/", "--dashboard-url", "http://g.example.net:3000"
     )
-    assert "example.org" not in text
+    assert "_url: runbooks" not in text
+    assert "_url: '/d" not in text
     assert "runbook_url: https://wiki.example.net/k/KimonoSyncOverdue.md\n" in text
     assert "dashboard_url: http://g.example.net:3000/d/kimono-fleet\n" in text
 

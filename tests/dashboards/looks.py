@@ -10,10 +10,10 @@ from itertools import product
 from promql_parser import MatchOp, VectorSelector
 
 from dashboards.colours import BAD, GOOD, MODES, NOTE, OUTCOMES, PROBLEMS, REASONS, WARN
+from exporter.assets import LINKS
 from tests.dashboards import parts
 from tests.dashboards.parts import Asked, Board, Plain, columns, dropped, strings
 from tests.dashboards.queries import followed, matchers, named, nodes
-from tests.support.rules import rules
 
 WIDTH = 24
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
@@ -41,7 +41,6 @@ STATES = {
     "reason": [*REASONS],
     "outcome": ["success", *REASONS],
 }
-ALERTS = {rule["alert"]: rule["annotations"] for rule in rules() if "alert" in rule}
 
 
 def its_name_is_its_uid_and_it_is_of_the_family(board: Board) -> Iterator[str]:
@@ -247,9 +246,9 @@ def _fields(board: Board, panel: Plain) -> set[str]:
 
 
 def links_lead_somewhere(board: Board) -> Iterator[str]:
-    """To a dashboard of these with variables that it has, or to the runbook of an alert."""
+    """To a dashboard of these with variables that it has, or to the page of an alert."""
     for panel in board.panels:
-        for url in (one for one in strings(panel) if re.match(r"/d/|https?:", one)):
+        for url in (one for one in strings(panel) if re.match(r"/(d|alerting)/|https?:", one)):
             yield from (f"{panel['title']}: {what} in {url}" for what in _wrong(url, board))
             for name in set(re.findall(r"__data\.fields\.(\w+)", url)) - _fields(board, panel):
                 yield f"{panel['title']}: {name} in {url}"
@@ -257,9 +256,8 @@ def links_lead_somewhere(board: Board) -> Iterator[str]:
 
 def _wrong(url: str, board: Board) -> Iterator[str]:
     if not url.startswith("/d/"):
-        targets = {url.replace("${__data.fields.alertname}", name) for name in ALERTS}
-        if targets != {one["runbook_url"] for one in ALERTS.values()}:
-            yield "not the runbooks"
+        if url != LINKS.alert_page("${__data.fields.alertname}"):
+            yield "no page of the alert"
         return
     uid, _, given = url.removeprefix("/d/").partition("?")
     if uid not in parts.BOARDS:

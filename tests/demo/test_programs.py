@@ -119,7 +119,7 @@ def check_provisioning(folder: Path, prometheus: list[str], url: str) -> None:
     assert provider.keys() <= example.keys()
     texts = [path.read_text() for path in Path(provider["options"]["path"]).glob("*.json")]
     assert {json.loads(text)["uid"] for text in texts} >= {"kimono-fleet", "kimono-tenant"}
-    assert all("example.org" not in text for text in texts)
+    assert all("/alerting/list" not in text for text in texts)
     assert {read(sources)["apiVersion"], read(boards)["apiVersion"]} == {1}
     assert f"dashboard_url: {url}/d/kimono-fleet" in (folder.parent / "kimono.rules.yaml").read_text()
 

@@ -94,7 +94,7 @@ def _alert(rule: Alert, links: Links, speed: Speed) -> Iterator[str]:
     yield f"{_INDENT}  annotations:"
     yield f"{_INDENT}    summary: {_text(rule.summary)}"
     yield f"{_INDENT}    description: {_text(rule.description)}"
-    yield f"{_INDENT}    runbook_url: {_text(f'{links.runbooks}/{rule.alert}.md')}"
+    yield f"{_INDENT}    runbook_url: {_text(links.runbook(rule.alert))}"
     yield f"{_INDENT}    dashboard_url: {_text(f'{links.dashboards}/{rule.dashboard}')}"
 
 
