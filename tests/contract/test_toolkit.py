@@ -317,7 +317,7 @@ def test_a_built_package_knows_what_it_was_built_from(source: str, tmp_path: Pat
     (copy / "exporter").mkdir()
     (copy / "exporter" / "__init__.py").write_text((ROOT / "exporter" / "__init__.py").read_text())
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "SOURCE_DATE_EPOCH": "1795730400"}
-    expected = {"branch": "", "revision": "", "date": "20261126-22:00:00"}
+    expected = {"branch": "", "revision": "", "date": "20261126-22:00:00", "source": ""}
     if source == "variables":
         environ |= {"KIMONO_BUILD_REVISION": "0123abc", "KIMONO_BUILD_BRANCH": "release"}
         expected |= {"branch": "release", "revision": "0123abc"}

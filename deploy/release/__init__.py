@@ -1,0 +1,1 @@
+"""Makes releases: the version, artefacts, checksums, and trials of what is released."""
