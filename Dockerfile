@@ -1,6 +1,9 @@
 # syntax=docker/dockerfile:1
 
-FROM python:3.13-slim AS build
+# `make image-pin` adds the digest, and the update bot keeps it new. `make image-release` refuses an image without one.
+ARG PYTHON_IMAGE=python:3.13-slim
+
+FROM ${PYTHON_IMAGE} AS build
 WORKDIR /src
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 # Requirements first: they change less often than the code, and their layer is kept.
@@ -15,15 +18,23 @@ COPY exporter ./exporter
 COPY dashboards ./dashboards
 COPY docs/runbooks ./docs/runbooks
 COPY alerts/alertmanager.example.yaml ./alerts/
-# For `--version`; `make image` gives them. There is no repository here to ask.
-ARG KIMONO_BUILD_REVISION= KIMONO_BUILD_BRANCH=
+# For `--version` and links; `make image` gives them. There is no repository here to ask.
+ARG KIMONO_BUILD_REVISION= KIMONO_BUILD_BRANCH= KIMONO_BUILD_SOURCE=
+# Of the commit, if `make image` knows it: so the same commit gives the same package.
+ARG SOURCE_DATE_EPOCH
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist .
+# hadolint ignore=DL3013 - the only version there is
 RUN pip --python /opt/kimono-exporter install --no-deps --no-index --find-links dist kimono-exporter
 
-FROM python:3.13-slim
+FROM ${PYTHON_IMAGE}
+ARG KIMONO_BUILD_REVISION= KIMONO_BUILD_SOURCE= VERSION= CREATED=
 LABEL org.opencontainers.image.title="kimono-exporter" \
       org.opencontainers.image.description="Prometheus exporter for the Interop API of Elevate Data Sync (formerly Kimono Cloud)" \
-      org.opencontainers.image.licenses="Apache-2.0"
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${KIMONO_BUILD_REVISION}" \
+      org.opencontainers.image.source="${KIMONO_BUILD_SOURCE}" \
+      org.opencontainers.image.created="${CREATED}"
 COPY --from=build /opt/kimono-exporter /opt/kimono-exporter
 # A volume for `state.file` that is mounted here belongs to the user of the exporter. Nothing else is written while it
 # runs: the root file system can be read-only.
