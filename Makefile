@@ -31,7 +31,7 @@ define timed
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test quick mutants matrix soak fuzz audit sbom bench bench-delays bench-polls bench-replies bench-rules backtest storms drills golden docs alerts dashboards dashboards-live lock image clean
+.PHONY: help demo check test quick mutants matrix soak fuzz audit sbom bench bench-delays bench-polls bench-replies bench-rules backtest storms drills golden docs alerts dashboards dashboards-live lock environments dist release image image-pin image-release clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,7 @@ check: .venv/.dev ## check style, types, layers, alert rules and generated files
 	$(call timed,lint-imports,.venv/bin/lint-imports)
 	$(call timed,promtool,if command -v promtool >/dev/null; then promtool check rules $(RULES); \
 	else echo "promtool is missing: the alert rules are not checked. How to fix: apt-get install prometheus"; test -z "$$CI"; fi)
+	$(call timed,version,.venv/bin/python -m deploy.release.version)
 	$(call timed,generated documents,.venv/bin/python docs/generate.py --check)
 	$(call timed,dashboards,.venv/bin/python -m dashboards --check)
 	$(call timed,alert rules,.venv/bin/python -m alerts --check)
@@ -132,9 +133,37 @@ lock: ## pin the requirements again; to move to newer versions: ARGS=--upgrade
 	&& $$compile --extra audit --constraint requirements-dev.txt --output-file requirements-audit.txt pyproject.toml \
 	&& $$compile --extra fuzz --constraint requirements-dev.txt --output-file requirements-fuzz.txt pyproject.toml
 
+# With the oldest Python supported and all others that are found: on the PATH, or of pyenv.
+environments: .venv/.dev ## install into empty environments of Python 3.11, 3.12 and 3.13, and try it (ARGS=python3.13)
+	@.venv/bin/python -m deploy.release.environments $(ARGS)
+
+dist: .venv/.dev ## make the artefacts of the commit in dist/: wheel, sdist, SBOM, chart, assets, checksums
+	@.venv/bin/python -m deploy.release.artefacts
+
+release: check ## make a release: VERSION=1.2.3 is a dry run, with YES=1 it commits and tags; see docs/release.md
+	@test -n "$(VERSION)" || { echo "Which version? How to fix: make release VERSION=1.2.3"; exit 1; }
+	@.venv/bin/python -m deploy.release $(VERSION) $(if $(filter 1,$(YES)),--publish)
+
+IMAGE_ARGUMENTS = $(if $(PYTHON_IMAGE),--build-arg PYTHON_IMAGE=$(PYTHON_IMAGE)) \
+	--build-arg KIMONO_BUILD_REVISION="$$(git describe --always --abbrev=40 --exclude='*' --dirty=-modified 2>/dev/null)" \
+	--build-arg KIMONO_BUILD_BRANCH="$$(git rev-parse --abbrev-ref HEAD 2>/dev/null)" \
+	--build-arg KIMONO_BUILD_SOURCE="$$(git remote get-url origin 2>/dev/null | sed -E 's,^git@([^:]+):,https://\1/,; s,//[^/@]*@,//,; s,\.git$$,,')" \
+	--build-arg VERSION="$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py)" \
+	--build-arg SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct 2>/dev/null || echo 0)" \
+	--build-arg CREATED="$$(TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null)"
+
 image: ## build the container image (IMAGE=name:tag)
-	docker build --tag $(IMAGE) --build-arg KIMONO_BUILD_REVISION="$$(git describe --always --abbrev=40 --exclude='*' --dirty=-modified 2>/dev/null)" \
-		--build-arg KIMONO_BUILD_BRANCH="$$(git rev-parse --abbrev-ref HEAD 2>/dev/null)" .
+	docker build --tag $(IMAGE) $(IMAGE_ARGUMENTS) .
+
+image-pin: ## write the digest of the base image into the Dockerfile; needs the network
+	@digest=$$(docker buildx imagetools inspect "$$(sed -n 's/^ARG PYTHON_IMAGE=\([^@]*\).*/\1/p' Dockerfile)" --format '{{.Manifest.Digest}}') \
+	&& echo "$$digest" | grep -Eqx 'sha256:[0-9a-f]{64}' && sed -i -E "s/^(ARG PYTHON_IMAGE=[^@]*).*/\1@$$digest/" Dockerfile && echo "$$digest"
+
+# Two architectures can't be loaded into one engine: so this pushes. The SBOM and the provenance are pushed beside the image.
+image-release: ## build the image for both architectures and push it (IMAGE=registry/name:tag); the base must have a digest
+	@echo "$(or $(PYTHON_IMAGE),$$(sed -n 's/^ARG PYTHON_IMAGE=//p' Dockerfile))" | grep -Eq '@sha256:[0-9a-f]{64}$$' \
+		|| { echo "The base image has no digest. How to fix: make image-pin, and commit the Dockerfile"; exit 1; }
+	docker buildx build --platform linux/amd64,linux/arm64 --sbom=true --provenance=mode=max --push --tag $(IMAGE) $(IMAGE_ARGUMENTS) .
 
 clean: ## remove .venv and everything else that can be made again
 	rm -rf .venv .fuzz build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
