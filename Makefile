@@ -134,7 +134,7 @@ lock: ## pin the requirements again; to move to newer versions: ARGS=--upgrade
 	&& $$compile --extra fuzz --constraint requirements-dev.txt --output-file requirements-fuzz.txt pyproject.toml
 
 # With the oldest Python supported and all others that are found: on the PATH, or of pyenv.
-environments: .venv/.dev ## install into empty environments of Python 3.11, 3.12 and 3.13, and try it (ARGS=python3.13)
+environments: .venv/.run ## install into empty environments of Python 3.11, 3.12 and 3.13, and try it (ARGS=python3.13)
 	@.venv/bin/python -m deploy.release.environments $(ARGS)
 
 dist: .venv/.dev ## make the artefacts of the commit in dist/: wheel, sdist, SBOM, chart, assets, checksums
@@ -144,12 +144,14 @@ release: check ## make a release: VERSION=1.2.3 is a dry run, with YES=1 it comm
 	@test -n "$(VERSION)" || { echo "Which version? How to fix: make release VERSION=1.2.3"; exit 1; }
 	@.venv/bin/python -m deploy.release $(VERSION) $(if $(filter 1,$(YES)),--publish)
 
+# The address of a remote in a browser, without credentials, as setup.py makes it: there is no Python here that has it.
+WEB_ADDRESS := s,^[^@/:]+@([^:/]+):,https://\1/,; s,^(ssh|https?)://([^@/]*@)?([^:/]+)(:[0-9]+)?/,https://\3/,; /^https:/!d; s,/?$$,,; s,\.git$$,,
 IMAGE_ARGUMENTS = $(if $(PYTHON_IMAGE),--build-arg PYTHON_IMAGE=$(PYTHON_IMAGE)) \
 	--build-arg KIMONO_BUILD_REVISION="$$(git describe --always --abbrev=40 --exclude='*' --dirty=-modified 2>/dev/null)" \
 	--build-arg KIMONO_BUILD_BRANCH="$$(git rev-parse --abbrev-ref HEAD 2>/dev/null)" \
-	--build-arg KIMONO_BUILD_SOURCE="$$(git remote get-url origin 2>/dev/null | sed -E 's,^git@([^:]+):,https://\1/,; s,//[^/@]*@,//,; s,\.git$$,,')" \
+	--build-arg KIMONO_BUILD_SOURCE="$$(git remote get-url origin 2>/dev/null | sed -E '$(WEB_ADDRESS)')" \
 	--build-arg VERSION="$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py)" \
-	--build-arg SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct 2>/dev/null || echo 0)" \
+	$(addprefix --build-arg SOURCE_DATE_EPOCH=,$(shell git log -1 --format=%ct 2>/dev/null)) \
 	--build-arg CREATED="$$(TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null)"
 
 image: ## build the container image (IMAGE=name:tag)

@@ -18,6 +18,7 @@ from tests.mutants.areas import (
     priorities,
     problems,
     process,
+    release,
     reliability,
     rules,
     settings,
@@ -50,4 +51,5 @@ AREAS: Mapping[str, Sequence[Mutant]] = {
     "web": web.MUTANTS,
     "simulator": simulator.MUTANTS,
     "reliability": reliability.MUTANTS,
+    "release": release.MUTANTS,
 }
