@@ -26,11 +26,11 @@ MUTANTS = (
         (PACKAGE + "test_the_source_distribution_builds_the_same_wheel",),
     ),
     Mutant(
-        "the package has no typing marker",
-        "pyproject.toml",
-        '"exporter" = ["py.typed"]\n',
+        "links of the package are not those of its repository",
+        "setup.py",
+        "        project_urls=urls(known),\n",
         "",
-        (PACKAGE + "test_the_wheel_has_all_that_is_committed_and_nothing_else",),
+        (PACKAGE + "test_metadata_say_what_it_is_and_where_it_is",),
     ),
     Mutant(
         "dashboards of a package with a known repository do not lead to runbooks",
