@@ -129,7 +129,7 @@ tries to read a file that hangs anew after 1 minute, then after 2, 4, 8, … fur
 
 **Rotation.** The exporter reads secret files and `api.tenants_file` again at each discovery. To rotate a secret,
 write the new one into the file; no restart is needed. The systemd unit is an exception: the exporter reads a copy that
-systemd makes when the service starts, so restart the service.
+systemd makes when the service starts, so restart the service. [Credentials](credentials.md) has the steps.
 
 **Reload.** On `SIGHUP`, the exporter also reads the YAML file again, with the secrets in it. A new
 `web.listen_address` or `state.file`, new environment variables and new flags need a restart. If the new settings can't

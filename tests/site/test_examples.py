@@ -16,12 +16,13 @@ from typing import Any
 import pytest
 import yaml
 
+from docs.command_reference import COMMANDS
 from exporter.arguments import parsed
 from exporter.assets import assets, write
 from exporter.assets.options import choices
 from exporter.settings import load, read_tenants_file
 from exporter.simulator.routes import ROUTES
-from tests.site.pages import ROOT, Block, blocks
+from tests.site.pages import PAGES, ROOT, Block, blocks
 from tests.support.certificates import make_certificate
 from tests.support.processes import needed
 
@@ -178,11 +179,12 @@ def kimono(arguments: list[str]) -> None:
 
 
 def make(arguments: list[str]) -> None:
-    (target, *variables) = arguments
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert re.search(rf"^{target}: ", makefile, re.MULTILINE), target
-    given = dict(variable.partition("=")[::2] for variable in variables)
-    if target == "demo":
+    targets = [argument for argument in arguments if "=" not in argument]
+    given = dict(argument.partition("=")[::2] for argument in arguments if "=" in argument)
+    assert targets
+    assert [target for target in targets if not re.search(rf"^{target}:", makefile, re.MULTILINE)] == []
+    if targets == ["demo"]:
         kimono(["demo", *shlex.split(given.get("ARGS", ""))])
 
 
@@ -216,6 +218,23 @@ def test_a_command_is_one_that_exists(block: Block) -> None:
         name = program.rpartition("/")[2]
         assert name in OTHERS | CHECKS.keys() | {"promtool"}, program
         CHECKS.get(name, files_of_the_repository)(arguments)
+
+
+INLINE = {
+    (page.relative_to(ROOT), command)
+    for page in PAGES
+    for command in re.findall(r"`((?:kimono-exporter|make) [^`\n…]+)`", page.read_text(encoding="utf-8"))
+    if "COMMAND" not in command
+}
+
+
+@pytest.mark.parametrize(("page", "command"), sorted(INLINE), ids=str)
+def test_a_command_in_a_sentence_is_one_that_exists(page: Path, command: str) -> None:
+    del page
+    program, *arguments = shlex.split(command)
+    names_a_command = program == "kimono-exporter" and arguments[0] in COMMANDS and len(arguments) == 1
+    if "--help" not in arguments and not names_a_command:
+        CHECKS[program](arguments)
 
 
 def test_commands_of_promtool_pass_on_the_written_assets(tmp_path: Path) -> None:
