@@ -109,7 +109,7 @@ golden: .venv/.dev ## rewrite the golden pages (read the diff before you commit 
 docs: .venv/.dev ## rewrite the generated parts of the documentation
 	.venv/bin/python docs/generate.py
 
-site: .venv/.dev ## build the documentation site in site/; links to programs need KIMONO_REPOSITORY_URL=https://HOST/OWNER/NAME
+site: .venv/.dev ## build the documentation site in site/; links to programs need KIMONO_BUILD_SOURCE=https://HOST/OWNER/NAME
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict $(ARGS)
 
 alerts: .venv/.dev ## rewrite the alert rules from the code in alerts/ (ARGS="--help")

@@ -4,7 +4,7 @@ The files read well on a page that hosts code: links lead to files of the reposi
 three spaces. A site has only its own pages, and Python's Markdown needs four spaces. So this module
 
 - includes each file outside docs/ that a page links to: Markdown below `project/`, other files below `files/`
-- lets links to programs and folders lead to the repository, if KIMONO_REPOSITORY_URL has its address, as in
+- lets links to programs and folders lead to the repository, if KIMONO_BUILD_SOURCE has its address, as in
   `https://HOST/OWNER/NAME`; otherwise they become plain text
 - indents lists by four spaces
 """
@@ -32,7 +32,7 @@ _OTHER_SITE = re.compile("[a-z]+:|#|/")
 _NAME = re.compile(r"<code>([^<\s]+)</code>")
 _INDENT = 4
 # What is shown as a file. Programs are read in the repository.
-_SHOWN = {".yaml", ".yml", ".json", ".service", ".socket", ".toml", ".txt", ""}
+_SHOWN = {".yaml", ".yml", ".json", ".hcl", ".service", ".socket", ".toml", ".txt", ""}
 
 
 def slug(heading: str, separator: str) -> str:

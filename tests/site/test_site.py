@@ -25,7 +25,7 @@ REPOSITORY = "https://code.example.net/schools/kimono-exporter"
 
 def build(folder: Path, **environ: str) -> Path:
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
-    environ = {"NO_MKDOCS_2_WARNING": "1", "KIMONO_REPOSITORY_URL": "", **environ}
+    environ = {"NO_MKDOCS_2_WARNING": "1", "KIMONO_BUILD_SOURCE": "", **environ}
     done = subprocess.run(
         command, cwd=ROOT, env=os.environ | environ, capture_output=True, text=True, check=False, timeout=300
     )
@@ -107,7 +107,7 @@ def test_files_outside_of_the_documentation_are_in_it(site: Path) -> None:
 def test_links_to_programs_lead_to_the_repository_if_its_address_is_known(site: Path, tmp_path: Path) -> None:
     test = "tests/simulator/test_schedule_calls.py"
     assert test not in "".join(read(site / "sandbox.html").links)
-    known = build(tmp_path / "site", KIMONO_REPOSITORY_URL=f"{REPOSITORY}/")
+    known = build(tmp_path / "site", KIMONO_BUILD_SOURCE=f"{REPOSITORY}/")
     links = read(known / "sandbox.html").links
     assert f"{REPOSITORY}/blob/main/{test}" in links
     assert f"{REPOSITORY}/tree/main/dashboards" in read(known / "dashboards.html").links
