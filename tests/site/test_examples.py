@@ -6,13 +6,16 @@ brackets, known components, and references to components that exist.
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
 from collections.abc import Callable, Iterator
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
@@ -30,9 +33,9 @@ ETC = "/etc/kimono-exporter"
 YAML, SHELL = blocks("yaml"), blocks("sh")
 # Programs that are not the project's. `bash -n` parses their commands.
 OTHERS = {
-    *("alloy", "amtool", "apt-get", "cat", "cd", "chown", "cp", "curl", "cut", "date", "docker", "export", "grep"),
-    *("head", "install", "journalctl", "jq", "kubectl", "mimirtool", "mkdir", "mv", "pip", "python", "python3", "sed"),
-    *("systemctl", "thanos", "victoria-metrics", "vmalert"),
+    *("alloy", "amtool", "apt-get", "cat", "cd", "chown", "cp", "curl", "cut", "date", "docker", "export", "git"),
+    *("grep", "head", "helm", "install", "journalctl", "jq", "kubectl", "mimirtool", "mkdir", "mv", "pip", "python"),
+    *("python3", "sed", "systemctl", "thanos", "victoria-metrics", "vmalert"),
 }
 PATHS = ("/", "/metrics", "/-/healthy", "/-/ready", "/api/status")
 
@@ -85,6 +88,12 @@ def environment_of_a_pod(block: Block, _: Path) -> None:
     load({}, {"KIMONO_SHARD_INDEX": "kimono-exporter-2", "KIMONO_SHARD_TOTAL": "3"}, needs_credentials=False)
 
 
+def helm_values(block: Block, _: Path) -> None:
+    """Values of the chart, by its own schema."""
+    schema = json.loads((ROOT / "deploy/helm/kimono-exporter/values.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(yaml.safe_load(block.text), schema)
+
+
 def of_others(block: Block, _: Path) -> None:
     """Of Mimir and of Grafana's chart: no program that checks them is at hand, so it must only be a mapping."""
     assert isinstance(yaml.safe_load(block.text), dict)
@@ -109,7 +118,7 @@ def run(*command: str) -> None:
 @pytest.mark.parametrize("block", YAML, ids=str)
 def test_a_configuration_is_accepted_by_what_reads_it(block: Block, tmp_path: Path) -> None:
     content: Any = yaml.safe_load(block.text)
-    kind = tenants_file if isinstance(content, list) else KINDS[next(iter(content))]
+    kind = tenants_file if isinstance(content, list) else KINDS.get(next(iter(content)), helm_values)
     kind(block, tmp_path)
 
 
@@ -164,8 +173,8 @@ def commands(block: Block) -> Iterator[list[str]]:
             command += [token]
             continue
         end = next((at for at, word in enumerate(command) if set(word) <= set("<>")), len(command))
-        words = [word for at, word in enumerate(command[:end]) if at or not re.match(r"[A-Z]+=", word)]
-        if words and not words[0].endswith("$"):
+        words = list(dropwhile(lambda word: re.match(r"[A-Z_]+=", word), command[:end]))
+        if words and not words[0].startswith("$"):
             yield words
         command = []
 
@@ -201,7 +210,7 @@ def curl(arguments: list[str]) -> None:
 
 def files_of_the_repository(arguments: list[str]) -> None:
     for argument in arguments:
-        if re.match(r"(deploy|alerts|dashboards|docs|requirements\S*\.txt)", argument):
+        if re.match(r"(deploy|alerts|dashboards|docs)/|requirements\S*\.txt", argument):
             assert list(ROOT.glob(argument)), argument
 
 
