@@ -121,16 +121,17 @@ def _rewritten(found: re.Match[str], *, source: Path, uri: str, repository: str)
     target = found["target"]
     if target is None or _OTHER_SITE.match(target):
         return found[0]
-    path, hash_sign, anchor = _absolute(source, target), *target.partition("#")[1:]
+    path = _absolute(source, target)
+    anchor = "".join(target.partition("#")[1:])
     if not path.exists():
         return found[0]  # MkDocs says so
     there = _in_site(path)
     text = _LINK.sub(partial(_rewritten, source=source, uri=uri, repository=repository), found["text"])
     if there is not None:
-        return f"[{text}]({posixpath.relpath(there, posixpath.dirname(uri) or '.')}{hash_sign}{anchor})"
+        return f"[{text}]({posixpath.relpath(there, posixpath.dirname(uri) or '.')}{anchor})"
     kind = "tree" if path.is_dir() else "blob"
     inside = path.relative_to(ROOT).as_posix()
-    return f"[{text}]({repository}/{kind}/main/{inside}{hash_sign}{anchor})" if repository else text
+    return f"[{text}]({repository}/{kind}/main/{inside}{anchor})" if repository else text
 
 
 def indented(markdown: str) -> str:
