@@ -33,10 +33,10 @@ MUTANTS = (
         (f"{SITE}::test_code_in_lists_is_code",),
     ),
     Mutant(
-        "the site loads a script from another host",
+        "the site loads fonts from another host",
         "mkdocs.yml",
-        "    - scripts/iframe-worker.js\n",
-        "    []\n",
+        "  font: false # fonts of the system, none from another host\n",
+        "",
         (f"{SITE}::test_it_loads_nothing_from_other_hosts",),
     ),
     Mutant(
