@@ -97,7 +97,7 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
     An unknown flag is named without its value, which may be a secret.
     """
     argv = _with_command(argv)
-    parser, command = _parser(argv[0])
+    parser, command = parser_of(argv[0])
     arguments, unknown = parser.parse_known_args(all_spelled(argv))
     if unknown:
         parser.refuse(_unknown(unknown, argv, command), f"{parser.prog} {argv[0]}")
@@ -118,7 +118,7 @@ def _unknown(unknown: Sequence[str], argv: Sequence[str], command: _Parser | Non
     return f"no such flag: {' '.join(written.get(name, name) for name in names)}{hint}"
 
 
-def _parser(chosen: str) -> tuple[_Parser, _Parser | None]:
+def parser_of(chosen: str) -> tuple[_Parser, _Parser | None]:
     """The parser, and that of the chosen command, which alone has its flags."""
     parser = _Parser(
         "kimono-exporter",

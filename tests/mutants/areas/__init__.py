@@ -23,6 +23,7 @@ from tests.mutants.areas import (
     settings,
     shards,
     simulator,
+    site,
     state,
     store,
     web,
@@ -49,5 +50,6 @@ AREAS: Mapping[str, Sequence[Mutant]] = {
     "command_line": command_line.MUTANTS,
     "web": web.MUTANTS,
     "simulator": simulator.MUTANTS,
+    "site": site.MUTANTS,
     "reliability": reliability.MUTANTS,
 }
