@@ -31,7 +31,7 @@ define timed
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test quick mutants matrix soak fuzz audit sbom bench bench-delays bench-polls bench-replies bench-rules backtest storms drills golden docs alerts dashboards dashboards-live lock environments dist release image image-pin image-release clean
+.PHONY: help demo check test quick mutants matrix soak fuzz audit sbom bench bench-delays bench-polls bench-replies bench-rules backtest storms drills golden docs site alerts dashboards dashboards-live lock environments dist release image image-pin image-release clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -110,6 +110,9 @@ golden: .venv/.dev ## rewrite the golden pages (read the diff before you commit 
 docs: .venv/.dev ## rewrite the generated parts of the documentation
 	.venv/bin/python docs/generate.py
 
+site: .venv/.dev ## build the documentation site in site/; links to programs need KIMONO_BUILD_SOURCE=https://HOST/OWNER/NAME
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict $(ARGS)
+
 alerts: .venv/.dev ## rewrite the alert rules from the code in alerts/ (ARGS="--help")
 	.venv/bin/python -m alerts $(ARGS)
 
@@ -168,7 +171,7 @@ image-release: ## build the image for both architectures and push it (IMAGE=regi
 	docker buildx build --platform linux/amd64,linux/arm64 --sbom=true --provenance=mode=max --push --tag $(IMAGE) $(IMAGE_ARGUMENTS) .
 
 clean: ## remove .venv and everything else that can be made again
-	rm -rf .venv .fuzz build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .fuzz build dist site htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name '*.egg-info' -prune -exec rm -rf {} +
 	find . -name __pycache__ -prune -exec rm -rf {} +
 

@@ -97,7 +97,7 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
     An unknown flag is named without its value, which may be a secret.
     """
     argv = _with_command(argv)
-    parser, command = _parser(argv[0])
+    parser, command = parser_of(argv[0])
     arguments, unknown = parser.parse_known_args(all_spelled(argv))
     if unknown:
         parser.refuse(_unknown(unknown, argv, command), f"{parser.prog} {argv[0]}")
@@ -118,7 +118,7 @@ def _unknown(unknown: Sequence[str], argv: Sequence[str], command: _Parser | Non
     return f"no such flag: {' '.join(written.get(name, name) for name in names)}{hint}"
 
 
-def _parser(chosen: str) -> tuple[_Parser, _Parser | None]:
+def parser_of(chosen: str) -> tuple[_Parser, _Parser | None]:
     """The parser, and that of the chosen command, which alone has its flags."""
     parser = _Parser(
         "kimono-exporter",
@@ -128,7 +128,7 @@ def _parser(chosen: str) -> tuple[_Parser, _Parser | None]:
         "Flags may be written with hyphens or underscores.",
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and its build and exit")
+    _add_version(parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def add(name: str, text: str, *, settings: bool = True) -> _Parser:
@@ -139,7 +139,7 @@ def _parser(chosen: str) -> tuple[_Parser, _Parser | None]:
             _add_settings(added, name)
         return added
 
-    add("run", "Serve metrics (the default).")
+    _add_version(add("run", "Serve metrics (the default)."))  # after other flags, too, as in other exporters
     demo = add("demo", "Serve metrics of a simulated API: no configuration needed.")
     simulate = add("simulate", "Serve the simulated API alone, for any client.", settings=False)
     drill = add("drill", "Cause an incident in a running demo, and say what to expect where.", settings=False)
@@ -167,6 +167,10 @@ def _parser(chosen: str) -> tuple[_Parser, _Parser | None]:
         "--listen", default="127.0.0.1:10121", metavar="HOST:PORT", help="listen address (default 127.0.0.1:10121)"
     )
     return parser, commands.choices.get(chosen)
+
+
+def _add_version(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and its build and exit")
 
 
 def _add_drills(demo: argparse.ArgumentParser, drill: argparse.ArgumentParser) -> None:

@@ -19,12 +19,13 @@ from exporter.collectors import COLLECTORS
 from exporter.families import FAMILIES
 from exporter.files import FileError, FileTimeoutError
 from exporter.garbage import exempt_survivors
+from exporter.issues import Entry
 from exporter.polling.poller import Poller
 from exporter.polling.sources import AccountSource, FileSource, Filter, TenantSource
 from exporter.settings import LEAVES, ApiSettings, Settings, SettingsError, SettingsTimeoutError, read_tenants_file
 from exporter.state_file import StateFileError
 from exporter.state_saver import Snapshot, StateSaver, check, locked, restore
-from exporter.status import Counts, Status, TenantStatus
+from exporter.status import Counts, Status
 from exporter.store import Store
 from exporter.telemetry import Telemetry
 from exporter.tenant_details import TenantDetails
@@ -104,9 +105,9 @@ class Exporter:
         """The whole snapshot, with all tenants at once."""
         return self.poller.status()
 
-    def statuses(self, *, quiet: bool) -> Iterator[TenantStatus]:
-        """All tenants, one by one; those with which nothing is wrong if `quiet`."""
-        return self.poller.statuses(quiet=quiet)
+    def entries(self, *, quiet: bool) -> Iterator[Entry]:
+        """All tenants with their lines, one by one; those with which nothing is wrong if `quiet`."""
+        return self.poller.entries(quiet=quiet)
 
     def overview(self, counts: Counts) -> Status:
         """The snapshot without tenants, which have been counted."""

@@ -16,6 +16,7 @@ from exporter.api.models import Tenant
 from exporter.clock import Clock
 from exporter.collectors import Collector, PollResult
 from exporter.history import History
+from exporter.issues import Entry
 from exporter.logs import internal_error
 from exporter.polling.adoption import Adoption
 from exporter.polling.clock_watch import ClockWatch
@@ -28,7 +29,7 @@ from exporter.polling.scheduler import Scheduler
 from exporter.polling.snapshots import whole_status
 from exporter.polling.sources import TenantSource
 from exporter.polling.tenant import TenantState
-from exporter.status import Counts, Status, TenantStatus
+from exporter.status import Counts, Status
 from exporter.store import FLEET, Store
 from exporter.tasks import asked_to_end, unending, watched
 from exporter.telemetry import Telemetry
@@ -263,12 +264,12 @@ class Poller:
         allowed = max(_STUCK_SECONDS, _STUCK_INTERVALS * self.discovery.interval, _STUCK_REQUESTS / limiter.full_rate)
         return self._clock.monotonic() - last < allowed + limiter.hold
 
-    def statuses(self, *, quiet: bool = True) -> Iterator[TenantStatus]:
+    def entries(self, *, quiet: bool = True) -> Iterator[Entry]:
         """All tenants, and the account if it is polled, one by one; those with which nothing is wrong if `quiet`."""
         fresh_after = self._watch.fresh_after
         for state in self._states():
             if not state.removed and (quiet or not state.is_quiet):
-                yield state.status(problems_after=fresh_after)
+                yield state.entry(problems_after=fresh_after)
 
     def overview(self, counts: Counts) -> Status:
         """The snapshot without any tenants, who have been counted."""
@@ -288,7 +289,7 @@ class Poller:
 
     def status(self, *, with_working: bool = False) -> Status:
         """The snapshot for people; working tenants are in it if asked for. With many tenants, it takes long."""
-        return whole_status(self.statuses(), self.overview, with_working=with_working)
+        return whole_status((entry.tenant for entry in self.entries()), self.overview, with_working=with_working)
 
     def details(self, tenant_id: str) -> TenantDetails | None:
         """All that is known of a tenant; None if there is no such tenant."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
@@ -15,14 +14,12 @@ from exporter.logs import internal_error
 from exporter.polling.problem_log import ProblemLog
 from exporter.polling.scheduler import Scheduler
 from exporter.polling.tenant import IDENTITY_FAMILIES, TenantState
+from exporter.polling.unreachable import UnreachableTenants
 from exporter.status import FleetProblem
 from exporter.store import FLEET, Store
 from exporter.thresholds import threshold
 
 log = structlog.get_logger("exporter.polling.problem_watch")
-
-# How old the share of tenants that can't be polled may be, in seconds: it takes a look at all of them.
-_SHARE_KEPT = 30.0
 
 
 class ProblemWatch:
@@ -37,8 +34,7 @@ class ProblemWatch:
         self._tenants = tenants
         self._store = store
         self._clock = clock
-        self._unreachable: tuple[TenantState, ...] = ()
-        self._unreachable_at = -math.inf
+        self._unreachable = UnreachableTenants(tenants, self._enabled, clock)
         self._broken = False
 
     def update(self, state: TenantState) -> None:
@@ -48,6 +44,7 @@ class ProblemWatch:
             return
         try:
             self._update(state)
+            state.prepare_entry(problems_after=self.fresh_after)
         except Exception as error:  # noqa: BLE001 - an internal error here must not stop the polls
             if not self._broken:
                 log.warning("problems of tenants are unknown", tenant_id=state.id, detail=internal_error(error))
@@ -57,7 +54,8 @@ class ProblemWatch:
     def _update(self, state: TenantState) -> None:
         now, before = self._clock.now(), state.history.reported
         health = state.health(self._enabled(), self._clock.monotonic())
-        state.found = problems.find(state.history, health, now, many_unreachable=self._many_unreachable())
+        self._unreachable.update(state)
+        state.found = problems.find(state.history, health, now, many_unreachable=self._unreachable.many)
         if not state.found.problems and before == reported.Reported():
             return
         after = reported.advance(before, state.found.problems, state.found.unknown, state.names, now)
@@ -73,22 +71,6 @@ class ProblemWatch:
     def _enabled(self) -> Collection[str]:
         return [each.name for each in self._scheduler.collectors(of_account=False)]
 
-    def _many_unreachable(self) -> bool:
-        """Whether so many tenants can't be polled that the exporter or the API is the cause, not single tenants."""
-        now = self._clock.monotonic()
-        if now - self._unreachable_at >= _SHARE_KEPT:
-            self._unreachable_at, at, enabled = now, self._clock.now(), self._enabled()
-            failing = (state for state in self._tenants.values() if state.failures)
-            self._unreachable = tuple(
-                state for state in failing if problems.counts_as_unreachable(state.health(enabled, now), at)
-            )
-        return self._are_many()
-
-    def _are_many(self) -> bool:
-        self._unreachable = tuple(each for each in self._unreachable if each.failures and not each.removed)
-        count = len(self._unreachable)
-        return count > 1 and count >= threshold("tenants_unreachable") * len(self._tenants)
-
     # The state for others
 
     @property
@@ -98,12 +80,8 @@ class ProblemWatch:
 
     def fleet_problems(self, kinds: Mapping[str, tuple[int, float]]) -> tuple[FleetProblem, ...]:
         """The problems that many tenants share, the most frequent first; `kinds` as in `status.Counts`."""
-        if self._are_many():  # as the polls have found: to look at all tenants takes long
-            begins = (failure.since for state in self._unreachable for failure in state.failures.values())
-            first = min(begins, default=self._clock.now())
-            many = [FleetProblem("unreachable", len(self._unreachable), first)]
-        else:
-            many = []
+        unreachable = self._unreachable.problem
+        many = [unreachable] if unreachable else []
         most = max(threshold("fleet_tenants"), threshold("fleet_share") * len(self._tenants))
         many += [FleetProblem(kind, count, since) for kind, (count, since) in kinds.items() if count >= most]
         return tuple(sorted(many, key=lambda each: -each.tenants))

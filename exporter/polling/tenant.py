@@ -13,6 +13,7 @@ from exporter.api.models import Tenant
 from exporter.history import History, problems, reported
 from exporter.history.problems import Found, Health
 from exporter.history.reported import Names
+from exporter.issues import Entry, entry_of
 from exporter.metrics import Sample, known, polled
 from exporter.status import SEVERITIES, Failure, Problem, TenantStatus
 from exporter.store import FLEET
@@ -90,6 +91,7 @@ class TenantState:
     removed: bool = False
     clock_moved: float = 0.0
     _made: Made | None = None
+    _entry: Entry | None = None
 
     @property
     def id(self) -> str:
@@ -207,6 +209,22 @@ class TenantState:
             status = self._status(failures, found)
         self._made = Made(status, self.tenant, self.found if fresh else None, failures, found)
         return status
+
+    def prepare_entry(self, *, problems_after: float) -> None:
+        """Make the entry now if something is wrong, so that the first page need not make all of them."""
+        if not self.is_quiet:
+            self.entry(problems_after=problems_after)
+        elif self._entry is not None:
+            self._made = self._entry = None
+
+    def entry(self, *, problems_after: float = -math.inf) -> Entry:
+        """The snapshot with its lines; the same object while nothing changes, if something is wrong. As `status`."""
+        status = self.status(problems_after=problems_after)
+        if not (status.failures or status.problems):
+            return entry_of(status)  # not kept: a search makes those of all tenants
+        if self._entry is None or self._entry.tenant is not status:
+            self._entry = entry_of(status)
+        return self._entry
 
     @property
     def is_quiet(self) -> bool:

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import nsmallest
+from operator import itemgetter
 
+from exporter.issues import Issue
 from exporter.status import Severity
-from exporter.web.issues import Issue
 
 # So many tenants with the same problem, for the same reason, are one line.
 GROUPED_FROM = 6
@@ -62,7 +63,7 @@ class Group:
 
 @dataclass(slots=True)
 class Bucket:
-    """The issues of one kind and reason, the worst first, counted by integration and account."""
+    """The issues of one kind and reason, in the order in which they were added, counted by integration and account."""
 
     members: list[Issue] = field(default_factory=list)
     since: float = math.inf
@@ -82,11 +83,12 @@ class Bucket:
         if len(self.members) < GROUPED_FROM:
             return None
         shares = _shares(self.integrations), _shares(self.accounts)
-        return Group(self.members[0], len(self.members), self.since, *shares)
+        worst = min(self.members, key=itemgetter(0))
+        return Group(worst, len(self.members), self.since, *shares)
 
 
 class Grouping:
-    """Groups issues: `add` all of them, the worst first, then take the buckets. Both can be done in steps."""
+    """Groups issues: `add` all of them, then take the buckets. Both can be done in steps."""
 
     def __init__(self) -> None:
         self._buckets: dict[tuple[str, str, bool], Bucket] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from exporter.web.issues import Issue
+from exporter.issues import Issue
 from exporter.web.query import Query
 from exporter.web.snapshot import Snapshot
 from exporter.web.turns import Turns

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 from urllib.parse import urlencode
 
+from exporter.issues import KINDS, Issue
 from exporter.status import MEANING, SEVERITIES
-from exporter.web.issues import KINDS, Issue
 
 # The values that a parameter may have.
 _CHOICES: dict[str, tuple[str, ...]] = {

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from exporter.blocks import Section
-from exporter.status import Counts, Status, TenantStatus
+from exporter.issues import Entry
+from exporter.status import Counts, Status
 from exporter.tenant_details import TenantDetails
 
 
@@ -22,10 +23,11 @@ class Source(Protocol):
     def ready(self) -> bool:
         """Whether the first discovery and the first poll of every tenant have ended."""
 
-    def statuses(self, *, quiet: bool) -> Iterable[TenantStatus]:
-        """All tenants, and the account if it is polled, one by one; the same object while nothing has changed.
+    def entries(self, *, quiet: bool) -> Iterable[Entry]:
+        """All tenants, and the account if it is polled, one by one.
 
-        Without `quiet`, tenants with which nothing is wrong may be missing.
+        The entry of one with which something is wrong is the same object while nothing has changed. Without `quiet`,
+        the others may be missing.
         """
 
     def overview(self, counts: Counts) -> Status:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from exporter.issues import KINDS, Issue
 from exporter.status import ALERTS, HOW_TO_FIX, MEANING, PROBLEMS, FleetProblem
 from exporter.tenant_details import TenantDetails
 from exporter.web.groups import Group, Shares
-from exporter.web.issues import KINDS, Issue
 from exporter.web.listing import PAGE_LINES, Listing
 from exporter.web.query import Query
 from exporter.web.snapshot import Snapshot

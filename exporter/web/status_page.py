@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 import jinja2
 from aiohttp import web
 
+from exporter.issues import KINDS
 from exporter.status import ALERTS, HOW_TO_FIX, MEANING, SEVERITIES
 from exporter.web.formats import (
     LONGEST_TEXT,
@@ -25,7 +26,6 @@ from exporter.web.formats import (
     shown,
     tenant_link,
 )
-from exporter.web.issues import KINDS
 from exporter.web.kept import Kept
 from exporter.web.limits import STATUS_PAGES_KEPT
 from exporter.web.listing import select

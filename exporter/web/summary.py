@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from exporter.issues import KINDS
 from exporter.web.formats import format_duration
-from exporter.web.issues import KINDS
 from exporter.web.snapshot import Snapshot
 
 # If at least one tenant in so many can't be polled, the cause is probably not the tenants.

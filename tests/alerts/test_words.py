@@ -95,7 +95,7 @@ WORDS: Mapping[str, tuple[Page, int, Alert, str]] = {
         HOUR,
         RESTARTING,
         (
-            "An exporter of the job kimono has restarted, or could not be scraped, again and again in the "
+            "An exporter of the job kimono has restarted, or could not be scraped, repeatedly in the "
             "last hour. Alerts "
             "about tenants may be late: problems of schools are noticed later than usual."
         ),
@@ -209,7 +209,7 @@ WORDS: Mapping[str, tuple[Page, int, Alert, str]] = {
         5 * HOUR,
         STUCK,
         (
-            f"{WHO} is still in rollover mode, 2h 0m 0s after the end of the window, or after its begin if there is no "
+            f"{WHO} is still in rollover mode, 2h 0m 0s after the end of the window, or after its start if there is no "
             "window. No schedule runs, so changes in its schools do not arrive."
         ),
     ),
@@ -245,7 +245,7 @@ BOTH: Mapping[str, tuple[Page, int, Mapping[Alert, str]]] = {
             "data "
             "as old as the last success.",
             FAILING_LONG: f"No ingestion of {WHO} has succeeded for 1d 3h 0m 0s. Its schools miss the changes of a "
-            "day: new pupils have no login.",
+            "day: new students have no login.",
         },
     ),
     "mass change": (

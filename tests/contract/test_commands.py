@@ -331,9 +331,12 @@ def test_help_is_there_for_every_command(command: str, capsys: pytest.CaptureFix
     assert "usage: kimono-exporter" in capsys.readouterr().out
 
 
-def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "flags", [[], ["--log.level", "debug"], ["run"], ["--web.listen-address=:1", "--config.check"]]
+)
+def test_version_is_printed(flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        run_command(["--version"], {})
+        run_command([*flags, "--version"], {})
     assert ended.value.code == 0
     assert capsys.readouterr().out.startswith(f"kimono-exporter, version {__version__}")
 

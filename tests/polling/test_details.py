@@ -80,6 +80,24 @@ def test_what_has_expired_is_unknown_and_what_fails_is_said() -> None:
     run_virtual(scenario())
 
 
+def test_lines_of_what_is_wrong_are_made_by_polls_and_dropped_when_it_is_over() -> None:
+    async def scenario() -> None:
+        async with running_exporter(FAST, tenants=2, stories=[]) as run:
+            await run.until_ready()
+            first, second = run.exporter.poller.discovery.tenants.values()
+            run.simulator.faults.add(Fault("server_error", tenant_id=first.id, endpoint="/tenant/state"))
+            await run.pass_time(200)
+            assert first._entry is not None
+            assert first._entry is first.entry(problems_after=0.0)
+            assert [*run.exporter.entries(quiet=True)][1].tenant.id == second.id
+            assert second._entry is None, "most tenants are fine, and would only take memory"
+            run.simulator.faults.clear()
+            await run.pass_time(200)
+            assert first._entry is None
+
+    run_virtual(scenario())
+
+
 def test_a_snapshot_stays_the_same_until_something_changes() -> None:
     async def scenario() -> None:
         async with running_exporter(FAST, tenants=2, stories=[]) as run:
@@ -91,12 +109,12 @@ def test_a_snapshot_stays_the_same_until_something_changes() -> None:
             await run.pass_time(200)
             assert first.status(problems_after=0.0) is before
             assert second.status(problems_after=0.0) is other
-            assert [each.id for each in run.exporter.statuses(quiet=False)] == [first.id]
-            assert len([*run.exporter.statuses(quiet=True)]) == 2
+            assert [each.tenant.id for each in run.exporter.entries(quiet=False)] == [first.id]
+            assert len([*run.exporter.entries(quiet=True)]) == 2
             run.simulator.faults.clear()
             await run.pass_time(200)
             assert first.status(problems_after=0.0).failures == ()
-            assert [*run.exporter.statuses(quiet=False)] == []
+            assert [*run.exporter.entries(quiet=False)] == []
             first.follow_clock(first.clock_moved + 60)
             assert first.status(problems_after=0.0) is not before
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import aiohttp
 
 from exporter.blocks import Block, Section
+from exporter.issues import Entry, entry_of
 from exporter.status import CollectorStatus, Counts, DiscoveryStatus, Failure, Status, TenantStatus
 from exporter.tenant_details import TenantDetails
 from exporter.web import AccessRules, RunningServer, create_app, start
@@ -62,6 +63,7 @@ class FakeSource:
     snapshot: Status = CALM
     known: Mapping[str, TenantDetails] = field(default_factory=dict)
     asked: list[bool] = field(default_factory=list)
+    lines: dict[TenantStatus, Entry] = field(default_factory=dict)
 
     def sections(self, *, openmetrics: bool) -> Iterable[Section]:
         self.asked.append(openmetrics)
@@ -76,9 +78,10 @@ class FakeSource:
     def ready(self) -> bool:
         return self.is_ready
 
-    def statuses(self, *, quiet: bool) -> Iterator[TenantStatus]:
+    def entries(self, *, quiet: bool) -> Iterator[Entry]:
         found = (*self.snapshot.failing, *self.snapshot.with_problems, *(self.snapshot.working if quiet else ()))
-        yield from {tenant.id: tenant for tenant in found}.values()
+        for tenant in {tenant.id: tenant for tenant in found}.values():
+            yield self.lines.setdefault(tenant, entry_of(tenant))
 
     def overview(self, counts: Counts) -> Status:
         collectors = tuple(replace(each, failing=counts.failing[each.name]) for each in self.snapshot.collectors)

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
+from exporter.issues import KINDS, POLLS_FAILING, Issue, issues_of
 from exporter.status import MEANING, PROBLEMS
 from exporter.web.groups import GROUPED_FROM, Bucket, Group, Grouping
-from exporter.web.issues import KINDS, POLLS_FAILING, Issue, issues_of
 from exporter.web.snapshot import Snapshots
 from tests.web.fleets import HOUR, fails, fleet, problem, tenant
 from tests.web.serving import NOW, FakeSource

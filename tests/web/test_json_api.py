@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
+from exporter.issues import KINDS
 from exporter.shards import Shard
 from exporter.status import DiscoveryStatus, FleetProblem
 from exporter.tenant_details import RolloverDetails, ScheduleDetails
 from exporter.web.access import AccessRules
-from exporter.web.issues import KINDS
 from exporter.web.passwords import Passwords
 from exporter.web.query import Query
 from exporter.web.verifier import Verifier

@@ -11,7 +11,8 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from exporter.status import Status, TenantStatus
+from exporter.issues import Entry, entry_of
+from exporter.status import Status
 from exporter.web.listing import PAGE_LINES, Listing, select
 from exporter.web.query import Query, QueryError, parse
 from exporter.web.snapshot import Snapshots
@@ -99,10 +100,10 @@ def test_each_tenant_is_listed_once_even_if_it_changes_from_one_request_to_the_n
 
 def test_a_tenant_that_comes_twice_while_the_snapshot_is_taken_is_listed_once() -> None:
     class Twice(FakeSource):
-        def statuses(self, *, quiet: bool) -> Iterator[TenantStatus]:
+        def entries(self, *, quiet: bool) -> Iterator[Entry]:
             for _ in range(2):
-                yield from super().statuses(quiet=quiet)
-            yield tenant("Oak", problem())
+                yield from super().entries(quiet=quiet)
+            yield entry_of(tenant("Oak", problem()))
 
     async def scenario() -> list[str]:
         snapshots, query = Snapshots(Twice(snapshot=fleet(tenant("Oak"), more=2))), Query(show="all")

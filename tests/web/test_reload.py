@@ -41,7 +41,7 @@ class Served:
             apply=lambda _settings: None,
             clock=virtual_clock(),
             sections=source.sections,
-            statuses=source.statuses,
+            entries=source.entries,
             overview=source.overview,
             details=source.details,
             healthy=source.healthy,

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from exporter.issues import Entry
 from exporter.shards import Shard
 from exporter.status import (
     ALERTS,
@@ -463,10 +464,10 @@ class Counted(FakeSource):
     made = 0
     looked_up = 0
 
-    def statuses(self, *, quiet: bool) -> Iterator[TenantStatus]:
+    def entries(self, *, quiet: bool) -> Iterator[Entry]:
         self.made += 1
         self.snapshot = replace(CALM, tenants=self.made)
-        return super().statuses(quiet=quiet)
+        return super().entries(quiet=quiet)
 
     def details(self, _tenant_id: str) -> None:
         self.looked_up += 1
@@ -537,7 +538,7 @@ def test_failures_and_problems_that_change_are_shown_at_the_next_look() -> None:
         first = await snapshots.get()
         await asyncio.sleep(2)
         again = await snapshots.get()
-        assert again.issues[0] is first.issues[0], "nothing has changed"
+        assert again.issues is first.issues, "nothing has changed"
         source.snapshot = replace(CALM, failing=(failing("Oak", failure(reason="server")),))
         await asyncio.sleep(2)
         assert [issue.reason for issue in (await snapshots.get()).issues] == ["server"]

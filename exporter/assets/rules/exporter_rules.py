@@ -90,8 +90,8 @@ def _restarting(of: Source) -> Alert:
             lines(block(often), f"and on (job, instance) last_over_time({_BUILD}[1h])"),
             "group by (job)",
         ),
-        "A Kimono exporter is up and down all the time",
-        "An exporter of the job {{ $labels.job }} has restarted, or could not be scraped, again and again in the last "
+        "A Kimono exporter keeps restarting or failing scrapes",
+        "An exporter of the job {{ $labels.job }} has restarted, or could not be scraped, repeatedly in the last "
         "hour. Alerts about tenants may be late: problems of schools are noticed later than usual.",
         _EXPORTER,
         "Each time, KimonoExporterDown ends before it fires. `resets(up)` counts how often scrapes began to fail.",

@@ -145,7 +145,7 @@ def _tenants(of: Source) -> tuple[Alert, ...]:
             "critical",
             single("failing", f"and {TENANT} {block(critical)}"),
             "Ingestions have failed for more than a day",
-            f"No ingestion of {_WHO} has succeeded for {_FOR}. Its schools miss the changes of a day: new pupils "
+            f"No ingestion of {_WHO} has succeeded for {_FOR}. Its schools miss the changes of a day: new students "
             f"have no "
             "login.",
         ),
@@ -201,7 +201,7 @@ def _tenants(of: Source) -> tuple[Alert, ...]:
             "warning",
             since(problems.PROBLEMS["rollover_stuck"]),
             "Rollover mode outlives its window",
-            f"{_WHO} is still in rollover mode, {_FOR} after the end of the window, or after its begin if there is no "
+            f"{_WHO} is still in rollover mode, {_FOR} after the end of the window, or after its start if there is no "
             "window. No schedule runs, so changes in its schools do not arrive.",
         ),
         alert(

@@ -24,6 +24,7 @@ from tests.mutants.areas import (
     settings,
     shards,
     simulator,
+    site,
     state,
     store,
     web,
@@ -50,6 +51,7 @@ AREAS: Mapping[str, Sequence[Mutant]] = {
     "command_line": command_line.MUTANTS,
     "web": web.MUTANTS,
     "simulator": simulator.MUTANTS,
+    "site": site.MUTANTS,
     "reliability": reliability.MUTANTS,
     "release": release.MUTANTS,
 }
