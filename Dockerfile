@@ -23,7 +23,8 @@ ARG KIMONO_BUILD_REVISION= KIMONO_BUILD_BRANCH= KIMONO_BUILD_SOURCE=
 # Of the commit, if `make image` knows it: so the same commit gives the same package.
 ARG SOURCE_DATE_EPOCH
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist .
-# hadolint ignore=DL3013 - the only version there is
+# There is only one version of it.
+# hadolint ignore=DL3013
 RUN pip --python /opt/kimono-exporter install --no-deps --no-index --find-links dist kimono-exporter
 
 FROM ${PYTHON_IMAGE}

@@ -116,7 +116,7 @@ MUTANTS = (
     Mutant(
         "a panel has no description",
         "dashboards/fleet.py",
-        '"Number of each alert, about the chosen tenants or the whole fleet. Click a name for its runbook."',
+        '"Number of each alert, about the chosen tenants or the whole fleet. Click a name for details."',
         '""',
         RULES,
         GENERATE,
