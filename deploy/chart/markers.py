@@ -6,10 +6,11 @@ the default stands in its place: line breaks depend on the length.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from deploy.chart.values import in_camel_case
+from deploy.chart.values import IN_RULES, in_camel_case
 from exporter.assets import Choices, Links, dashboards, rules_text
 from exporter.assets.rules.deferred import Deferred, Form, Formula
 from exporter.assets.rules.promql import number, seconds
@@ -46,7 +47,9 @@ class _Stands:
 
     def with_markers(self, text: str) -> str:
         for (formula, form), stands in self.texts.items():
-            text = text.replace(stands, _marker(formula, form))
+            # In dashboards, a text is JSON.
+            for each in (stands, json.dumps(stands)[1:-1]):
+                text = text.replace(each, _marker(formula, form))
         return text
 
 
@@ -74,7 +77,7 @@ _END = "\n{{- end }}\n"
 
 def thresholds_template() -> str:
     """The template `kimono-exporter.thresholds`: the chosen thresholds in their units, as YAML."""
-    return _THRESHOLDS + "".join(_threshold(name) for name in THRESHOLDS) + "{{- end }}\n"
+    return _THRESHOLDS + "".join(_threshold(name) for name in IN_RULES) + "{{- end }}\n"
 
 
 _THRESHOLDS = """\

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from deploy.chart.values import in_camel_case
+from deploy.chart.values import IN_RULES, in_camel_case
 from exporter.settings import LEAVES
 from exporter.thresholds import THRESHOLDS, threshold_text
 
@@ -151,7 +151,7 @@ def _operator() -> Mapping[str, Schema]:
                 **of_both,
                 "runbookUrl": _URL,
                 "dashboardUrl": _URL,
-                "thresholds": _object({in_camel_case(name): _threshold(name) for name in THRESHOLDS}),
+                "thresholds": _object({in_camel_case(name): _threshold(name) for name in IN_RULES}),
             }
         ),
     }

@@ -12,6 +12,8 @@ import yaml
 
 from exporter.thresholds import THRESHOLDS, threshold_text
 
+# Those that rules and dashboards compare with. With the others, the exporter itself compares.
+IN_RULES = {name: one for name, one in THRESHOLDS.items() if name != "long_pause"}
 _BEGIN, _END = "  # thresholds: begin\n", "  # thresholds: end\n"
 _KEY = re.compile(r"( *)([A-Za-z_]+):")
 
@@ -39,7 +41,7 @@ def with_thresholds(values: str) -> str:
 
 
 def _thresholds() -> Iterator[str]:
-    for name, one in THRESHOLDS.items():
+    for name, one in IN_RULES.items():
         yield f"    # -- {one.reason.rstrip('.')}\n    {in_camel_case(name)}: {threshold_text(name, one.value)}\n"
 
 

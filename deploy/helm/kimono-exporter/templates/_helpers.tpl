@@ -32,8 +32,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- with .Values.commonLabels }}
-{{ toYaml . }}
+{{ tpl (toYaml .) $ }}
 {{- end }}
+{{- end }}
+
+{{/* The labels and others, which win; those are rendered as templates. Arguments: the root, then the others. */}}
+{{- define "kimono-exporter.labelsWith" -}}
+{{- $root := first . }}
+{{- $labels := include "kimono-exporter.labels" $root | fromYaml }}
+{{- range rest . }}
+{{- $labels = mergeOverwrite $labels (tpl (toYaml .) $root | fromYaml) }}
+{{- end }}
+{{- toYaml $labels }}
 {{- end }}
 
 {{- define "kimono-exporter.serviceAccountName" -}}

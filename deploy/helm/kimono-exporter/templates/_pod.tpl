@@ -5,13 +5,7 @@
 {{- with $root }}
 metadata:
   labels:
-    {{- include "kimono-exporter.labels" . | nindent 4 }}
-    {{- with $labels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
-    {{- with .Values.podLabels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+    {{- include "kimono-exporter.labelsWith" (list . $labels .Values.podLabels) | nindent 4 }}
   annotations:
     # Other settings start new pods.
     checksum/config: {{ include (print .Template.BasePath "/configmap.yaml") . | sha256sum }}

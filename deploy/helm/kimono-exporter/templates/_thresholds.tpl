@@ -20,7 +20,6 @@ fleet_tenants: {{ $v.fleetTenants }}
 fleet_share: {{ $v.fleetShare }}
 sync_overdue: {{ include "kimono-exporter.seconds" (list "syncOverdue" $v.syncOverdue) }}
 sync_stale: {{ include "kimono-exporter.seconds" (list "syncStale" $v.syncStale) }}
-long_pause: {{ include "kimono-exporter.seconds" (list "longPause" $v.longPause) }}
 after_pause: {{ include "kimono-exporter.seconds" (list "afterPause" $v.afterPause) }}
 sync_suspended: {{ include "kimono-exporter.seconds" (list "syncSuspended" $v.syncSuspended) }}
 mass_change_pending: {{ include "kimono-exporter.seconds" (list "massChangePending" $v.massChangePending) }}
