@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,7 @@ from tests.support.kubernetes.rendering import (
     template,
 )
 from tests.support.kubernetes.validation import check
+from tests.support.processes import measured
 
 EXAMPLES = sorted((CHART / "ci").glob("*-values.yaml"))
 
@@ -92,7 +94,10 @@ def test_helm_lint_finds_nothing() -> None:
         (with_values(prometheusRule={"thresholds": {"syncOverdue": "2 h"}}), 'syncOverdue: "2 h" is not a duration'),
         (with_values(prometheusRule={"thresholds": {"syncOverdue": "30s"}}), "of at least a minute"),
         (with_values(prometheusRule={"thresholds": {"syncOverdue": ""}}), "syncOverdue: "),
-        (with_values(prometheusRule={"thresholds": {"fleetShare": 1}}), "/fleetShare': exclusiveMaximum: got 1, want 1"),
+        (
+            with_values(prometheusRule={"thresholds": {"fleetShare": 1}}),
+            "/fleetShare': exclusiveMaximum: got 1, want 1",
+        ),
         (with_values(prometheusRule={"thresholds": {"fleetShare": "0.0"}}), "/fleetShare': '0.0' does not match"),
         (with_values(prometheusRule={"thresholds": {"fleetTenants": 0}}), "/fleetTenants': minimum: got 0, want 1"),
         (with_values(prometheusRule={"runbookUrl": "wiki"}), "/prometheusRule/runbookUrl': 'wiki' does not match"),
@@ -254,7 +259,10 @@ def test_a_probe_may_be_another_one() -> None:
     [
         ({}, "kimono-exporter:0.1.0"),
         ({"image": {"registry": "r.example.net/a", "tag": "2"}}, "r.example.net/a/kimono-exporter:2"),
-        ({"global": {"imageRegistry": "g.example.net"}, "image": {"registry": "r"}}, "g.example.net/kimono-exporter:0.1.0"),
+        (
+            {"global": {"imageRegistry": "g.example.net"}, "image": {"registry": "r"}},
+            "g.example.net/kimono-exporter:0.1.0",
+        ),
         ({"image": {"digest": "sha256:" + "0" * 64}}, "kimono-exporter:0.1.0@sha256:" + "0" * 64),
     ],
 )
@@ -276,7 +284,15 @@ def test_the_notes_say_what_is_missing(tmp_path: Path) -> None:
     (copy / "templates" / "NOTES.txt").rename(copy / "files" / "NOTES.txt")
     show = 'notes: {{ tpl (.Files.Get "files/NOTES.txt") . | quote }}'
     (copy / "templates" / "notes.yaml").write_text(f"kind: Notes\napiVersion: v1\nmetadata: {{name: notes}}\n{show}\n")
-    command = ["template", "hub", str(copy), "--kube-version", f"{VERSIONS[-1]}.0", "--show-only", "templates/notes.yaml"]
+    command = [
+        "template",
+        "hub",
+        str(copy),
+        "--kube-version",
+        f"{VERSIONS[-1]}.0",
+        "--show-only",
+        "templates/notes.yaml",
+    ]
     notes = yaml.safe_load(run("helm", *command, "--values", "-", given=yaml.safe_dump(WITH_SECRET)))["notes"]
     assert "port-forward service/hub-kimono-exporter 10120" in notes
     assert "is on no public registry" in notes
@@ -286,6 +302,41 @@ def test_the_notes_say_what_is_missing(tmp_path: Path) -> None:
     assert "https://127.0.0.1:10120/" in notes
     assert "is on no public registry" not in notes
     assert "set serviceMonitor.enabled" not in notes
+
+
+def test_the_exporter_takes_the_environment_of_the_pod(tmp_path: Path) -> None:
+    """With the files of the pod in a folder: the variables, the settings, the secret and the state file fit together."""
+    found = template({}, files=[CHART / "ci" / "shards-values.yaml"])
+    workload = of_kind(found, "StatefulSet")[0]
+    variables = environment(workload) | {"KIMONO_SHARD_INDEX": f"{workload['metadata']['name']}-2"}
+    for mount in pod_of(workload)["containers"][0]["volumeMounts"]:
+        (tmp_path / mount["mountPath"].lstrip("/")).mkdir(parents=True)
+    (tmp_path / "etc/kimono-exporter/kimono.yaml").write_text(only(found, "ConfigMap")["data"]["kimono.yaml"])
+    (tmp_path / "run/secrets/kimono-exporter/client-secret").write_text("made-up")
+    paths = {name: str(tmp_path) + value if value.startswith("/") else value for name, value in variables.items()}
+    done = exporter("run", "--config.check", **paths)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
+
+
+def test_the_test_pod_asks_for_the_health() -> None:
+    """Here nothing answers: the arguments are right, and the exit code is that of an exporter that is not there."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    arguments = only(template(with_values(service={"port": port})), "Pod")["spec"]["containers"][0]["args"]
+    done = exporter(*[each.replace("hub-kimono-exporter", "127.0.0.1") for each in arguments])
+    assert done.returncode == 1
+    assert f"can't connect to 127.0.0.1 port {port}" in done.stdout + done.stderr
+
+
+def exporter(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "exporter", *arguments],
+        env={"PATH": "", "PYTHONPATH": ":".join([str(ROOT), *sys.path]), **measured(), **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
 
 
 def test_generated_files_are_in_step(tmp_path: Path) -> None:

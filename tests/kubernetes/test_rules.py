@@ -32,7 +32,9 @@ ONE_EACH = [
 ]
 # Every one is another than by default. A duration of each is in other units, and none is twice another.
 ALL_OTHERS = {
-    name: {"seconds": f"{2 + 3 * number}h{7 + number}m", "ratio": f"0.{11 + number}", "count": str(number + 9)}[one.unit]
+    name: {"seconds": f"{2 + 3 * number}h{7 + number}m", "ratio": f"0.{11 + number}", "count": str(number + 9)}[
+        one.unit
+    ]
     for number, (name, one) in enumerate(IN_RULES.items())
 }
 
@@ -95,13 +97,18 @@ def test_rules_and_dashboards_are_those_of_assets(thresholds: dict[str, str]) ->
 def test_the_chart_has_the_thresholds_that_change_the_rules() -> None:
     """So ALL_OTHERS would show a threshold that the chart does not fill in."""
     default = of_assets({})["alerts/kimono.rules.yaml"]
-    others = {**ALL_OTHERS, **{name: "1h1m" for name in THRESHOLDS.keys() - IN_RULES.keys()}}
-    changed = {name for name, value in others.items() if of_assets({name: value})["alerts/kimono.rules.yaml"] != default}
+    others = {**ALL_OTHERS, **dict.fromkeys(THRESHOLDS.keys() - IN_RULES.keys(), "1h1m")}
+    changed = {
+        name for name, value in others.items() if of_assets({name: value})["alerts/kimono.rules.yaml"] != default
+    }
     assert changed == IN_RULES.keys()
 
 
 def test_numbers_of_yaml_are_as_good_as_texts() -> None:
-    values = {**WITH_SECRET, "prometheusRule": {"enabled": True, "thresholds": {"syncStale": 777_600, "fleetShare": 0.4}}}
+    values = {
+        **WITH_SECRET,
+        "prometheusRule": {"enabled": True, "thresholds": {"syncStale": 777_600, "fleetShare": 0.4}},
+    }
     assert only(template(values), "PrometheusRule") == only(
         template(
             {**values, "prometheusRule": {"enabled": True, "thresholds": {"syncStale": "9d", "fleetShare": "0.4"}}}

@@ -55,7 +55,7 @@ def run(name: str, *arguments: str, given: str = "") -> str:
 
 def objects(text: str) -> list[Object]:
     """The objects in a YAML stream. A duplicate key is an error."""
-    return [each for each in yaml.load_all(text, _Strict) if each]  # noqa: S506 - a SafeLoader
+    return [each for each in yaml.load_all(text, _Strict) if each]
 
 
 def of_kind(found: Iterable[Object], kind: str) -> list[Object]:
