@@ -5,7 +5,7 @@ IMAGE ?= kimono-exporter:latest
 ARGS ?=
 
 # What helm needs, which tests build.
-NEEDED_GO := $(shell awk '$$1 == "go" { print $$2 }' tests/support/kubernetes/tools/go.mod)
+NEEDED_GO = $(shell awk '$$1 == "go" { print $$2 }' tests/support/kubernetes/tools/go.mod)
 RULES := $(wildcard alerts/*.rules.yaml)
 PIP := .venv/bin/python -m pip --quiet --disable-pip-version-check --no-input
 # The files name everything there is to install. Left to look for more, pip takes `coverage[toml]` for another package

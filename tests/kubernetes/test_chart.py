@@ -305,7 +305,7 @@ def test_the_notes_say_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_the_exporter_takes_the_environment_of_the_pod(tmp_path: Path) -> None:
-    """With the files of the pod in a folder: the variables, the settings, the secret and the state file fit together."""
+    """With the files of the pod in a folder: variables, settings, secret and state file fit together."""
     found = template({}, files=[CHART / "ci" / "shards-values.yaml"])
     workload = of_kind(found, "StatefulSet")[0]
     variables = environment(workload) | {"KIMONO_SHARD_INDEX": f"{workload['metadata']['name']}-2"}
