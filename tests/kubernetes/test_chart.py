@@ -339,6 +339,13 @@ def exporter(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str
     )
 
 
+def test_the_package_of_the_chart_is_small(tmp_path: Path) -> None:
+    """Helm keeps chart and objects in a Secret, which may have 1 MiB."""
+    run("helm", "package", str(CHART), "--destination", str(tmp_path))
+    (package,) = tmp_path.iterdir()
+    assert package.stat().st_size < 200_000
+
+
 def test_generated_files_are_in_step(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "deploy.chart", "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -146,6 +146,13 @@ def test_settings_in_values_are_the_ones_that_readme_tables_have() -> None:
             found = found[name]
 
 
-def test_links_of_the_readme_lead_to_files() -> None:
-    for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", README.read_text(encoding="utf-8")):
-        assert (CHART / link).exists(), link
+@pytest.mark.parametrize("page", [PAGE, README], ids=lambda page: page.name)
+def test_links_lead_to_files_and_headings(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", page.read_text(encoding="utf-8"))
+    assert links
+    for path, anchor in links:
+        target = page.parent / path if path else page
+        assert target.exists(), path
+        if anchor:
+            titles = re.findall(r"(?m)^#+ (.*)$", target.read_text(encoding="utf-8"))
+            assert anchor in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}, anchor
