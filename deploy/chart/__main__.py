@@ -16,12 +16,9 @@ from exporter import __version__
 
 CHART = Path(__file__).parents[1] / "helm" / "kimono-exporter"
 
-# The example of kustomize, whose image has the version as its tag.
-_OVERLAY = "../../kustomize/overlays/example/kustomization.yaml"
-
 
 def files() -> Mapping[str, str]:
-    """The generated files by their paths, from the chart. Three of them are generated in part."""
+    """The generated files by their paths in the chart. Two of them are generated in part."""
     made = filled()
     values = with_thresholds(_read("values.yaml"))
     return {
@@ -32,7 +29,6 @@ def files() -> Mapping[str, str]:
         "values.schema.json": schema(),
         "README.md": readme(values),
         "Chart.yaml": re.sub(r"(?m)^appVersion: .*$", f'appVersion: "{__version__}"', _read("Chart.yaml")),
-        _OVERLAY: re.sub(r"(?m)newTag: .*$", f"newTag: {__version__}", _read(_OVERLAY)),
     }
 
 

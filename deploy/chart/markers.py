@@ -16,7 +16,8 @@ from exporter.assets.rules.deferred import Deferred, Form, Formula
 from exporter.assets.rules.promql import number, seconds
 from exporter.thresholds import DEFAULTS, THRESHOLDS
 
-RUNBOOKS, DASHBOARDS = "<<runbookUrl>>", "<<dashboardUrl>>"
+# A URL, because other addresses of runbooks are no links in dashboards.
+RUNBOOKS, DASHBOARDS = "<<https://runbookUrl>>", "<<dashboardUrl>>"
 # Private characters of Unicode, which nothing else here has.
 _FIRST, _FILLER = 0xE000, "\uf8ff"
 # What Sprig, the library of Helm's functions, calls them. They are those of decimal numbers.

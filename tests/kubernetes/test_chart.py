@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 import yaml
 
+from exporter import __version__
 from exporter.settings import LEAVES, load
 from tests.support.kubernetes.rendering import (
     CHART,
@@ -257,13 +258,13 @@ def test_a_probe_may_be_another_one() -> None:
 @pytest.mark.parametrize(
     ("values", "image"),
     [
-        ({}, "kimono-exporter:0.1.0"),
+        ({}, f"kimono-exporter:{__version__}"),
         ({"image": {"registry": "r.example.net/a", "tag": "2"}}, "r.example.net/a/kimono-exporter:2"),
         (
             {"global": {"imageRegistry": "g.example.net"}, "image": {"registry": "r"}},
-            "g.example.net/kimono-exporter:0.1.0",
+            f"g.example.net/kimono-exporter:{__version__}",
         ),
-        ({"image": {"digest": "sha256:" + "0" * 64}}, "kimono-exporter:0.1.0@sha256:" + "0" * 64),
+        ({"image": {"digest": "sha256:" + "0" * 64}}, f"kimono-exporter:{__version__}@sha256:" + "0" * 64),
     ],
 )
 def test_the_image_is_put_together(values: dict[str, Any], image: str) -> None:

@@ -51,7 +51,7 @@ def test_every_marker_has_a_value_and_every_value_a_marker() -> None:
     made = filled()
     in_files = {marker for text in made.files.values() for marker in re.findall("<<.*?>>", text)}
     in_template = set(re.findall("(?m)^'(<<.*?>>)':", made.template))
-    assert in_files == in_template | {"<<runbookUrl>>", "<<dashboardUrl>>"}
+    assert in_files == in_template | {"<<https://runbookUrl>>", "<<dashboardUrl>>"}
     assert len(in_template) > len(IN_RULES)
     for name in IN_RULES:
         assert any(re.search(rf"\b{name}\b", marker) for marker in in_template), name

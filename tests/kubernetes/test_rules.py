@@ -123,16 +123,16 @@ def test_a_duration_that_assets_or_the_chart_does_not_take_is_refused(value: str
         of_chart({"sync_overdue": value})
 
 
-def test_without_urls_there_are_no_links() -> None:
+def test_without_urls_links_are_paths_of_grafana() -> None:
     found = of_chart({}, runbookUrl="")
     text = json.dumps(found)
     assert "runbook_url" not in text
-    assert "dashboard_url" not in text
     assert "<<" not in text
-    assert "Open the runbook" not in text
     alert = only(found, "PrometheusRule")["spec"]["groups"][0]["rules"][1]
-    assert alert["annotations"].keys() == {"summary", "description"}
+    assert alert["annotations"].keys() == {"summary", "description", "dashboard_url"}
+    assert alert["annotations"]["dashboard_url"] == "/d/kimono-exporter"
     assert boards_of_chart(found).keys() == boards(of_assets({})).keys()
+    assert text.count("/alerting/list?search=${__data.fields.alertname}") == 4
 
 
 def test_a_slash_at_the_end_of_a_url_does_not_matter() -> None:

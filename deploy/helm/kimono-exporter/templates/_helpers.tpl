@@ -105,18 +105,15 @@ httpGet:
 {{- $text = $text | replace $marker $value }}
 {{- end }}
 {{- with $root.Values.prometheusRule.runbookUrl }}
-{{- $text = $text | replace "<<runbookUrl>>" (regexReplaceAll "/+$" . "") }}
+{{- $text = $text | replace "<<https://runbookUrl>>" (regexReplaceAll "/+$" . "") }}
 {{- else }}
-{{- /* No link is better than one that leads nowhere. */}}
+{{- /* Alerts have no link then. From dashboards, the rule in Grafana is the next best thing. */}}
 {{- $text = regexReplaceAll "(?m)^ +runbook_url: .*\\n" $text "" }}
-{{- $text = regexReplaceAll "\\{[^{}]*\"<<runbookUrl>>/\\$\\{[^{}]*\\}[^{}]*\\}" $text "" }}
+{{- $alert := "${__data.fields.alertname}" }}
+{{- $text = $text | replace (printf "<<https://runbookUrl>>/%s.md" $alert) (printf "/alerting/list?search=%s" $alert) }}
 {{- end }}
-{{- with $root.Values.prometheusRule.dashboardUrl }}
-{{- $text = $text | replace "<<dashboardUrl>>" (regexReplaceAll "/+$" . "") }}
-{{- else }}
-{{- $text = regexReplaceAll "(?m)^ +dashboard_url: .*\\n" $text "" }}
-{{- end }}
-{{- $text }}
+{{- /* Without a URL, links are paths of Grafana. */}}
+{{- $text | replace "<<dashboardUrl>>" (regexReplaceAll "/+$" $root.Values.prometheusRule.dashboardUrl "") }}
 {{- end }}
 
 {{/* A duration in seconds. Arguments: the name of a threshold, its value. */}}
