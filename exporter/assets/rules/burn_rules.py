@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from exporter.assets.rules.exporter_rules import JOIN_SHARD, TENANTS
 from exporter.assets.rules.facts import Source
-from exporter.assets.rules.promql import block, lines, number
+from exporter.assets.rules.promql import block, lines, number, rounded
 from exporter.assets.rules.recorded import PROBLEM
 from exporter.assets.rules.rule import Recording
 
@@ -55,7 +55,7 @@ def burning(of: Source, severity: str) -> str:
     allowed = 1 - of.limit("ingestions_objective")
 
     def above(window: str, rate: float) -> str:
-        return f"{_name(window)} > {number(round(rate * allowed, 6))}"
+        return f"{_name(window)} > {number(rounded(rate * allowed))}"
 
     pairs = [
         f"({above(one.long, one.rate)} and {above(one.short, one.rate)})" for one in WINDOWS if one.severity == severity
@@ -63,7 +63,7 @@ def burning(of: Source, severity: str) -> str:
     failing = f'count by (job) ({PROBLEM}{{problem="failing"}})'
     return lines(
         f"({' or '.join(pairs)})",
-        f"and ({failing} >= {number(of.limit('fleet_tenants'))}) / {TENANTS} > {number(round(allowed, 6))}",
+        f"and ({failing} >= {number(of.limit('fleet_tenants'))}) / {TENANTS} > {number(rounded(allowed))}",
     )
 
 

@@ -180,7 +180,7 @@ def _share(of: Source, scope: str, label: str = "", unless: str = "") -> str:
     affected, compared = _sum(_SCOPE, in_scope, yes, unless=unless), _sum(_SCOPE, in_scope, unless=unless)
     # Of runs only the newest is known. Where tenants run often, few are left to compare with.
     runs = _sum(_SCOPE, in_scope, yes, _RUNS, unless=unless)
-    few = f"{runs} / on (job, part) group_left () {watched} < {number(share / 15)}"
+    few = f"{runs} / on (job, part) group_left () {watched} < {number(share)} / 15"
     # Tenants that happen to have the same problem within some hours are fewer.
     enough = f"({affected} >= {number(of.limit('fleet_tenants'))})"
     high = f"{enough} / {compared} >= {number(share)} unless {few}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from textwrap import indent
 
+from exporter.assets.rules.deferred import Deferred
+
 # Longest first: a value is written in the largest unit that divides it.
 _UNITS = (86_400, 3600, 60)
 # A block of at most so many columns stays on one line.
@@ -17,10 +19,31 @@ def number(value: float) -> str:
 
 def seconds(value: float) -> str:
     """A duration in seconds, written so that a reader sees hours or days: `2 * 3600`."""
+    if isinstance(value, Deferred):
+        return value.in_units()
     for unit in _UNITS:
         if value >= 2 * unit and value % unit == 0:
             return f"{number(value / unit)} * {unit}"
     return number(value)
+
+
+def rounded(value: float) -> float:
+    """A number to six decimals: further ones come from the arithmetic."""
+    return value.rounded(6) if isinstance(value, Deferred) else round(value, 6)
+
+
+def least(*values: float) -> float:
+    """The least of several thresholds."""
+    return _extreme("min", min(values), values)
+
+
+def greatest(*values: float) -> float:
+    """The greatest of several thresholds."""
+    return _extreme("max", max(values), values)
+
+
+def _extreme(which: str, value: float, values: tuple[float, ...]) -> float:
+    return value.extreme(which, float(value), *values) if isinstance(value, Deferred) else value
 
 
 def duration(value: float) -> str:

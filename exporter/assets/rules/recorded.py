@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from exporter.assets.rules import facts, problems, rollovers
 from exporter.assets.rules.facts import COLLECTOR, FAILING, STATE, SUCCESS, TENANT, UNFINISHED, Source, counted
 from exporter.assets.rules.names import named, names
-from exporter.assets.rules.promql import ago, block, in_one_line, lines, seconds
+from exporter.assets.rules.promql import ago, block, greatest, in_one_line, least, lines, seconds
 from exporter.assets.rules.rule import Recording
 
 PROBLEM = "kimono:tenant_problem:timestamp_seconds"
@@ -24,7 +24,7 @@ _POLLED_LATER = ("schedules", "rollovers")
 
 def recordings(of: Source) -> tuple[Recording, ...]:
     """The rules, in this order."""
-    paused = ago(max(of.limit("ingestion_stalled"), of.limit("after_pause")))
+    paused = ago(greatest(of.limit("ingestion_stalled"), of.limit("after_pause")))
     return (
         Recording(
             _IN_TROUBLE,
@@ -77,14 +77,14 @@ def _newest(of: Source, metric: str, collector: str, aggregation: str) -> str:
 
 def _in_trouble(of: Source) -> Iterator[str]:
     """What each problem begins with, for any replica."""
-    unfinished = ago(min(of.limit("ingestion_stalled"), of.limit("bulk_ingestion_stalled")))
+    unfinished = ago(least(of.limit("ingestion_stalled"), of.limit("bulk_ingestion_stalled")))
     yield f"kimono_ingestion_oldest_unfinished_started_timestamp_seconds < {unfinished}"
     yield f"{UNFINISHED} < {unfinished}"
     yield f"kimono_ingestion_failing_since_timestamp_seconds < {ago(of.limit('ingestions_failing'))}"
     yield f"kimono_schedule_missed_since_timestamp_seconds < {ago(of.limit('sync_overdue'))}"
     yield f"kimono_tenant_last_run_timestamp_seconds < {ago(of.limit('sync_stale'))}"
     flags = of("kimono_tenant_state_since_timestamp_seconds", 'flag!="rollover_mode_enabled"')
-    yield f"{flags} < {ago(min(of.limit(name) for name in _FLAG_LIMITS))}"
+    yield f"{flags} < {ago(least(*(of.limit(name) for name in _FLAG_LIMITS)))}"
     yield in_one_line(rollovers.outside_windows(of))
     yield in_one_line(rollovers.begun_late(of))
     yield f"kimono_rollover_failing_since_timestamp_seconds < {ago(of.limit('rollover_failing'))}"
