@@ -49,6 +49,7 @@ check: .venv/.dev ## check style, types, layers, alert rules and generated files
 	$(call timed,generated documents,.venv/bin/python docs/generate.py --check)
 	$(call timed,dashboards,.venv/bin/python -m dashboards --check)
 	$(call timed,alert rules,.venv/bin/python -m alerts --check)
+	$(call timed,files of compose.yaml,.venv/bin/python -m deploy.compose --check)
 
 # Coverage makes a simulation two to three times slower, and simulations of days reach no code that the others don't.
 test: check ## check, then run every test; those that are not slow with branch coverage
