@@ -31,7 +31,7 @@ define timed
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test quick mutants matrix soak fuzz audit sbom bench bench-delays bench-polls bench-replies bench-rules backtest storms drills golden docs alerts dashboards dashboards-live lock image clean
+.PHONY: help demo check test quick mutants matrix soak fuzz compatibility audit sbom bench bench-delays bench-polls bench-replies bench-rules backtest storms drills golden docs alerts dashboards dashboards-live lock image clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ fuzz: .venv/.dev ## search for inputs that break the exporter: a minute for each
 	@$(PIP_LOCKED) -r requirements-fuzz.txt >$(INSTALL_LOG) 2>&1 || { grep ERROR $(INSTALL_LOG) | tail -n 1; \
 	echo "Could not install atheris (requirements-fuzz.txt). It has no version for every Python and system. Details: $(INSTALL_LOG)"; }
 	@.venv/bin/python -m bench.fuzz $(ARGS)
+
+compatibility: .venv/.dev ## try versions of Prometheus, Grafana, Python and others: an hour or two (ARGS="--only Grafana")
+	@.venv/bin/python -m bench.compatibility $(ARGS)
 
 audit: .venv/.audit ## look for known vulnerabilities in the packages of requirements.txt; needs the network
 	@.venv/bin/python -m deploy.supply_chain.audit

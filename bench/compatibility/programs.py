@@ -1,0 +1,62 @@
+"""Installs programs of pinned versions below build/compatibility, each with the client of its own registry."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.compatibility.trial import ROOT, NotInstalledError, run
+
+BUILT = ROOT / "build" / "compatibility"
+
+
+def go_program(package: str, version: str) -> Path:
+    """The program of a Go package, such as `promtool`. NotInstalledError if it can't be built."""
+    folder = BUILT / f"go-{version}"
+    program = folder / package.rpartition("/")[2]
+    if not program.exists():
+        print(f"building {package}@{version}: minutes", file=sys.stderr)
+        _install(["go", "install", f"{package}@{version}"], BUILT, {"GOBIN": str(folder)})
+    return program
+
+
+def python_packages(python: Path, name: str, *arguments: str) -> Path:
+    """The Python of a virtual environment with packages, given as arguments of `pip install`."""
+    folder = BUILT / name
+    made = folder / "bin" / "python"
+    ready = folder / "ready"
+    if not ready.exists():
+        print(f"installing packages into {folder}", file=sys.stderr)
+        _install([python, "-m", "venv", "--clear", folder], ROOT)
+        _install([made, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments], ROOT)
+        ready.touch()
+    return made
+
+
+def npm_packages(name: str, *packages: str) -> Path:
+    """A folder with packages of npm below `node_modules`, none of whose scripts have been run."""
+    folder = BUILT / name
+    if not (folder / "node_modules").exists():
+        print(f"installing {', '.join(packages)}", file=sys.stderr)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "package.json").write_text('{"private": true}\n')
+        _install(["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", *packages], folder)
+    return folder
+
+
+def installed(*names: str) -> Path:
+    """The path of the first program that is on the path. NotInstalledError if none is."""
+    for name in names:
+        if path := shutil.which(name):
+            return Path(path)
+    raise NotInstalledError(f"{' or '.join(names)} is not installed")
+
+
+def _install(command: Sequence[str | Path], folder: Path, more: dict[str, str] | None = None) -> None:
+    BUILT.mkdir(parents=True, exist_ok=True)
+    done = run(command, folder, more or {})
+    if done.returncode:
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        raise NotInstalledError(f"{command[0]} can't install it: {lines[-1] if lines else done.returncode}")
