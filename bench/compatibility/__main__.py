@@ -9,8 +9,8 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from itertools import chain
 
+from bench.compatibility.alertmanager import alertmanagers
 from bench.compatibility.grafana import grafana
 from bench.compatibility.kubernetes import kubernetes
 from bench.compatibility.linters import dashboard_linter, pint
@@ -22,15 +22,17 @@ from tests.support.compatibility import FAILED, NOT_TRIED, Row, with_rows
 PAGE = ROOT / "docs" / "compatibility.md"
 Trials = Callable[[], Iterator[Trial]]
 # In the order of the table.
-PROGRAMS: dict[str, tuple[Trials, ...]] = {
-    "Prometheus": (installed_prometheus, newest_prometheus),
-    "vmalert": (vmalert,),
-    "Mimir": (mimirtool,),
-    "Grafana": (grafana,),
-    "Python": (pythons,),
-    "Kubernetes": (kubernetes,),
-    "pint": (pint,),
-    "dashboard-linter": (dashboard_linter,),
+PROGRAMS: dict[str, Trials] = {
+    "Prometheus": installed_prometheus,
+    "Prometheus 3": newest_prometheus,
+    "Alertmanager": alertmanagers,
+    "vmalert": vmalert,
+    "Mimir": mimirtool,
+    "Grafana": grafana,
+    "Python": pythons,
+    "Kubernetes": kubernetes,
+    "pint": pint,
+    "dashboard-linter": dashboard_linter,
 }
 
 
@@ -42,7 +44,7 @@ def main() -> int:
     options = parser.parse_args()
     found: list[Row] = []
     for name in options.only or PROGRAMS:
-        for each in chain.from_iterable(_tried(name, trials) for trials in PROGRAMS[name]):
+        for each in _tried(name):
             found.append(Row(each.program, each.version, each.how, each.result, f"{datetime.now(UTC):%F}"))
             print(f"{each.result:9}  {each.program} {each.version}: {each.how}", flush=True)
     if options.write:
@@ -50,9 +52,9 @@ def main() -> int:
     return 1 if any(each.result == FAILED for each in found) else 0
 
 
-def _tried(name: str, trials: Trials) -> Iterator[Trial]:
+def _tried(name: str) -> Iterator[Trial]:
     try:
-        yield from trials()
+        yield from PROGRAMS[name]()
     except NotInstalledError as error:
         yield Trial(name, "", str(error).replace("|", "/"), NOT_TRIED)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.compatibility.trial import ROOT, NotInstalledError, run
@@ -54,9 +55,20 @@ def installed(*names: str) -> Path:
     raise NotInstalledError(f"{' or '.join(names)} is not installed")
 
 
-def _install(command: Sequence[str | Path], folder: Path, more: dict[str, str] | None = None) -> None:
+def first_on_path(name: str, programs: Mapping[str, Path]) -> dict[str, str]:
+    """A variable PATH with which these programs, by their names, are found before others."""
+    folder = BUILT / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for each, program in programs.items():
+        link = folder / each
+        link.unlink(missing_ok=True)
+        link.symlink_to(program)
+    return {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+
+
+def _install(command: Sequence[str | Path], folder: Path, more: Mapping[str, str] = {}) -> None:
     BUILT.mkdir(parents=True, exist_ok=True)
-    done = run(command, folder, more or {})
+    done = run(command, folder, more)
     if done.returncode:
         lines = (done.stderr or done.stdout).strip().splitlines()
         raise NotInstalledError(f"{command[0]} can't install it: {lines[-1] if lines else done.returncode}")

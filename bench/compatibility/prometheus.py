@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.compatibility.programs import BUILT, go_program, installed
+from bench.compatibility.programs import first_on_path, go_program, installed
 from bench.compatibility.trial import ROOT, NotInstalledError, Trial, run, running_tests, trial
 from tests.support.compatibility import NOT_TRIED
 
@@ -15,24 +14,23 @@ from tests.support.compatibility import NOT_TRIED
 _MODULE, _NEWEST = "github.com/prometheus/prometheus", "v0.316.0"
 _VMALERT, _VICTORIA = "github.com/VictoriaMetrics/VictoriaMetrics/app/vmalert", "v1.151.0"
 _RULES = ROOT / "alerts" / "kimono.rules.yaml"
-_NAME = "Prometheus"
 
 
 def installed_prometheus() -> Iterator[Trial]:
     """With Prometheus as it is installed: Debian's, for example."""
-    yield from _with_programs({name: installed(name) for name in ("prometheus", "promtool")})
+    yield from _with_programs("Prometheus", {name: installed(name) for name in ("prometheus", "promtool")})
 
 
 def newest_prometheus() -> Iterator[Trial]:
     """With a version of Prometheus 3 that is built from its Go module."""
     names = ("prometheus", "promtool")
-    yield from _with_programs({name: go_program(f"{_MODULE}/cmd/{name}", _NEWEST) for name in names})
+    yield from _with_programs("Prometheus 3", {name: go_program(f"{_MODULE}/cmd/{name}", _NEWEST) for name in names})
 
 
-def _with_programs(programs: dict[str, Path]) -> Iterator[Trial]:
+def _with_programs(name: str, programs: dict[str, Path]) -> Iterator[Trial]:
     version = _version(programs["prometheus"])
     # The tests start what they find on the path.
-    path = {"PATH": f"{_folder_of(programs, version)}{os.pathsep}{os.environ['PATH']}"}
+    path = first_on_path(f"prometheus-{version}", programs)
     trials: tuple[tuple[str, Sequence[str | Path]], ...] = (
         ("`promtool check rules`, with all lints", [programs["promtool"], "check", "rules", "--lint=all", _RULES]),
         ("`promtool test rules`: the tests of every alert", running_tests("tests/alerts", "-m", "not slow")),
@@ -42,18 +40,7 @@ def _with_programs(programs: dict[str, Path]) -> Iterator[Trial]:
         ("a server answers each query of the dashboards", running_tests("tests/dashboards/test_live.py")),
     )
     for how, command in trials:
-        yield trial(_NAME, version, how, command, path)
-
-
-def _folder_of(programs: dict[str, Path], version: str) -> Path:
-    """A folder that has only these programs."""
-    folder = BUILT / f"prometheus-{version}"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, program in programs.items():
-        link = folder / name
-        link.unlink(missing_ok=True)
-        link.symlink_to(program)
-    return folder
+        yield trial(name, version, how, command, path)
 
 
 def _version(prometheus: Path) -> str:
