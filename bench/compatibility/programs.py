@@ -13,13 +13,13 @@ from bench.compatibility.trial import ROOT, NotInstalledError, run
 BUILT = ROOT / "build" / "compatibility"
 
 
-def go_program(package: str, version: str) -> Path:
-    """The program of a Go package, such as `promtool`. NotInstalledError if it can't be built."""
+def go_program(package: str, version: str, tags: str = "") -> Path:
+    """The program of a Go package, such as `promtool`, built with tags. NotInstalledError if it can't be built."""
     folder = BUILT / f"go-{version}"
     program = folder / package.rpartition("/")[2]
     if not program.exists():
         print(f"building {package}@{version}: minutes", file=sys.stderr)
-        _install(["go", "install", f"{package}@{version}"], BUILT, {"GOBIN": str(folder)})
+        _install(["go", "install", f"-tags={tags}", f"{package}@{version}"], BUILT, {"GOBIN": str(folder)})
     return program
 
 
