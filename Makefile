@@ -33,7 +33,7 @@ define timed
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test quick mutants matrix soak fuzz audit sbom bench bench-delays bench-polls bench-replies bench-resources bench-rules backtest storms drills golden docs site alerts dashboards dashboards-live chart go lock environments dist release image image-pin image-release clean
+.PHONY: help demo check test quick mutants matrix soak fuzz compatibility audit sbom bench bench-delays bench-polls bench-replies bench-resources bench-rules backtest storms drills golden docs site alerts dashboards dashboards-live chart go lock environments dist release image image-pin image-release clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,7 @@ check: .venv/.dev ## check style, types, layers, alert rules and generated files
 	$(call timed,dashboards,.venv/bin/python -m dashboards --check)
 	$(call timed,alert rules,.venv/bin/python -m alerts --check)
 	$(call timed,Helm chart,.venv/bin/python -m deploy.chart --check)
+	$(call timed,files of compose.yaml,.venv/bin/python -m deploy.compose --check)
 
 # Coverage makes a simulation two to three times slower, and simulations of days reach no code that the others don't.
 test: check ## check, then run every test; those that are not slow with branch coverage
@@ -76,6 +77,9 @@ fuzz: .venv/.dev ## search for inputs that break the exporter: a minute for each
 	@$(PIP_LOCKED) -r requirements-fuzz.txt >$(INSTALL_LOG) 2>&1 || { grep ERROR $(INSTALL_LOG) | tail -n 1; \
 	echo "Could not install atheris (requirements-fuzz.txt). It has no version for every Python and system. Details: $(INSTALL_LOG)"; }
 	@.venv/bin/python -m bench.fuzz $(ARGS)
+
+compatibility: .venv/.dev ## try versions of Prometheus, Grafana, Python and others: an hour or two (ARGS="--only Grafana")
+	@.venv/bin/python -m bench.compatibility $(ARGS)
 
 audit: .venv/.audit ## look for known vulnerabilities in the packages of requirements.txt; needs the network
 	@.venv/bin/python -m deploy.supply_chain.audit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,20 +39,9 @@ def prometheus(command: tuple[str, ...], port: int, folder: Path, watch: Watch, 
     """Prometheus, with its files in the folder; `alertmanager` is a port."""
     rules = watch.rules(watch.links) if watch.rules else rules_text(watch.thresholds, watch.links, watch.speed)
     (folder / "kimono.rules.yaml").write_text(rules)
-    targets = [f"{HOST}:{alertmanager}"] if alertmanager else []
     target, _, path = watch.exporter.partition("/")
-    configuration = {
-        "global": {"scrape_interval": f"{_EVERY:g}s", "evaluation_interval": f"{_EVERY:g}s"},
-        "rule_files": ["kimono.rules.yaml"],
-        "alerting": {"alertmanagers": [{"static_configs": [{"targets": targets}]}]},
-        "scrape_configs": [
-            {
-                "job_name": "kimono",
-                "metrics_path": f"/{path or 'metrics'}",
-                "static_configs": [{"targets": [target]}],
-            }
-        ],
-    }
+    managers = [f"{HOST}:{alertmanager}"] if alertmanager else []
+    configuration = scraping(target, managers, "kimono.rules.yaml", f"{_EVERY:g}s", f"/{path or 'metrics'}")
     (folder / "prometheus.yaml").write_text(yaml.safe_dump(configuration, sort_keys=False))
     url = f"http://{HOST}:{port}"
     flags = (
@@ -62,6 +51,21 @@ def prometheus(command: tuple[str, ...], port: int, folder: Path, watch: Watch, 
         "--log.level=warn",
     )
     return Program(PROMETHEUS, (*command, *flags), f"{url}/alerts", f"{url}/-/ready")
+
+
+def scraping(
+    target: str, alertmanagers: Sequence[str], rules: str, every: str, path: str = "/metrics"
+) -> dict[str, object]:
+    """Prometheus' configuration: it scrapes the target and evaluates the rules `every` so often, such as 15s.
+
+    `target` and `alertmanagers` are HOST:PORT, `path` is the page to scrape, and `rules` the path of a file.
+    """
+    return {
+        "global": {"scrape_interval": every, "evaluation_interval": every},
+        "rule_files": [rules],
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": list(alertmanagers)}]}]},
+        "scrape_configs": [{"job_name": "kimono", "metrics_path": path, "static_configs": [{"targets": [target]}]}],
+    }
 
 
 def alertmanager(command: tuple[str, ...], port: int, folder: Path, watch: Watch) -> Program:

@@ -6,6 +6,7 @@ Sources: https://grafana.com/docs/grafana/latest/setup-grafana/configure-grafana
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -18,6 +19,19 @@ from exporter.demo.programs import GRAFANA, Program
 _HOME_BOARD = "kimono-fleet"
 _SCRAPE_INTERVAL = "5s"
 _PACKAGED_HOME = Path("/usr/share/grafana")
+# Anonymous viewers, no administrator, nothing sent to Grafana's makers, and no plugins: for the demo and compose.yaml.
+FOR_VIEWERS: Mapping[str, Mapping[str, object]] = {
+    "auth": {"disable_login_form": True},
+    "auth.anonymous": {"enabled": True, "org_role": "Viewer"},
+    "security": {"disable_initial_admin_creation": True, "disable_gravatar": True},
+    "users": {"allow_sign_up": False},
+    "analytics": {"reporting_enabled": False, "check_for_updates": False, "check_for_plugin_updates": False},
+    "news": {"news_feed_enabled": False},
+    "snapshots": {"external_enabled": False},
+    "plugins": {"preinstall_disabled": True, "plugin_admin_enabled": False},
+    "unified_alerting": {"enabled": False},
+    "log": {"mode": "console", "level": "warn"},
+}
 
 
 def grafana(command: tuple[str, ...], port: int, folder: Path, watch: Watch, prometheus: int) -> Program:
@@ -39,21 +53,30 @@ def grafana(command: tuple[str, ...], port: int, folder: Path, watch: Watch, pro
     return Program(GRAFANA, started, f"{url}/d/{_HOME_BOARD}", f"{url}/api/health")
 
 
-def _provision(own: Path, boards: Path, prometheus: int) -> None:
+def data_source(url: str, interval: str) -> dict[str, object]:
+    """The file for provisioning that makes Prometheus a data source; it scrapes each `interval`, such as 15s."""
     source = {
         "name": "Prometheus",
         "uid": "kimono-prometheus",
         "type": "prometheus",
         "access": "proxy",
-        "url": f"http://{HOST}:{prometheus}",
+        "url": url,
         "isDefault": True,
-        "jsonData": {"timeInterval": _SCRAPE_INTERVAL, "httpMethod": "POST"},
+        "jsonData": {"timeInterval": interval, "httpMethod": "POST"},
     }
+    return {"apiVersion": 1, "datasources": [source]}
+
+
+def _provision(own: Path, boards: Path, prometheus: int) -> None:
     provider = {"name": "kimono", "folder": "Kimono", "type": "file", "options": {"path": str(boards)}}
-    for kind, content in (("datasources", {"datasources": [source]}), ("dashboards", {"providers": [provider]})):
+    files = {
+        "datasources": data_source(f"http://{HOST}:{prometheus}", _SCRAPE_INTERVAL),
+        "dashboards": {"apiVersion": 1, "providers": [provider]},
+    }
+    for kind, content in files.items():
         path = own / "provisioning" / kind
         path.mkdir(parents=True)
-        (path / "kimono.yaml").write_text(yaml.safe_dump({"apiVersion": 1, **content}, sort_keys=False))
+        (path / "kimono.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     for kind in ("plugins", "alerting"):  # missing ones are logged as errors
         (own / "provisioning" / kind).mkdir()
 
@@ -68,20 +91,11 @@ def _ini(own: Path, boards: Path, port: int, home: Path | None) -> str:
     bundled = home / "data" / "plugins-bundled" if home else None
     if bundled and bundled.is_dir():
         paths["bundled_plugins"] = bundled  # the data source itself, from Grafana 13 on
-    sections: dict[str, dict[str, object]] = {
+    sections: dict[str, Mapping[str, object]] = {
         "paths": dict(paths),
         "server": {"http_addr": HOST, "http_port": port},
-        "auth": {"disable_login_form": True},
-        "auth.anonymous": {"enabled": True, "org_role": "Viewer"},
-        "security": {"disable_initial_admin_creation": True, "disable_gravatar": True},
-        "users": {"allow_sign_up": False},
         "dashboards": {"default_home_dashboard_path": boards / f"{_HOME_BOARD}.json", "min_refresh_interval": "5s"},
-        "analytics": {"reporting_enabled": False, "check_for_updates": False, "check_for_plugin_updates": False},
-        "news": {"news_feed_enabled": False},
-        "snapshots": {"external_enabled": False},
-        "plugins": {"preinstall_disabled": True, "plugin_admin_enabled": False},
-        "unified_alerting": {"enabled": False},
-        "log": {"mode": "console", "level": "warn"},
+        **FOR_VIEWERS,
     }
     return "".join(
         f"[{name}]\n" + "".join(f"{key} = {_shown(value)}\n" for key, value in section.items())

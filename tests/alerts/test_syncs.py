@@ -60,6 +60,9 @@ from tests.alerts.stories import (
     without,
 )
 
+# A range selector of Prometheus 2 has its left edge, and one of Prometheus 3 has not: no test asks at a sample there.
+NOT_AT_EDGE = 2 * TICK
+
 check_overdue = partial(check, about=("KimonoSyncOverdue",))
 check_stale = partial(check, about=("KimonoSyncStale",))
 check_stalled = partial(check, about=("KimonoIngestionStalled",))
@@ -83,7 +86,7 @@ def test_a_long_run_that_blocks_the_schedule_is_waited_for_and_the_grace_begins_
     """It began before the schedule was due, and fails only after the grace."""
     end = MISSED + 2 * HOUR
     page = missed() | running(DUE - HOUR, end)
-    expected = {MISSED + TICK: [], end - TICK: [], end + 2 * HOUR - TICK: [], end + 2 * HOUR + TICK: [OVERDUE]}
+    expected = {MISSED + TICK: [], end - TICK: [], end + 2 * HOUR - NOT_AT_EDGE: [], end + 2 * HOUR + TICK: [OVERDUE]}
     check_overdue(page, expected, history=2 * HOUR)
 
 
@@ -92,7 +95,7 @@ def test_the_run_after_the_one_that_blocked_the_schedule_does_not_end_the_grace(
     end = MISSED + 2 * HOUR
     seen = 'kimono_ingestion_oldest_unfinished_seen_timestamp_seconds{ingestion_type="collection",state="executing"}'
     page = missed() | {seen: lambda minute: (DUE - HOUR if minute < end else end) * 60}
-    expected = {end - TICK: [], end + TICK: [], end + 2 * HOUR - TICK: [], end + 2 * HOUR + TICK: [OVERDUE]}
+    expected = {end - TICK: [], end + TICK: [], end + 2 * HOUR - NOT_AT_EDGE: [], end + 2 * HOUR + TICK: [OVERDUE]}
     check_overdue(page, expected, history=2 * HOUR)
 
 

@@ -14,6 +14,8 @@ LONGEST = (
     "drills/test_drills.py",
     "drills/test_real_chain.py",
     "drills/test_tutorial.py",
+    "compose/test_chain.py",
+    "alerts/test_pint.py",
     "reliability/test_matrix.py",
     "alerts/test_problems.py",
     "alerts/test_syncs.py",

@@ -80,6 +80,27 @@ MUTANTS = (
         ("tests/demo/test_configuration.py",),
     ),
     Mutant(
+        "Prometheus of compose.yaml sends alerts nowhere",
+        "compose.yaml",
+        "      - ./deploy/compose/prometheus.yaml:/etc/prometheus/prometheus.yml:ro\n",
+        "      - ./deploy/prometheus.example.yaml:/etc/prometheus/prometheus.yml:ro\n",
+        ("tests/compose/test_chain.py",),
+    ),
+    Mutant(
+        "the root file systems of compose.yaml can be written",
+        "compose.yaml",
+        "  read_only: true\n",
+        "",
+        ("tests/compose/test_compose.py::test_a_service_has_no_more_rights_than_it_needs",),
+    ),
+    Mutant(
+        "the data source of compose.yaml has another URL than that of the demo would have",
+        "exporter/demo/grafana.py",
+        '        "url": url,\n',
+        '        "url": "http://localhost:9090",\n',
+        ("tests/compose/test_compose.py",),
+    ),
+    Mutant(
         "the chain goes on if the demo fails",
         "exporter/demo/command.py",
         "    task.cancel()\n",

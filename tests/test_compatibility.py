@@ -1,0 +1,49 @@
+"""Tests the table of docs/compatibility.md: what it must have, and that rows that were not tried again are kept."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+from tests.support.compatibility import FAILED, NOT_TRIED, Row, rows, with_rows
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "compatibility.md").read_text(encoding="utf-8")
+ROWS = rows(PAGE)
+OLD = Row("Grafana", "12.0.0", "types", "passed", "2026-01-01")
+OTHER = Row("Prometheus", "2.42.0", "rules", "passed", "2026-01-01")
+NEW = Row("Grafana", "13.0.0", "types", "failed", "2026-02-02")
+PROGRAMS = ("Prometheus", "Grafana")
+
+
+def tried(program: str) -> set[str]:
+    return {row.version for row in ROWS if row.program == program and row.result != NOT_TRIED}
+
+
+def test_nothing_in_the_table_failed() -> None:
+    assert ROWS
+    assert not [row for row in ROWS if row.result == FAILED]
+
+
+def test_the_versions_that_the_project_promises_were_tried() -> None:
+    oldest = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"].removeprefix(">=")
+    pythons = {version.rpartition(".")[0] for version in tried("Python")}
+    assert pythons >= {oldest, "3.12", "3.13"}
+    promised = re.search(r"Grafana (\S+) to (\d+)", (ROOT / "docs" / "dashboards.md").read_text())
+    assert promised
+    assert all(any(version.startswith(f"{each}.") for version in tried("Grafana")) for each in promised.groups())
+    assert {version.partition(".")[0] for version in tried("Prometheus") | tried("Prometheus 3")} == {"2", "3"}
+    assert len(tried("Kubernetes")) == 3
+    assert tried("vmalert")
+
+
+def test_a_program_that_was_tried_again_has_new_rows_and_others_keep_theirs() -> None:
+    begun = with_rows(
+        "before\n<!-- Made by `make compatibility`. -->\n\n\n<!-- End. -->\nafter\n", PROGRAMS, [OLD, OTHER]
+    )
+    assert rows(begun) == [OTHER, OLD]
+    page = with_rows(begun, PROGRAMS, [NEW])
+    assert rows(page) == [OTHER, NEW]
+    assert page.startswith("before\n")
+    assert page.endswith("\n<!-- End. -->\nafter\n")
