@@ -25,7 +25,8 @@ def go_tool(folder: Path, package: str) -> Path:
     If there is no Go, or an older one than go.mod needs, the test is skipped, but fails in CI.
     """
     sources = b"".join((folder / name).read_bytes() for name in ("go.mod", "go.sum"))
-    built = CACHE / f"{package.rpartition('/')[2]}-{hashlib.sha256(sources).hexdigest()[:16]}"
+    name = re.sub(r"/v\d+$", "", package).rpartition("/")[2]
+    built = CACHE / f"{name}-{hashlib.sha256(sources).hexdigest()[:16]}"
     CACHE.mkdir(parents=True, exist_ok=True)
     # Other workers wait for the one that builds: that of helm takes minutes and all processors.
     with (CACHE / "lock").open("w") as lock:
