@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping
+from operator import attrgetter
 
 from exporter.clock import Clock
 from exporter.history.problems import counts_as_unreachable
@@ -15,6 +16,7 @@ from exporter.thresholds import threshold
 _LOOK_EVERY = 30.0
 # How many to look at after a poll: 10,000 at once would stop the event loop for 20 ms.
 _LOOK_AT = 500
+_REMOVED = attrgetter("removed")
 
 
 class UnreachableTenants:
@@ -32,7 +34,6 @@ class UnreachableTenants:
         self._looked_at = -math.inf
         self._left: list[TenantState] = []
         self._found: dict[TenantState, float] = {}
-        self._tenants_before = 0
 
     def update(self, state: TenantState) -> None:
         """Take note of a poll of a tenant, and look at some others."""
@@ -43,6 +44,7 @@ class UnreachableTenants:
             self._look_at_some()
         if not state.failures:
             self._since.pop(state, None)
+            self._found.pop(state, None)
 
     def _look_at_some(self) -> None:
         now, at, enabled = self._clock.monotonic(), self._clock.now(), self._enabled()
@@ -56,8 +58,7 @@ class UnreachableTenants:
     @property
     def many(self) -> bool:
         """Whether they are so many."""
-        if len(self._tenants) != self._tenants_before:  # discovery has removed some, perhaps
-            self._tenants_before = len(self._tenants)
+        if any(map(_REMOVED, self._since)):
             self._since = {state: since for state, since in self._since.items() if not state.removed}
         count = len(self._since)
         return count > 1 and count >= threshold("tenants_unreachable") * len(self._tenants)

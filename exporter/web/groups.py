@@ -83,7 +83,7 @@ class Bucket:
         if len(self.members) < GROUPED_FROM:
             return None
         shares = _shares(self.integrations), _shares(self.accounts)
-        worst = min(self.members, key=itemgetter(0))
+        worst = min(self.members, key=itemgetter(0))  # of several, any: all that is shown of it is the same
         return Group(worst, len(self.members), self.since, *shares)
 
 

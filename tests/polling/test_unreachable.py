@@ -101,3 +101,24 @@ def test_a_tenant_that_is_removed_counts_no_more() -> None:
     for ident in ("0", "1"):
         fleet.tenants.pop(ident).removed = True
     assert not fleet.found.many
+
+
+def test_what_recovers_or_is_removed_while_a_look_goes_on_counts_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unreachable, "_LOOK_AT", 4)
+    fleet = Fleet(failing=0)
+    for number in (6, 7, 8, 9):
+        fleet.fail(number)
+    fleet.poll(0)
+    fleet.tenants["8"].failures.clear()
+    fleet.poll(8)
+    fleet.tenants.pop("9").removed = True
+    fleet.poll(0)
+    assert fleet.found.problem == FleetProblem("unreachable", 2, LONG_AGO + 6)
+
+
+def test_a_tenant_that_another_replaces_counts_no_more() -> None:
+    fleet = Fleet(failing=2)
+    fleet.poll()
+    fleet.tenants.pop("0").removed = True
+    fleet.tenants["new"] = TenantState(Tenant(id="new"), _no_api)
+    assert not fleet.found.many

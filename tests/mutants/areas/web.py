@@ -209,6 +209,13 @@ MUTANTS = (
         ("tests/polling/test_unreachable.py",),
     ),
     Mutant(
+        "tenants that recover while a look goes on count as unreachable",
+        "exporter/polling/unreachable.py",
+        "            self._found.pop(state, None)\n",
+        "",
+        ("tests/polling/test_unreachable.py",),
+    ),
+    Mutant(
         "names that are not composed are not found",
         "exporter/web/query.py",
         'value = unicodedata.normalize("NFC", value)',
