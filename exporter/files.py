@@ -47,6 +47,14 @@ class FileError(Exception):
         self.reason = reason
 
 
+class FileContentError(FileError):
+    """What is in a file can't be used. So another path is not how to fix it; `fix` is."""
+
+    def __init__(self, path: Path, reason: str, fix: str = "correct the file") -> None:
+        super().__init__(path, reason)
+        self.fix = fix
+
+
 class FileTimeoutError(FileError):
     """A file could not be read in time; it may become readable."""
 
@@ -151,7 +159,7 @@ def read_text(path: Path) -> str:
         return read_bytes(path).decode("utf-8-sig")
     except UnicodeError:  # its own message would show what is in the file
         reason = "it is not UTF-8 text"
-    raise FileError(path, reason)
+    raise FileContentError(path, reason)
 
 
 def read_secret(path: Path) -> str:
@@ -161,9 +169,10 @@ def read_secret(path: Path) -> str:
     """
     secret = read_text(path).rstrip()
     if not secret:
-        raise FileError(path, "it is empty")
+        raise FileContentError(path, "it is empty", "write the secret into it")
     if not secret.isprintable():
-        raise FileError(path, "it has more than one line, or a control character")
+        reason = "it has more than one line, or a control character"
+        raise FileContentError(path, reason, "keep the secret alone in it")
     return secret
 
 
@@ -183,7 +192,7 @@ def read_yaml(path: Path) -> object:
         fault = str(error.problem) if isinstance(error, _StrictnessError) else "it is not valid YAML"
     except (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, RecursionError, ValueError):
         fault = "it is not valid YAML"  # PyYAML raises all of these: for `!!bool x`, `!!timestamp x`, 2024-99-99, …
-    raise FileError(path, f"{fault}{place}")
+    raise FileContentError(path, f"{fault}{place}")
 
 
 class _StrictnessError(yaml.MarkedYAMLError):

@@ -131,8 +131,9 @@ class ApplicationDetails:
 class TenantDetails:
     """A tenant. `status` has its names, problems and failures.
 
-    `last_paused` is the last moment at which it was seen paused, `last_run` the newest start of any run. `flags`,
-    `ingestions`, `schedules`, `rollovers` and `application` are None while their facts are unknown.
+    `paused_by` has the names of the flags that pause it. `last_paused` is the last moment at which it was seen paused,
+    `last_run` the newest start of any run. `flags`, `ingestions`, `schedules`, `rollovers` and `application` are None
+    while their facts are unknown.
     """
 
     now: float
@@ -141,6 +142,7 @@ class TenantDetails:
     cloud_id: str | None
     cloud_name: str | None
     credentials_updated_at: float | None
+    paused_by: tuple[str, ...]
     last_paused: float | None
     last_run: float | None
     collectors: tuple[CollectorDetails, ...]

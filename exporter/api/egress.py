@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from exporter.files import FileError, read_secret, read_text
+from exporter.files import FileContentError, FileError, read_secret, read_text
 
 # Characters and certificates of a CA file. The CAs of a system are some 150, in 300 kB with comments.
 MAX_CA_SIZE = 2**21
@@ -40,7 +40,7 @@ def read_proxy(path: Path) -> str:
     try:
         return check_proxy(read_secret(path).strip())
     except ValueError as error:
-        raise FileError(path, str(error)) from None
+        raise FileContentError(path, str(error)) from None
 
 
 def trust(ca_file: Path) -> ssl.SSLContext:
@@ -49,7 +49,7 @@ def trust(ca_file: Path) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cadata="\n".join(certificates))
     except (ssl.SSLError, TypeError, ValueError):  # TypeError: it is not ASCII
-        raise FileError(ca_file, "it has a certificate that is not valid") from None
+        raise FileContentError(ca_file, "it has a certificate that is not valid") from None
     context.set_alpn_protocols(["http/1.1"])
     return context
 
@@ -62,10 +62,10 @@ def _certificates(ca_file: Path) -> list[str]:
     # A regular expression would look for the end again from each beginning.
     _, *blocks = text.split(_BEGIN, MAX_CERTIFICATES + 1)
     if not blocks:
-        raise FileError(ca_file, "it has no certificate in PEM format")
+        raise FileContentError(ca_file, "it has no certificate in PEM format")
     if len(blocks) > MAX_CERTIFICATES:
         raise FileError(ca_file, f"it has more than {MAX_CERTIFICATES} certificates")
     parts = [block.partition(_END) for block in blocks]
     if not all(end for _, end, _ in parts):
-        raise FileError(ca_file, "it has a certificate without an end")
+        raise FileContentError(ca_file, "it has a certificate without an end")
     return [_BEGIN + content + end for content, end, _ in parts]

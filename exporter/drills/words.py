@@ -87,7 +87,7 @@ def progress(run: Run, *, has_prometheus: bool) -> list[str]:
     if run.resolved is not None:
         moments.append((run.resolved, f"{run.drill.alert} is resolved"))
     moments.sort(key=lambda one: one[0])
-    lines = [f"{clock_time(at)}  +{at - run.began:.0f} s  {what}" for at, what in moments]
+    lines = [f"{clock_time(at)} ({at - run.began:.0f} s)  {what}" for at, what in moments]
     if not has_prometheus and run.drill.alert:
         lines.append("There is no Prometheus in this demo, so no alert can fire.")
     return lines

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
+from exporter.api.models import STATE_FLAGS
 from exporter.clock import Clock
 from exporter.history import History, schedules
 from exporter.history.due_times import last_due, next_due
@@ -38,6 +39,7 @@ def details_of(state: TenantState, status: TenantStatus, polls: Iterable[Schedul
         cloud_id=tenant.cloud_id,
         cloud_name=tenant.cloud_name,
         credentials_updated_at=tenant.credentials_updated_at,
+        paused_by=tuple(flag for flag in STATE_FLAGS if "state" in known and history.state.flags.get(flag)),
         last_paused=history.state.last_paused,
         last_run=last_run(history),
         collectors=tuple(_collectors(state, polls, clock)),

@@ -91,11 +91,11 @@ def _egress(api: ApiSettings) -> tuple[Egress, list[Problem]]:
     try:
         proxy = read_proxy(api.proxy_url_file) if api.proxy_url_file else proxy
     except FileError as error:
-        problems.append(LEAVES["api.proxy_url_file"].problem(str(error)))
+        problems.append(LEAVES["api.proxy_url_file"].unusable(error))
     try:
         tls = trust(api.ca_file) if api.ca_file else tls
     except FileError as error:
-        problems.append(LEAVES["api.ca_file"].problem(str(error)))
+        problems.append(LEAVES["api.ca_file"].unusable(error))
     if proxy and not api.url.startswith("https:"):
         problems.append(LEAVES["api.url"].problem(_SEEN_BY_PROXY))
     return Egress(proxy, tls), problems
@@ -117,7 +117,7 @@ def _credential_problems(settings: Settings) -> Iterator[Problem]:
         try:
             api.secret(name)
         except FileError as error:
-            yield LEAVES[f"api.{name}_file"].problem(str(error))
+            yield LEAVES[f"api.{name}_file"].unusable(error)
     if api.tenants_file is not None:
         try:
             read_tenants_file(api.tenants_file)

@@ -117,7 +117,7 @@ def _from_file(name: object, problems: list[Problem]) -> Source:
     except ValueError:  # `load` reports it when it validates all values
         return {}
     except FileError as error:
-        problems.append(setting.problem(str(error)))
+        problems.append(setting.unusable(error))
         return {}
     if content is None or isinstance(content, dict):
         return _settings_in(content or {}, "", problems)

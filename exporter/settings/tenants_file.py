@@ -40,7 +40,7 @@ def read_tenants_file(path: Path) -> tuple[NamedCredentials, ...]:
 
 def _unusable(error: FileError) -> SettingsError:
     kind = SettingsTimeoutError if isinstance(error, FileTimeoutError) else SettingsError
-    return kind((LEAVES["api.tenants_file"].problem(str(error)),))
+    return kind((LEAVES["api.tenants_file"].unusable(error),))
 
 
 def _parse_entry(entry: object, default_name: str, folder: Path) -> NamedCredentials:

@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from exporter.api.credentials import BasicCredentials, BearerToken, ClientCredentials, Credentials
 from exporter.api.egress import Egress
 from exporter.collectors import COLLECTORS, Collector
-from exporter.files import read_secret
+from exporter.files import FileContentError, FileError, read_secret
 from exporter.flags import flag_of
 from exporter.settings import values
 from exporter.settings.errors import Problem, SettingsError
@@ -257,6 +257,12 @@ class Leaf:
         elif self.path == "config.file":
             ways = f"set {self.flag} or {self.env}"
         return Problem(self.path, f"{message}; {ways}")
+
+    def unusable(self, error: FileError) -> Problem:
+        """A problem with the file that this setting names: its path, or what is in it."""
+        if isinstance(error, FileContentError):
+            return Problem(self.path, f"{error}; {error.fix}")
+        return self.problem(str(error))
 
 
 def _leaves(section: BaseModel, prefix: str = "") -> Iterator[Leaf]:

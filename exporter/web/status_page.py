@@ -177,7 +177,8 @@ class StatusPages:
             return self._html.message(404, "No such tenant", _NO_TENANT, "../")
         tenant = details.status
         worst = tenant.problems[0].severity if tenant.problems else "warning" if tenant.failures else ""
-        level = {"critical": "bad", "warning": "warning", "info": "waiting"}.get(worst, "good")
+        calm = "waiting" if details.paused_by else "good"
+        level = {"critical": "bad", "warning": "warning", "info": "waiting"}.get(worst, calm)
         return await self._html.make(
             "tenant_page.html",
             details=details,

@@ -39,6 +39,7 @@ def test_the_details_of_a_tenant_are_those_of_its_metrics() -> None:
             )
             assert (waiting.on, waiting.since) == (True, since)
             assert details.flags.entries[0] == waiting, "those that are on come first"
+            assert details.paused_by == ("mass_change_pending",)
             unfinished = details.ingestions.unfinished.entries[0]
             assert details.now - (unfinished.started_at or 0.0) == pytest.approx(9 * HOUR, abs=5)
             for schedule in details.schedules.entries:
@@ -72,6 +73,7 @@ def test_what_has_expired_is_unknown_and_what_fails_is_said() -> None:
             await run.pass_time(300)
             details = found(run, tenant.id)
             assert details.flags is None
+            assert details.paused_by == ()
             assert details.schedules is not None
             assert [each.name for each in details.collectors if each.failing] == ["state"]
             assert [each.reason for each in details.status.failures] == ["server"]

@@ -124,17 +124,17 @@ def test_half_an_oauth2_client_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"),
+    ("content", "reason", "fix"),
     [
-        (None, "No such file or directory"),
-        (b"", "it is empty"),
-        (b" \n\n", "it is empty"),
-        (b"\xff" + SECRET.encode(), "it is not UTF-8 text"),
-        (f"{SECRET}\n{SECRET}\n".encode(), "it has more than one line"),
+        (None, "No such file or directory", "set --api.key-file, KIMONO_API_KEY_FILE or api.key_file in the file"),
+        (b"", "it is empty", "write the secret into it"),
+        (b" \n\n", "it is empty", "write the secret into it"),
+        (b"\xff" + SECRET.encode(), "it is not UTF-8 text", "correct the file"),
+        (f"{SECRET}\n{SECRET}\n".encode(), "it has more than one line", "keep the secret alone in it"),
     ],
 )
-def test_a_secret_file_that_can_not_be_used_is_named_with_the_reason(
-    content: bytes | None, reason: str, tmp_path: Path
+def test_a_secret_file_that_can_not_be_used_is_named_with_the_reason_and_how_to_fix_it(
+    content: bytes | None, reason: str, fix: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "key"
     if content is not None:
@@ -142,7 +142,7 @@ def test_a_secret_file_that_can_not_be_used_is_named_with_the_reason(
     line = only_problem({"api.key_file": str(file)})
 
     assert line.startswith(f"api.key_file: can't read '{file}': {reason}")
-    assert line.endswith("; set --api.key-file, KIMONO_API_KEY_FILE or api.key_file in the file")
+    assert line.endswith(f"; {fix}")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

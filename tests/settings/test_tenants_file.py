@@ -76,7 +76,8 @@ def test_a_tenants_file_that_is_no_list_is_refused(content: str, said: str, tmp_
     line = only_problem({"api.tenants_file": file})
 
     assert said in line
-    assert line.endswith("; set --api.tenants-file, KIMONO_API_TENANTS_FILE or api.tenants_file in the file")
+    ways = "set --api.tenants-file, KIMONO_API_TENANTS_FILE or api.tenants_file in the file"
+    assert line.endswith("; correct the file" if "YAML at" in said else f"; {ways}")
 
 
 def test_a_missing_tenants_file_is_named(tmp_path: Path) -> None:

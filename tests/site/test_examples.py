@@ -44,6 +44,7 @@ OTHERS = {
         "jq",
         "kubectl",
         "mimirtool",
+        "ln",
         "mkdir",
         "mv",
         "pip",

@@ -81,7 +81,7 @@ def test_there_are_messages() -> None:
     assert not occurs("the moon is full")
 
 
-SECRET_FILES = {"empty": "", "two-lines": "a\nb\n"}
+SECRET_FILES = {"empty": "", "two-lines": "a\nb\n", "one": "S3CR3T\n"}
 PRINTED = {
     "there are no credentials; set one of …": ((), ""),
     "a secret is not accepted as a flag, as others could see it; …": (("--api.key=S3CR3T",), ""),
@@ -91,6 +91,10 @@ PRINTED = {
     "… is not a duration such as 90, 30s, 5m or 1h30m": (("--api.timeout=1x",), ""),
     "must not have /v2/interop in it: the exporter adds that itself": (("--api.url=https://h/v2/interop",), ""),
     "… is not an http(s) URL": (("--api.url=h",), ""),
+    "can't read …": (("--api.key-file=none.txt",), ""),
+    "it is not valid YAML…": ((), "api: {"),
+    "there is no such setting": ((), "url: https://h"),
+    "http would send credentials unprotected to another host…": (("--api.url=http://h", "--api.key-file=one"), ""),
     "it is empty": (("--api.key-file=empty",), ""),
     "it has more than one line, or a control character": (("--api.key-file=two-lines",), ""),
     "more than one kind of credentials is set: …": (("--api.key-file=empty", "--api.token-file=empty"), ""),

@@ -96,6 +96,7 @@ def details(status: TenantStatus, entries: int = 1) -> TenantDetails:
         cloud_id="cloud-1",
         cloud_name="Springfield Hub",
         credentials_updated_at=NOW - 900 * HOUR,
+        paused_by=("mass_change_pending",),
         last_paused=NOW - 50 * HOUR,
         last_run=NOW - 22 * HOUR,
         collectors=tuple(

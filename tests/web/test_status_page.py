@@ -349,10 +349,19 @@ def test_a_tenants_page_has_all_that_is_known_of_it() -> None:
 
 
 def test_what_is_unknown_of_a_tenant_is_said_to_be_unknown() -> None:
-    oak = replace(details(tenant("Oak")), flags=None, ingestions=None, schedules=None, rollovers=None, application=None)
+    known = replace(details(tenant("Oak")), ingestions=None, schedules=None, rollovers=None, application=None)
+    oak = replace(known, flags=None, paused_by=())
     text = Elements(get(FakeSource(known={"1": oak}), "/tenants/1")).words
     assert text.count("Unknown: no poll has shown them lately.") == 4
     assert "No problem is known." in text
+
+
+def test_the_page_of_a_tenant_that_is_paused_says_so_where_no_problem_is_known() -> None:
+    page = get(FakeSource(known={"1": details(tenant("Oak"))}), "/tenants/1")
+    text = Elements(page).words
+    assert "Paused by mass_change_pending : no sync is expected meanwhile." in text
+    assert "No problem is known" not in text
+    assert 'class="summary waiting"' in page
 
 
 def test_a_tenants_page_lists_only_so_many_of_everything() -> None:
