@@ -170,5 +170,11 @@ httpGet:
 {{- if and .Values.web.tls (not .Values.web.existingSecret) }}
 {{- fail "web.tls is on: set web.existingSecret to the name of a Secret with the web configuration and the certificate." }}
 {{- end }}
+{{- /* Not a pattern in the schema: Helm would show the URL with its password. */}}
+{{- range $name, $instead := dict "url" "use credentials.existingSecret" "proxy_url" "mount a Secret with the whole URL and set config.api.proxy_url_file" }}
+{{- if contains "@" (dig "api" $name "" $.Values.config | toString) }}
+{{- fail (printf "config.api.%s must not hold a user name or a password, because config is in a ConfigMap: %s." $name $instead) }}
+{{- end }}
+{{- end }}
 {{- $_ := include "kimono-exporter.thresholds" . }}
 {{- end }}
