@@ -90,7 +90,10 @@ def test_helm_lint_finds_nothing() -> None:
         (with_values(image={"digest": "sha256:0"}), "/image/digest': 'sha256:0' does not match"),
         (with_values(config={"api": {"key": "made-up"}}), "/config/api': additional properties 'key' not allowed"),
         (with_values(config={"api": {"rate_limits": 5}}), "additional properties 'rate_limits' not allowed"),
-        (with_values(config={"api": {"url": "https://u:pw@api.example.net"}}), "config.api.url must not hold a user name"),
+        (
+            with_values(config={"api": {"url": "https://u:pw@api.example.net"}}),
+            "config.api.url must not hold a user name",
+        ),
         (with_values(config={"api": {"proxy_url": "http://u:pw@proxy:3128"}}), "set config.api.proxy_url_file"),
         (with_values(config={"api": {"proxy_url": "http://u@proxy:3128"}}), "config.api.proxy_url must not hold"),
         (with_values(config={"state": {"file": "/x"}}), "/config': additional properties 'state' not allowed"),
@@ -218,6 +221,28 @@ def test_the_shard_is_the_number_of_the_pod() -> None:
         assert service.items() <= labels.items()
     assert monitor["selector"]["matchLabels"].items() <= only(found, "Service")["metadata"]["labels"].items()
     assert len(monitor["endpoints"]) == 1
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_the_number_of_shards_can_be_changed_by_an_upgrade(replicas: int) -> None:
+    """Kubernetes refuses another selector, Service or volume for a StatefulSet that exists."""
+
+    def fixed(shards: int) -> Any:
+        values = with_values(kind="StatefulSet", shards=shards, replicas=replicas, persistence={"enabled": True})
+        found = of_kind(template(values), "StatefulSet")
+        return {each["metadata"]["name"]: _fixed(each["spec"]) for each in found}
+
+    one, three, five = fixed(1), fixed(3), fixed(5)
+    assert one == {name: three[name] for name in one}
+    assert three == five
+    assert len(three) == replicas
+
+
+def _fixed(spec: Any) -> Any:
+    """What Kubernetes does not change of a StatefulSet."""
+    changeable = {"replicas", "template", "updateStrategy", "revisionHistoryLimit"}
+    assert spec["selector"]["matchLabels"].items() <= spec["template"]["metadata"]["labels"].items()
+    return {name: each for name, each in spec.items() if name not in changeable}
 
 
 def test_the_state_file_is_in_an_empty_volume_or_in_a_claim() -> None:
