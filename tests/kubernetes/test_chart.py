@@ -245,6 +245,18 @@ def _fixed(spec: Any) -> Any:
     return {name: each for name, each in spec.items() if name not in changeable}
 
 
+def test_large_whole_numbers_stay_whole() -> None:
+    """Helm reads numbers in files as floating point, and writes those from a million on as 1e+06."""
+    rule = {"enabled": True, "thresholds": {"setupMode": 2592000, "fleetTenants": 2592001}}
+    limit = {"enabled": True, "sampleLimit": 2592002}
+    found = template(with_values(prometheusRule=rule, serviceMonitor=limit, terminationGracePeriodSeconds=2592003))
+    text = yaml.safe_dump(only(found, "PrometheusRule"))
+    assert "30 * 86400" in text
+    assert "2592001" in text
+    assert only(found, "ServiceMonitor")["spec"]["sampleLimit"] == 2592002
+    assert pod_of(only(found, "Deployment"))["terminationGracePeriodSeconds"] == 2592003
+
+
 def test_the_state_file_is_in_an_empty_volume_or_in_a_claim() -> None:
     (volume,) = [each for each in pod_of(only(template(), "Deployment"))["volumes"] if each["name"] == "state"]
     assert "emptyDir" in volume

@@ -119,7 +119,9 @@ httpGet:
 {{/* A duration in seconds. Arguments: the name of a threshold, its value. */}}
 {{- define "kimono-exporter.seconds" -}}
 {{- $name := index . 0 }}
-{{- $text := index . 1 | toString }}
+{{- $value := index . 1 }}
+{{- /* Numbers in files are floating point, whose text is 2.592e+06 from a million on. */}}
+{{- $text := kindIs "float64" $value | ternary (int64 $value) $value | toString }}
 {{- $seconds := 0 }}
 {{- if regexMatch "^[0-9]{1,9}$" $text }}
 {{- $seconds = atoi $text }}
