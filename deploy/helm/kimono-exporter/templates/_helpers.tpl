@@ -157,6 +157,16 @@ httpGet:
 {{- if and $c.existingSecret $c.value }}
 {{- fail "Two kinds of credentials: set either credentials.existingSecret or credentials.value, not both." }}
 {{- end }}
+{{- if eq $c.type "none" }}
+{{- range $name := list "existingSecret" "secretKey" "value" }}
+{{- if get $c $name }}
+{{- fail (printf "credentials.type is none: unset credentials.%s, or set credentials.type to the kind of the credentials." $name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if and (ne $c.type "client") $c.clientId }}
+{{- fail (printf "credentials.clientId is for credentials.type client, but the type is %s: unset clientId, or set the type to client." $c.type) }}
+{{- end }}
 {{- if and (eq $c.type "client") (not $c.clientId) }}
 {{- fail "credentials.type is client: set credentials.clientId to the id of the OAuth2 client." }}
 {{- end }}
@@ -168,6 +178,9 @@ httpGet:
 {{- end }}
 {{- if and (eq .Values.kind "StatefulSet") .Values.persistence.existingClaim }}
 {{- fail "persistence.existingClaim is for kind Deployment: each pod of a StatefulSet needs its own volume." }}
+{{- end }}
+{{- if and .Values.persistence.existingClaim (not .Values.persistence.enabled) }}
+{{- fail "persistence.existingClaim is not used: set persistence.enabled to true, or unset persistence.existingClaim." }}
 {{- end }}
 {{- if and .Values.web.tls (not .Values.web.existingSecret) }}
 {{- fail "web.tls is on: set web.existingSecret to the name of a Secret with the web configuration and the certificate." }}
