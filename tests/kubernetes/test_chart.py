@@ -311,6 +311,16 @@ def test_a_probe_may_be_another_one() -> None:
     assert "httpGet" not in probe
 
 
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+def test_null_turns_a_probe_off(kind: str) -> None:
+    for off, other in (("livenessProbe", "readinessProbe"), ("readinessProbe", "livenessProbe")):
+        container = pod_of(only(template(with_values(kind=kind, **{off: None})), kind))["containers"][0]
+        assert off not in container
+        assert container[other]["httpGet"]["port"] == "metrics"
+    container = pod_of(only(template(with_values(kind=kind, livenessProbe=None, readinessProbe=None)), kind))
+    assert "Probe" not in str(container)
+
+
 @pytest.mark.parametrize(
     ("values", "image"),
     [
