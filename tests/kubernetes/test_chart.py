@@ -361,14 +361,20 @@ def test_the_notes_say_what_is_missing(tmp_path: Path) -> None:
         "templates/notes.yaml",
     ]
     notes = yaml.safe_load(run("helm", *command, "--values", "-", given=yaml.safe_dump(WITH_SECRET)))["notes"]
+    checking = "  kubectl --namespace default exec"
     assert "port-forward service/hub-kimono-exporter 10120" in notes
     assert "is on no public registry" in notes
     assert "set serviceMonitor.enabled" in notes
     path = str(CHART / "ci" / "operator-values.yaml")
     notes = yaml.safe_load(run("helm", *command, "--values", path))["notes"]
+    assert notes.splitlines().count(f"{checking} deployment/hub-kimono-exporter -- kimono-exporter check") == 1
     assert "https://127.0.0.1:10120/" in notes
     assert "is on no public registry" not in notes
     assert "set serviceMonitor.enabled" not in notes
+    path = str(CHART / "ci" / "shards-values.yaml")
+    notes = yaml.safe_load(run("helm", *command, "--values", path))["notes"]
+    of_all = "kimono-exporter check --shard.total=1 --shard.index=0"
+    assert f"{checking} statefulset/hub-kimono-exporter -- {of_all}" in notes.splitlines()
 
 
 def test_the_exporter_takes_the_environment_of_the_pod(tmp_path: Path) -> None:
