@@ -311,6 +311,15 @@ def test_a_probe_may_be_another_one() -> None:
     assert "httpGet" not in probe
 
 
+@pytest.mark.parametrize("given", [{}, {"fullnameOverride": "o" * 60}])
+def test_a_long_name_leaves_room_for_the_hash_in_a_label(given: dict[str, str]) -> None:
+    """Kubernetes labels the pods of a StatefulSet with its name, a hyphen and a hash of up to 10 characters."""
+    found = template(with_values(kind="StatefulSet", shards=2, replicas=11, **given), release="r" * 53)
+    names = [each["metadata"]["name"] for each in of_kind(found, "StatefulSet")]
+    assert len(set(names)) == 11
+    assert max(len(f"{name}-{'0' * 10}") for name in names) == 63
+
+
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
 def test_null_turns_a_probe_off(kind: str) -> None:
     for off, other in (("livenessProbe", "readinessProbe"), ("readinessProbe", "livenessProbe")):
