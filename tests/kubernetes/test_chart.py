@@ -353,6 +353,19 @@ def test_the_test_pod_is_not_one_of_the_exporters() -> None:
     assert not only(found, "Service")["spec"]["selector"].items() <= only(found, "Pod")["metadata"]["labels"].items()
 
 
+def test_common_labels_are_templates_in_all_objects() -> None:
+    found = template(
+        with_values(
+            commonLabels={"release": "{{ .Release.Name }}"},
+            **{each: {"enabled": True} for each in ("serviceMonitor", "prometheusRule", "dashboards")},
+            **{each: {"enabled": True} for each in ("networkPolicy", "podDisruptionBudget", "persistence")},
+        )
+    )
+    assert {"Pod", "Deployment", "PrometheusRule", "NetworkPolicy"} <= {each["kind"] for each in found}
+    for each in found:
+        assert each["metadata"]["labels"]["release"] == "hub", each["kind"]
+
+
 def test_the_notes_say_what_is_missing(tmp_path: Path) -> None:
     """Helm shows them only for a cluster. So they are rendered as a part of an object."""
     copy = tmp_path / "kimono-exporter"
