@@ -3,7 +3,7 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* The name of the release's objects. A label of a StatefulSet's pods may have 63 characters: name, `-r10`, `-`, hash of 10. */}}
+{{/* The name of the release's objects. With `-r10`, `-` and a hash of 10, a pod's label has 63 characters. */}}
 {{- define "kimono-exporter.fullname" -}}
 {{- if .Values.fullnameOverride }}
 {{- .Values.fullnameOverride | trunc 48 | trimSuffix "-" }}
