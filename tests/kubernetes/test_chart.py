@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,10 @@ def test_helm_lint_finds_nothing() -> None:
         ({"credentials": {"type": "none", "value": "a"}}, "credentials.type is none: unset credentials.value"),
         ({"credentials": {"type": "none", "existingSecret": "a"}}, "is none: unset credentials.existingSecret"),
         ({"credentials": {"type": "none", "secretKey": "a"}}, "is none: unset credentials.secretKey"),
-        ({"credentials": {"existingSecret": "a", "clientId": "b"}}, "credentials.clientId is for credentials.type client"),
+        (
+            {"credentials": {"existingSecret": "a", "clientId": "b"}},
+            "credentials.clientId is for credentials.type client",
+        ),
         ({"credentials": {"type": "none", "clientId": "b"}}, "credentials.clientId is for credentials.type client"),
         ({"credentials": {"type": "password"}}, "/credentials/type': value must be one of 'apiKey', 'client', 'token'"),
         (with_values(shards=2), "set kind to StatefulSet"),
@@ -351,6 +355,13 @@ def test_the_image_is_put_together(values: dict[str, Any], image: str) -> None:
 def test_the_test_pod_is_not_one_of_the_exporters() -> None:
     found = template()
     assert not only(found, "Service")["spec"]["selector"].items() <= only(found, "Pod")["metadata"]["labels"].items()
+
+
+def test_the_chart_says_what_it_is() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert chart.keys() >= {"type", "kubeVersion", "keywords", "annotations"}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert chart["annotations"]["artifacthub.io/license"] == project["license"]
 
 
 def test_common_labels_are_templates_in_all_objects() -> None:
