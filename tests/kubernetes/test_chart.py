@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -79,17 +80,32 @@ def test_helm_lint_finds_nothing() -> None:
         ({}, "No credentials: set credentials.existingSecret"),
         ({"credentials": {"existingSecret": "a", "value": "b"}}, "Two kinds of credentials"),
         ({"credentials": {"type": "client", "existingSecret": "a"}}, "set credentials.clientId"),
+        ({"credentials": {"type": "none", "value": "a"}}, "credentials.type is none: unset credentials.value"),
+        ({"credentials": {"type": "none", "existingSecret": "a"}}, "is none: unset credentials.existingSecret"),
+        ({"credentials": {"type": "none", "secretKey": "a"}}, "is none: unset credentials.secretKey"),
+        (
+            {"credentials": {"existingSecret": "a", "clientId": "b"}},
+            "credentials.clientId is for credentials.type client",
+        ),
+        ({"credentials": {"type": "none", "clientId": "b"}}, "credentials.clientId is for credentials.type client"),
         ({"credentials": {"type": "password"}}, "/credentials/type': value must be one of 'apiKey', 'client', 'token'"),
         (with_values(shards=2), "set kind to StatefulSet"),
         (with_values(shards=0), "/shards': minimum: got 0, want 1"),
         (with_values(replicas=2, persistence={"enabled": True}), "Each replica needs its own volume"),
         (with_values(kind="StatefulSet", persistence={"existingClaim": "a"}), "existingClaim is for kind Deployment"),
+        (with_values(persistence={"existingClaim": "a"}), "set persistence.enabled to true"),
         (with_values(kind="DaemonSet"), "/kind': value must be one of 'Deployment', 'StatefulSet'"),
         (with_values(web={"tls": True}), "set web.existingSecret"),
         (with_values(replica=2), "additional properties 'replica' not allowed"),
         (with_values(image={"digest": "sha256:0"}), "/image/digest': 'sha256:0' does not match"),
         (with_values(config={"api": {"key": "made-up"}}), "/config/api': additional properties 'key' not allowed"),
         (with_values(config={"api": {"rate_limits": 5}}), "additional properties 'rate_limits' not allowed"),
+        (
+            with_values(config={"api": {"url": "https://u:pw@api.example.net"}}),
+            "config.api.url must not hold a user name",
+        ),
+        (with_values(config={"api": {"proxy_url": "http://u:pw@proxy:3128"}}), "set config.api.proxy_url_file"),
+        (with_values(config={"api": {"proxy_url": "http://u@proxy:3128"}}), "config.api.proxy_url must not hold"),
         (with_values(config={"state": {"file": "/x"}}), "/config': additional properties 'state' not allowed"),
         (with_values(prometheusRule={"thresholds": {"syncOverdu": "2h"}}), "'syncOverdu' not allowed"),
         (with_values(prometheusRule={"thresholds": {"syncOverdue": "2 h"}}), 'syncOverdue: "2 h" is not a duration'),
@@ -115,6 +131,16 @@ def test_the_message_does_not_repeat_a_secret() -> None:
     with pytest.raises(RefusedError) as refused:
         template(with_values(config={"api": {"key": "made-up-key"}}))
     assert "made-up-key" not in str(refused.value)
+
+
+@pytest.mark.parametrize("path", [path for path in LEAVES if path.endswith("url")])
+def test_no_url_in_the_settings_may_hold_a_password(path: str) -> None:
+    """The settings are in a ConfigMap. A pattern in the schema would refuse it, too, but Helm would show the value."""
+    section, name = path.split(".")
+    with pytest.raises(RefusedError, match=f"config.{path} must not hold a user name or a password") as refused:
+        template(with_values(config={section: {name: "https://u:made-up-password@example.net"}}))
+    assert "made-up-password" not in str(refused.value)
+    assert template(with_values(config={section: {name: "https://example.net:3128"}}))
 
 
 @pytest.mark.parametrize(
@@ -207,6 +233,40 @@ def test_the_shard_is_the_number_of_the_pod() -> None:
     assert len(monitor["endpoints"]) == 1
 
 
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_the_number_of_shards_can_be_changed_by_an_upgrade(replicas: int) -> None:
+    """Kubernetes refuses another selector, Service or volume for a StatefulSet that exists."""
+
+    def fixed(shards: int) -> Any:
+        values = with_values(kind="StatefulSet", shards=shards, replicas=replicas, persistence={"enabled": True})
+        found = of_kind(template(values), "StatefulSet")
+        return {each["metadata"]["name"]: _fixed(each["spec"]) for each in found}
+
+    one, three, five = fixed(1), fixed(3), fixed(5)
+    assert one == {name: three[name] for name in one}
+    assert three == five
+    assert len(three) == replicas
+
+
+def _fixed(spec: Any) -> Any:
+    """What Kubernetes does not change of a StatefulSet."""
+    changeable = {"replicas", "template", "updateStrategy", "revisionHistoryLimit"}
+    assert spec["selector"]["matchLabels"].items() <= spec["template"]["metadata"]["labels"].items()
+    return {name: each for name, each in spec.items() if name not in changeable}
+
+
+def test_large_whole_numbers_stay_whole() -> None:
+    """Helm reads numbers in files as floating point, and writes those from a million on as 1e+06."""
+    rule = {"enabled": True, "thresholds": {"setupMode": 2592000, "fleetTenants": 2592001}}
+    limit = {"enabled": True, "sampleLimit": 2592002}
+    found = template(with_values(prometheusRule=rule, serviceMonitor=limit, terminationGracePeriodSeconds=2592003))
+    text = yaml.safe_dump(only(found, "PrometheusRule"))
+    assert "30 * 86400" in text
+    assert "2592001" in text
+    assert only(found, "ServiceMonitor")["spec"]["sampleLimit"] == 2592002
+    assert pod_of(only(found, "Deployment"))["terminationGracePeriodSeconds"] == 2592003
+
+
 def test_the_state_file_is_in_an_empty_volume_or_in_a_claim() -> None:
     (volume,) = [each for each in pod_of(only(template(), "Deployment"))["volumes"] if each["name"] == "state"]
     assert "emptyDir" in volume
@@ -255,6 +315,25 @@ def test_a_probe_may_be_another_one() -> None:
     assert "httpGet" not in probe
 
 
+@pytest.mark.parametrize("given", [{}, {"fullnameOverride": "o" * 60}])
+def test_a_long_name_leaves_room_for_the_hash_in_a_label(given: dict[str, str]) -> None:
+    """Kubernetes labels the pods of a StatefulSet with its name, a hyphen and a hash of up to 10 characters."""
+    found = template(with_values(kind="StatefulSet", shards=2, replicas=11, **given), release="r" * 53)
+    names = [each["metadata"]["name"] for each in of_kind(found, "StatefulSet")]
+    assert len(set(names)) == 11
+    assert max(len(f"{name}-{'0' * 10}") for name in names) == 63
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+def test_null_turns_a_probe_off(kind: str) -> None:
+    for off, other in (("livenessProbe", "readinessProbe"), ("readinessProbe", "livenessProbe")):
+        container = pod_of(only(template(with_values(kind=kind, **{off: None})), kind))["containers"][0]
+        assert off not in container
+        assert container[other]["httpGet"]["port"] == "metrics"
+    container = pod_of(only(template(with_values(kind=kind, livenessProbe=None, readinessProbe=None)), kind))
+    assert "Probe" not in str(container)
+
+
 @pytest.mark.parametrize(
     ("values", "image"),
     [
@@ -278,6 +357,26 @@ def test_the_test_pod_is_not_one_of_the_exporters() -> None:
     assert not only(found, "Service")["spec"]["selector"].items() <= only(found, "Pod")["metadata"]["labels"].items()
 
 
+def test_the_chart_says_what_it_is() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert chart.keys() >= {"type", "kubeVersion", "keywords", "annotations"}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert chart["annotations"]["artifacthub.io/license"] == project["license"]
+
+
+def test_common_labels_are_templates_in_all_objects() -> None:
+    found = template(
+        with_values(
+            commonLabels={"release": "{{ .Release.Name }}"},
+            **{each: {"enabled": True} for each in ("serviceMonitor", "prometheusRule", "dashboards")},
+            **{each: {"enabled": True} for each in ("networkPolicy", "podDisruptionBudget", "persistence")},
+        )
+    )
+    assert {"Pod", "Deployment", "PrometheusRule", "NetworkPolicy"} <= {each["kind"] for each in found}
+    for each in found:
+        assert each["metadata"]["labels"]["release"] == "hub", each["kind"]
+
+
 def test_the_notes_say_what_is_missing(tmp_path: Path) -> None:
     """Helm shows them only for a cluster. So they are rendered as a part of an object."""
     copy = tmp_path / "kimono-exporter"
@@ -295,14 +394,20 @@ def test_the_notes_say_what_is_missing(tmp_path: Path) -> None:
         "templates/notes.yaml",
     ]
     notes = yaml.safe_load(run("helm", *command, "--values", "-", given=yaml.safe_dump(WITH_SECRET)))["notes"]
+    checking = "  kubectl --namespace default exec"
     assert "port-forward service/hub-kimono-exporter 10120" in notes
     assert "is on no public registry" in notes
     assert "set serviceMonitor.enabled" in notes
     path = str(CHART / "ci" / "operator-values.yaml")
     notes = yaml.safe_load(run("helm", *command, "--values", path))["notes"]
+    assert notes.splitlines().count(f"{checking} deployment/hub-kimono-exporter -- kimono-exporter check") == 1
     assert "https://127.0.0.1:10120/" in notes
     assert "is on no public registry" not in notes
     assert "set serviceMonitor.enabled" not in notes
+    path = str(CHART / "ci" / "shards-values.yaml")
+    notes = yaml.safe_load(run("helm", *command, "--values", path))["notes"]
+    of_all = "kimono-exporter check --shard.total=1 --shard.index=0"
+    assert f"{checking} statefulset/hub-kimono-exporter -- {of_all}" in notes.splitlines()
 
 
 def test_the_exporter_takes_the_environment_of_the_pod(tmp_path: Path) -> None:

@@ -83,6 +83,16 @@ def test_shards_take_their_number_from_the_pod(tmp_path: Path) -> None:
     assert variables["KIMONO_STATE_FILE"] == "/var/lib/kimono-exporter/state"
 
 
+def test_shards_can_be_added_to_a_stateful_set_that_exists(tmp_path: Path) -> None:
+    """Kubernetes refuses other changes than these."""
+    without = only(build(FOLDER / "base"), "StatefulSet")
+    with_shards = only(build(with_components(tmp_path, "shards")), "StatefulSet")
+    assert without["metadata"]["name"] == with_shards["metadata"]["name"]
+    fixed = without["spec"].keys() - {"replicas", "template"}
+    assert {"selector", "serviceName", "volumeClaimTemplates"} <= fixed
+    assert {name: without["spec"][name] for name in fixed} == {name: with_shards["spec"][name] for name in fixed}
+
+
 def test_the_pods_are_those_of_the_chart() -> None:
     """But for the listening address, which the chart can change, and for names."""
     values = {**WITH_SECRET, "kind": "StatefulSet", "persistence": {"enabled": True}}

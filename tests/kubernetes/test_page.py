@@ -85,12 +85,19 @@ def test_helm_commands_render(command: list[str], tmp_path: Path) -> None:
 
 
 def test_kubectl_names_objects_that_are_there() -> None:
-    chart = template(release="kimono")
+    chart = [
+        each
+        for path in ("minimal", "shards")
+        for each in template({}, files=[CHART / "ci" / f"{path}-values.yaml"], release="kimono")
+    ]
     for path in (ROOT / "deploy" / "kustomize" / "base", ROOT / "deploy" / "kustomize" / "overlays" / "example"):
         assert path.is_dir()
     names = {f"{each['kind'].lower()}/{each['metadata']['name']}" for each in chart} | {"statefulset/kimono-exporter"}
     objects_named = {word for command in named("kubectl") for word in command if re.match(r"[a-z]+/[a-z-]+$", word)}
-    assert objects_named == {"deployment/kimono-kimono-exporter", "statefulset/kimono-exporter"}
+    assert objects_named == {
+        *("deployment/kimono-kimono-exporter", "statefulset/kimono-kimono-exporter"),
+        "statefulset/kimono-exporter",
+    }
     assert objects_named <= names
 
 

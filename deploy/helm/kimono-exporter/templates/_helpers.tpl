@@ -3,16 +3,16 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* The name of the release's objects. Shorter than the 63 characters that labels allow: pods get a suffix. */}}
+{{/* The name of the release's objects. With `-r10`, `-` and a hash of 10, a pod's label has 63 characters. */}}
 {{- define "kimono-exporter.fullname" -}}
 {{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
+{{- .Values.fullnameOverride | trunc 48 | trimSuffix "-" }}
 {{- else }}
 {{- $name := default .Chart.Name .Values.nameOverride }}
 {{- if contains $name .Release.Name }}
-{{- .Release.Name | trunc 52 | trimSuffix "-" }}
+{{- .Release.Name | trunc 48 | trimSuffix "-" }}
 {{- else }}
-{{- printf "%s-%s" .Release.Name $name | trunc 52 | trimSuffix "-" }}
+{{- printf "%s-%s" .Release.Name $name | trunc 48 | trimSuffix "-" }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -119,7 +119,9 @@ httpGet:
 {{/* A duration in seconds. Arguments: the name of a threshold, its value. */}}
 {{- define "kimono-exporter.seconds" -}}
 {{- $name := index . 0 }}
-{{- $text := index . 1 | toString }}
+{{- $value := index . 1 }}
+{{- /* Numbers in files are floating point, whose text is 2.592e+06 from a million on. */}}
+{{- $text := kindIs "float64" $value | ternary (int64 $value) $value | toString }}
 {{- $seconds := 0 }}
 {{- if regexMatch "^[0-9]{1,9}$" $text }}
 {{- $seconds = atoi $text }}
@@ -155,6 +157,16 @@ httpGet:
 {{- if and $c.existingSecret $c.value }}
 {{- fail "Two kinds of credentials: set either credentials.existingSecret or credentials.value, not both." }}
 {{- end }}
+{{- if eq $c.type "none" }}
+{{- range $name := list "existingSecret" "secretKey" "value" }}
+{{- if get $c $name }}
+{{- fail (printf "credentials.type is none: unset credentials.%s, or set credentials.type to the kind of the credentials." $name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if and (ne $c.type "client") $c.clientId }}
+{{- fail (printf "credentials.clientId is for credentials.type client, but the type is %s: unset clientId, or set the type to client." $c.type) }}
+{{- end }}
 {{- if and (eq $c.type "client") (not $c.clientId) }}
 {{- fail "credentials.type is client: set credentials.clientId to the id of the OAuth2 client." }}
 {{- end }}
@@ -167,8 +179,17 @@ httpGet:
 {{- if and (eq .Values.kind "StatefulSet") .Values.persistence.existingClaim }}
 {{- fail "persistence.existingClaim is for kind Deployment: each pod of a StatefulSet needs its own volume." }}
 {{- end }}
+{{- if and .Values.persistence.existingClaim (not .Values.persistence.enabled) }}
+{{- fail "persistence.existingClaim is not used: set persistence.enabled to true, or unset persistence.existingClaim." }}
+{{- end }}
 {{- if and .Values.web.tls (not .Values.web.existingSecret) }}
 {{- fail "web.tls is on: set web.existingSecret to the name of a Secret with the web configuration and the certificate." }}
+{{- end }}
+{{- /* Not a pattern in the schema: Helm would show the URL with its password. */}}
+{{- range $name, $instead := dict "url" "use credentials.existingSecret" "proxy_url" "mount a Secret with the whole URL and set config.api.proxy_url_file" }}
+{{- if contains "@" (dig "api" $name "" $.Values.config | toString) }}
+{{- fail (printf "config.api.%s must not hold a user name or a password, because config is in a ConfigMap: %s." $name $instead) }}
+{{- end }}
 {{- end }}
 {{- $_ := include "kimono-exporter.thresholds" . }}
 {{- end }}

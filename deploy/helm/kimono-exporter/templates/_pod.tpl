@@ -30,7 +30,7 @@ spec:
   {{- with .Values.priorityClassName }}
   priorityClassName: {{ . }}
   {{- end }}
-  terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
+  terminationGracePeriodSeconds: {{ int64 .Values.terminationGracePeriodSeconds }}
   {{- with .Values.hostAliases }}
   hostAliases:
     {{- toYaml . | nindent 4 }}
@@ -92,12 +92,16 @@ spec:
         - name: metrics
           containerPort: {{ .Values.containerPort }}
           protocol: TCP
+      {{- with .Values.livenessProbe }}
       # Does not depend on the API: an outage of the API must not restart the pod.
       livenessProbe:
-        {{- include "kimono-exporter.probe" (list .Values.livenessProbe "/-/healthy" .) | trim | nindent 8 }}
+        {{- include "kimono-exporter.probe" (list . "/-/healthy" $root) | trim | nindent 8 }}
+      {{- end }}
+      {{- with .Values.readinessProbe }}
       # 503 until each tenant has been polled once, successfully or not.
       readinessProbe:
-        {{- include "kimono-exporter.probe" (list .Values.readinessProbe "/-/ready" .) | trim | nindent 8 }}
+        {{- include "kimono-exporter.probe" (list . "/-/ready" $root) | trim | nindent 8 }}
+      {{- end }}
       {{- with .Values.resources }}
       resources:
         {{- toYaml . | nindent 8 }}
