@@ -165,12 +165,12 @@ release: check ## make a release: VERSION=1.2.3 is a dry run, with YES=1 it comm
 	@test -n "$(VERSION)" || { echo "Which version? How to fix: make release VERSION=1.2.3"; exit 1; }
 	@.venv/bin/python -m deploy.release $(VERSION) $(if $(filter 1,$(YES)),--publish)
 
-# The address of a remote in a browser, without credentials, as setup.py makes it: there is no Python here that has it.
-WEB_ADDRESS := s,^[^@/:]+@([^:/]+):,https://\1/,; s,^(ssh|https?)://([^@/]*@)?([^:/]+)(:[0-9]+)?/,https://\3/,; /^https:/!d; s,/?$$,,; s,\.git$$,,
+# The address of a remote in a browser, without credentials; nothing for any other form. As setup.py makes it: there may be no Python here.
+WEB_ADDRESS := s,/?$$,,; s,\.git$$,,; s,^((ssh|https?)://([^@/[:space:]]*@)?([A-Za-z0-9_.-]+)(:[0-9]+)?/|[A-Za-z0-9_.-]+@([A-Za-z0-9_.-]+):)([A-Za-z0-9_./~-]+)$$,https://\4\6/\7,p
 IMAGE_ARGUMENTS = $(if $(PYTHON_IMAGE),--build-arg PYTHON_IMAGE=$(PYTHON_IMAGE)) \
 	--build-arg KIMONO_BUILD_REVISION="$$(git describe --always --abbrev=40 --exclude='*' --dirty=-modified 2>/dev/null)" \
 	--build-arg KIMONO_BUILD_BRANCH="$$(git rev-parse --abbrev-ref HEAD 2>/dev/null)" \
-	--build-arg KIMONO_BUILD_SOURCE="$$(git remote get-url origin 2>/dev/null | sed -E '$(WEB_ADDRESS)')" \
+	--build-arg KIMONO_BUILD_SOURCE="$$(git remote get-url origin 2>/dev/null | sed -nE '$(WEB_ADDRESS)')" \
 	--build-arg VERSION="$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py)" \
 	$(addprefix --build-arg SOURCE_DATE_EPOCH=,$(shell git log -1 --format=%ct 2>/dev/null)) \
 	--build-arg CREATED="$$(TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null)"
