@@ -63,6 +63,12 @@ def test_a_file_that_does_not_follow_its_schema_is_seen(tmp_path: Path) -> None:
     assert follows("github-workflows", tmp_path / "bad.yml").returncode == 1
 
 
+def test_the_update_bot_reads_every_pinned_file() -> None:
+    """The preset config:recommended ignores tests/, where modules of Go are."""
+    assert list(ROOT.glob("tests/support/**/go.mod"))
+    assert read(ROOT / "renovate.json")["ignorePaths"] == ["**/node_modules/**"]
+
+
 def test_the_workflow_runs_what_a_person_runs() -> None:
     commands = [command for name, command in COMMANDS if name == "ci test"]
     assert commands[-1] == ".ci/run"
