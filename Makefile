@@ -33,7 +33,7 @@ define timed
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test quick mutants matrix soak fuzz compatibility audit sbom bench bench-delays bench-polls bench-replies bench-resources bench-rules backtest storms drills golden docs site alerts dashboards dashboards-live chart go lock environments dist release image image-pin image-release clean
+.PHONY: help demo check test quick mutants matrix soak fuzz compatibility audit sbom bench bench-delays bench-polls bench-replies bench-resources bench-rules backtest storms drills golden docs site alerts dashboards dashboards-live chart go lock environments dist release image image-pin image-pinned image-release clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -182,10 +182,12 @@ image-pin: ## write the digest of the base image into the Dockerfile; needs the 
 	@digest=$$(docker buildx imagetools inspect "$$(sed -n 's/^ARG PYTHON_IMAGE=\([^@]*\).*/\1/p' Dockerfile)" --format '{{.Manifest.Digest}}') \
 	&& echo "$$digest" | grep -Eqx 'sha256:[0-9a-f]{64}' && sed -i -E "s/^(ARG PYTHON_IMAGE=[^@]*).*/\1@$$digest/" Dockerfile && echo "$$digest"
 
-# Two architectures can't be loaded into one engine: so this pushes. The SBOM and the provenance are pushed beside the image.
-image-release: ## build the image for both architectures and push it (IMAGE=registry/name:tag); the base must have a digest
+image-pinned: ## check that the base image has a digest
 	@echo "$(or $(PYTHON_IMAGE),$$(sed -n 's/^ARG PYTHON_IMAGE=//p' Dockerfile))" | grep -Eq '@sha256:[0-9a-f]{64}$$' \
 		|| { echo "The base image has no digest. How to fix: make image-pin, and commit the Dockerfile"; exit 1; }
+
+# Two architectures can't be loaded into one engine: so this pushes. The SBOM and the provenance are pushed beside the image.
+image-release: image-pinned ## build the image for both architectures and push it (IMAGE=registry/name:tag); the base must have a digest
 	docker buildx build --platform linux/amd64,linux/arm64 --sbom=true --provenance=mode=max --push --tag $(IMAGE) $(IMAGE_ARGUMENTS) .
 
 clean: ## remove .venv and everything else that can be made again

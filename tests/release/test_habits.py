@@ -86,6 +86,14 @@ def test_each_job_of_a_release_waits_for_all_checks() -> None:
     }
 
 
+def test_a_base_image_without_a_digest_stops_a_release_before_anything_is_published() -> None:
+    first = next(
+        step for step in read(HOSTING / "workflows/release.yml")["jobs"]["artefacts"]["steps"] if "run" in step
+    )
+    assert first["run"] == "make image-pinned"
+    assert first["if"] == "vars.IMAGE_REGISTRY != ''"
+
+
 @pytest.mark.parametrize(("where", "command"), COMMANDS, ids=[name for name, _ in COMMANDS])
 def test_each_target_that_a_workflow_makes_exists(where: str, command: str) -> None:
     assert set(re.findall(r"\bmake ([a-z-]+)", command)) <= TARGETS, where

@@ -101,6 +101,8 @@ def test_an_image_is_released_only_on_a_base_with_a_digest(folder: Path) -> None
     refused = make(folder, "image-release", "IMAGE=a/b:1")
     assert refused.returncode == 2
     assert refused.stdout == "The base image has no digest. How to fix: make image-pin, and commit the Dockerfile\n"
+    assert make(folder, "image-pinned").stdout == refused.stdout
+    assert make(folder, "image-pinned", f"PYTHON_IMAGE={plain}@{DIGEST}").returncode == 0
     given = words(folder, "image-release", "IMAGE=a/b:1", f"PYTHON_IMAGE={plain}@{DIGEST}")
     assert f"PYTHON_IMAGE={plain}@{DIGEST}" in given
     assert given[:2] == ["buildx", "build"]
