@@ -33,7 +33,7 @@ define timed
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test quick mutants matrix soak fuzz compatibility audit sbom bench bench-delays bench-polls bench-replies bench-resources bench-rules backtest storms drills golden docs site alerts dashboards dashboards-live chart go lock environments dist release image image-pin image-release clean
+.PHONY: help demo check test quick mutants matrix soak fuzz compatibility audit sbom bench bench-delays bench-polls bench-replies bench-resources bench-rules backtest storms drills golden docs site alerts dashboards dashboards-live chart go lock environments dist release image image-pin image-pinned image-release clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -165,12 +165,12 @@ release: check ## make a release: VERSION=1.2.3 is a dry run, with YES=1 it comm
 	@test -n "$(VERSION)" || { echo "Which version? How to fix: make release VERSION=1.2.3"; exit 1; }
 	@.venv/bin/python -m deploy.release $(VERSION) $(if $(filter 1,$(YES)),--publish)
 
-# The address of a remote in a browser, without credentials, as setup.py makes it: there is no Python here that has it.
-WEB_ADDRESS := s,^[^@/:]+@([^:/]+):,https://\1/,; s,^(ssh|https?)://([^@/]*@)?([^:/]+)(:[0-9]+)?/,https://\3/,; /^https:/!d; s,/?$$,,; s,\.git$$,,
+# The address of a remote in a browser, without credentials; nothing for any other form. As setup.py makes it: there may be no Python here.
+WEB_ADDRESS := s,/?$$,,; s,\.git$$,,; s,^((ssh|https?)://([^@/[:space:]]*@)?([A-Za-z0-9_.-]+)(:[0-9]+)?/|[A-Za-z0-9_.-]+@([A-Za-z0-9_.-]+):)([A-Za-z0-9_./~-]+)$$,https://\4\6/\7,p
 IMAGE_ARGUMENTS = $(if $(PYTHON_IMAGE),--build-arg PYTHON_IMAGE=$(PYTHON_IMAGE)) \
 	--build-arg KIMONO_BUILD_REVISION="$$(git describe --always --abbrev=40 --exclude='*' --dirty=-modified 2>/dev/null)" \
 	--build-arg KIMONO_BUILD_BRANCH="$$(git rev-parse --abbrev-ref HEAD 2>/dev/null)" \
-	--build-arg KIMONO_BUILD_SOURCE="$$(git remote get-url origin 2>/dev/null | sed -E '$(WEB_ADDRESS)')" \
+	--build-arg KIMONO_BUILD_SOURCE="$$(git remote get-url origin 2>/dev/null | sed -nE '$(WEB_ADDRESS)')" \
 	--build-arg VERSION="$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py)" \
 	$(addprefix --build-arg SOURCE_DATE_EPOCH=,$(shell git log -1 --format=%ct 2>/dev/null)) \
 	--build-arg CREATED="$$(TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null)"
@@ -182,10 +182,12 @@ image-pin: ## write the digest of the base image into the Dockerfile; needs the 
 	@digest=$$(docker buildx imagetools inspect "$$(sed -n 's/^ARG PYTHON_IMAGE=\([^@]*\).*/\1/p' Dockerfile)" --format '{{.Manifest.Digest}}') \
 	&& echo "$$digest" | grep -Eqx 'sha256:[0-9a-f]{64}' && sed -i -E "s/^(ARG PYTHON_IMAGE=[^@]*).*/\1@$$digest/" Dockerfile && echo "$$digest"
 
-# Two architectures can't be loaded into one engine: so this pushes. The SBOM and the provenance are pushed beside the image.
-image-release: ## build the image for both architectures and push it (IMAGE=registry/name:tag); the base must have a digest
+image-pinned: ## check that the base image has a digest
 	@echo "$(or $(PYTHON_IMAGE),$$(sed -n 's/^ARG PYTHON_IMAGE=//p' Dockerfile))" | grep -Eq '@sha256:[0-9a-f]{64}$$' \
 		|| { echo "The base image has no digest. How to fix: make image-pin, and commit the Dockerfile"; exit 1; }
+
+# Two architectures can't be loaded into one engine: so this pushes. The SBOM and the provenance are pushed beside the image.
+image-release: image-pinned ## build the image for both architectures and push it (IMAGE=registry/name:tag); the base must have a digest
 	docker buildx build --platform linux/amd64,linux/arm64 --sbom=true --provenance=mode=max --push --tag $(IMAGE) $(IMAGE_ARGUMENTS) .
 
 clean: ## remove .venv and everything else that can be made again

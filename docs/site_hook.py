@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import posixpath
 import re
+import runpy
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.pages import Page
 
@@ -41,12 +43,25 @@ def slug(heading: str, separator: str) -> str:
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Use the same anchors as pages that host code. The address of the repository has no slash at its end."""
+    """Use the same anchors as pages that host code. The address of the repository has no credentials.
+
+    The link to the repository is in the footer. With `repo_url`, the browser would ask the API of some hosts about it.
+    """
     config.mdx_configs["toc"]["slugify"] = slug
-    config.extra["repository"] = str(config.extra.get("repository") or "").rstrip("/")
-    if config.extra["repository"]:
-        config.repo_url = config.extra["repository"]
+    address = _address(str(config.extra.get("repository") or ""))
+    config.extra["repository"] = address
+    if address:
+        config.extra["social"] = [{"icon": "material/source-repository", "link": address, "name": "Repository"}]
     return config
+
+
+def _address(source: str) -> str:
+    """The address of the repository for a browser, by the rules for the package. Errors do not repeat it."""
+    address: str = runpy.run_path(str(ROOT / "setup.py"))["web_address"](source)
+    if source and not address:
+        reason = "KIMONO_BUILD_SOURCE is not the address of a repository"
+        raise PluginError(f"{reason}. How to fix: KIMONO_BUILD_SOURCE=https://HOST/OWNER/NAME")
+    return address
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

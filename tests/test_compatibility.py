@@ -6,7 +6,10 @@ import re
 import tomllib
 from pathlib import Path
 
-from tests.support.compatibility import FAILED, NOT_TRIED, Row, rows, with_rows
+import pytest
+
+from bench.compatibility.trial import Trial, running_tests, trial
+from tests.support.compatibility import FAILED, NOT_TRIED, PASSED, Row, rows, with_rows
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "compatibility.md").read_text(encoding="utf-8")
@@ -49,3 +52,28 @@ def test_a_program_that_was_tried_again_has_new_rows_and_others_keep_theirs() ->
     assert rows(page) == [OTHER, NEW]
     assert page.startswith("before\n")
     assert page.endswith("\n<!-- End. -->\nafter\n")
+
+
+MISSING = "from tests.support.processes import needed; needed('no-such-program')"
+SKIPPED = "import pytest; pytest.skip('today')"
+
+
+@pytest.mark.parametrize(
+    ("bodies", "how", "result"),
+    [
+        (["pass"], "rules", PASSED),
+        (["assert not 'x is not installed;'"], "rules", FAILED),
+        (["pass", MISSING], "rules: no-such-program is not installed", NOT_TRIED),
+        ([MISSING, "assert not 1"], "rules", FAILED),
+        ([SKIPPED], "rules: all tests were skipped", NOT_TRIED),
+        (["pass", SKIPPED], "rules", PASSED),
+    ],
+)
+def test_a_trial_passed_only_if_its_tests_ran(
+    bodies: list[str], how: str, result: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    text = "".join(f"def test_{number}() -> None:\n    {body}\n" for number, body in enumerate(bodies))
+    (tmp_path / "test_it.py").write_text(text)
+    command = running_tests(str(tmp_path / "test_it.py"), "-n", "0", "-c", str(ROOT / "pyproject.toml"))
+    assert trial("Prometheus", "2.42.0", "rules", command) == Trial("Prometheus", "2.42.0", how, result)

@@ -64,3 +64,15 @@ def test_sentences_are_short(page: Path) -> None:
     found = sentences(page.read_text(encoding="utf-8"))
     assert found
     assert [each for each in found if len(each.split()) > LONGEST_SENTENCE] == []
+
+
+def test_no_two_pages_have_the_same_paragraph() -> None:
+    """One page would be changed without the other. A lead in bold does not count."""
+    pages: dict[str, set[str]] = {}
+    for page in PAGES:
+        for paragraph in re.split(r"\n\s*\n", page.read_text(encoding="utf-8")):
+            words = re.sub(r"^\*\*[^*]+\*\* ", "", paragraph.strip()).split()
+            if len(words) > LONGEST_SENTENCE and words[0][0].isalpha():
+                pages.setdefault(" ".join(words), set()).add(str(page.relative_to(ROOT)))
+    assert pages
+    assert {text: names for text, names in pages.items() if len(names) > 1} == {}

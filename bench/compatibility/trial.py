@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.compatibility import FAILED, PASSED
+from tests.support.compatibility import FAILED, NOT_TRIED, PASSED
 
 ROOT = Path(__file__).resolve().parents[2]
 # A trial may build what it tests, on a machine with other work.
 _SECONDS = 3600
+# The last lines of pytest's output: each failed test with its reason, and the sum.
+_FAILED = re.compile(r"^(?:FAILED|ERROR) .*", re.MULTILINE)
+_MISSING = re.compile(r" - Failed: (\S+ is not installed|there is no [\w. ]+)")
+_ALL_SKIPPED = re.compile(r"^\d+ skipped in ", re.MULTILINE)
 
 
 class NotInstalledError(RuntimeError):
@@ -31,11 +36,25 @@ class Trial:
 
 
 def trial(program: str, version: str, how: str, command: Sequence[str | Path], more: Mapping[str, str] = {}) -> Trial:
-    """The result of a command in the folder of the repository, by its exit code. `more` are environment variables."""
-    done = run(command, ROOT, more)
+    """The result of a command in the folder of the repository, by its exit code. `more` are environment variables.
+
+    Tests whose programs are missing were not tried.
+    """
+    done = run(command, ROOT, {"CI": "1", **more})  # without CI, a test whose program is missing is only skipped
+    if reason := _not_tried(done.stdout):
+        return Trial(program, version, f"{how}: {reason}", NOT_TRIED)
     if done.returncode:
         print(done.stdout[-4000:], done.stderr[-4000:], file=sys.stderr)
     return Trial(program, version, how, FAILED if done.returncode else PASSED)
+
+
+def _not_tried(output: str) -> str:
+    """Why tests could not run, from the output of pytest; empty if they ran."""
+    if _ALL_SKIPPED.search(output):
+        return "all tests were skipped"
+    failed = _FAILED.findall(output)
+    missing = [_MISSING.search(each) for each in failed]
+    return missing[0][1] if missing and missing[0] and all(missing) else ""
 
 
 def run(command: Sequence[str | Path], folder: Path, more: Mapping[str, str] = {}) -> subprocess.CompletedProcess[str]:

@@ -7,6 +7,7 @@ Nothing is sent anywhere: the last line says what to push.
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 import tempfile
@@ -14,13 +15,18 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.release.artefacts import make_artefacts
+from deploy.release.artefacts import make_artefacts, source
 from deploy.release.changelog import ChangelogError, released, section
 from deploy.release.version import VersionError, check_newer, current, problems, set_version
 
 ROOT = Path(__file__).resolve().parents[2]
 # What generates files that have the version, where there is such a generator.
 _GENERATORS = (Path("deploy", "chart", "__main__.py"),)
+NO_DIGEST = (
+    "the base image in the Dockerfile has no digest. If IMAGE_REGISTRY is set, the workflow refuses to publish. "
+    "How to fix: make image-pin, and commit the Dockerfile"
+)
+_DIGEST = re.compile(r"^ARG PYTHON_IMAGE=\S+@sha256:[0-9a-f]{64}$", re.MULTILINE)
 
 
 class ReleaseError(Exception):
@@ -28,7 +34,7 @@ class ReleaseError(Exception):
 
 
 def prepare(root: Path, version: str) -> None:
-    """Raise ReleaseError, VersionError or ChangelogError if this can't become a release."""
+    """Raise ReleaseError, VersionError or ChangelogError if this can't become a release. Warn if its image can't."""
     check_newer(version, current(root))
     dirty = git(root, "status", "--porcelain")
     if dirty:
@@ -38,14 +44,16 @@ def prepare(root: Path, version: str) -> None:
     section((root / "CHANGELOG.md").read_text(encoding="utf-8"), "Unreleased")
     if git(root, "rev-parse", "--abbrev-ref", "HEAD") == "HEAD":
         raise ReleaseError("no branch is checked out: git switch main")
+    if not _DIGEST.search((root / "Dockerfile").read_text(encoding="utf-8")):
+        print(f"release: warning: {NO_DIGEST}", file=sys.stderr)
 
 
 def commit(root: Path, clone: Path, version: str) -> None:
     """Clone the repository, and make the commit and the tag of the release in the clone."""
     git(root, "clone", "--quiet", "--no-tags", str(root), str(clone))
-    for name in ("user.name", "user.email", "remote.origin.url"):
+    for name in ("user.name", "user.email"):
         value = git(root, "config", "--default", "", "--get", name)
-        if value or name == "remote.origin.url":
+        if value:
             git(clone, "config", name, value)
     changelog = clone / "CHANGELOG.md"
     text = released(changelog.read_text(encoding="utf-8"), version, time.strftime("%Y-%m-%d", time.gmtime()))
@@ -90,7 +98,7 @@ def release(root: Path, version: str, *, publish: bool) -> str:
         clone = Path(temporary, "clone")
         commit(root, clone, version)
         try:
-            names = make_artefacts(clone, root / "dist")
+            names = make_artefacts(clone, root / "dist", source(root))
         except subprocess.CalledProcessError as error:
             raise ReleaseError(f"{error}\n{error.stdout or ''}{error.stderr or ''}".rstrip()) from None
         notes = (root / "dist" / "release-notes.md").read_text(encoding="utf-8")

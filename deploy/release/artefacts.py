@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -26,7 +27,7 @@ SUMS = "SHA256SUMS"
 CHART = Path("deploy", "helm", "kimono-exporter")
 
 
-def make_artefacts(root: Path, out: Path) -> list[str]:
+def make_artefacts(root: Path, out: Path, address: str | None = None) -> list[str]:
     """Replace the folder `out` by the artefacts of the commit at HEAD of `root`. Returns their names.
 
     Raises subprocess.CalledProcessError, whose output tells which step failed.
@@ -38,10 +39,9 @@ def make_artefacts(root: Path, out: Path) -> list[str]:
         _export(root, work, tree)
         made.mkdir()
         version = current(tree)
-        _packages(tree, made, _environ(root, at))
-        _python(
-            ["-m", "deploy.supply_chain.sbom", made / f"kimono-exporter-{version}.cdx.json"], tree, _environ(root, at)
-        )
+        environ = _environ(root, at, source(root) if address is None else address)
+        _packages(tree, made, environ)
+        _python(["-m", "deploy.supply_chain.sbom", made / f"kimono-exporter-{version}.cdx.json"], tree, environ)
         _assets(work, made, version, at)
         if (tree / CHART / "Chart.yaml").exists():
             _chart(tree / CHART, made, at)
@@ -63,15 +63,21 @@ def _export(root: Path, work: Path, tree: Path) -> None:
     unpack(archive, tree)
 
 
-def _environ(root: Path, at: int) -> dict[str, str]:
-    """What the build is told, because the exported files are no repository."""
+def source(root: Path) -> str:
+    """The address of the repository for a browser, without credentials; empty if it is not known."""
     remotes = _git(root, "remote").split()
-    source = os.environ.get("KIMONO_BUILD_SOURCE") or (
+    remote = os.environ.get("KIMONO_BUILD_SOURCE") or (
         _git(root, "remote", "get-url", "origin") if "origin" in remotes else ""
     )
+    address: str = runpy.run_path(str(ROOT / "setup.py"))["web_address"](remote)
+    return address
+
+
+def _environ(root: Path, at: int, address: str) -> dict[str, str]:
+    """What the build is told, because the exported files are no repository."""
     return {
         "KIMONO_BUILD_REVISION": _git(root, "rev-parse", "HEAD"),
-        "KIMONO_BUILD_SOURCE": source,
+        "KIMONO_BUILD_SOURCE": address,
         "SOURCE_DATE_EPOCH": str(at),
         "PYTHONHASHSEED": "0",
     }

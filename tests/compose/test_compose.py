@@ -83,6 +83,9 @@ def test_grafana_has_the_settings_of_the_demo() -> None:
         for section, values in FOR_VIEWERS.items()
         for key, value in values.items()
     }
+    # The dashboards lead to Grafana's list of rules, which is empty without this. Prometheus alone evaluates them.
+    assert settings["GF_UNIFIED_ALERTING_ENABLED"] == "true"
+    assert settings["GF_UNIFIED_ALERTING_EXECUTE_ALERTS"] == "false"
     (boards,) = (mount for mount in mounts(SERVICES["grafana"]) if mount.source.is_dir())
     assert (boards.source / Path(home).relative_to(boards.target)).is_file()
 

@@ -75,3 +75,10 @@ def test_git_ignores_the_files_with_settings() -> None:
     assert {"/.env", "/kimono.env", "/assets/", "/compose.override.yaml"} <= set(ignored)
     (settings,) = SERVICES["exporter"]["env_file"]
     assert settings == {"path": "kimono.env", "required": False}
+
+
+def test_data_of_the_demo_are_removed_before_the_real_api_is_polled() -> None:
+    """Series of the simulated tenants have the same job."""
+    first = re.search(r"```sh\n *(.+)", PAGE.partition("\n## Use the real API\n")[2])
+    assert first
+    assert first[1] == "docker compose down --volumes"

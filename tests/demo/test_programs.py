@@ -97,6 +97,7 @@ def check_ini(ini: configparser.ConfigParser, folder: Path, home: Path, url: str
     assert (ini["auth.anonymous"]["enabled"], ini["auth.anonymous"]["org_role"]) == ("true", "Viewer")
     for section, name in (("analytics", "reporting_enabled"), ("analytics", "check_for_updates")):
         assert ini[section][name] == "false"
+    assert dict(ini["unified_alerting"]) == {"enabled": "true", "execute_alerts": "false"}
     paths = dict(ini["paths"])
     assert paths.pop("bundled_plugins") == str(home / "data/plugins-bundled")
     assert all(Path(path).is_relative_to(folder) for path in paths.values())

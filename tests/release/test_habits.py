@@ -63,6 +63,12 @@ def test_a_file_that_does_not_follow_its_schema_is_seen(tmp_path: Path) -> None:
     assert follows("github-workflows", tmp_path / "bad.yml").returncode == 1
 
 
+def test_the_update_bot_reads_every_pinned_file() -> None:
+    """The preset config:recommended ignores tests/, where modules of Go are."""
+    assert list(ROOT.glob("tests/support/**/go.mod"))
+    assert read(ROOT / "renovate.json")["ignorePaths"] == ["**/node_modules/**"]
+
+
 def test_the_workflow_runs_what_a_person_runs() -> None:
     commands = [command for name, command in COMMANDS if name == "ci test"]
     assert commands[-1] == ".ci/run"
@@ -78,6 +84,14 @@ def test_each_job_of_a_release_waits_for_all_checks() -> None:
         "package": "artefacts",
         "image": "artefacts",
     }
+
+
+def test_a_base_image_without_a_digest_stops_a_release_before_anything_is_published() -> None:
+    first = next(
+        step for step in read(HOSTING / "workflows/release.yml")["jobs"]["artefacts"]["steps"] if "run" in step
+    )
+    assert first["run"] == "make image-pinned"
+    assert first["if"] == "vars.IMAGE_REGISTRY != ''"
 
 
 @pytest.mark.parametrize(("where", "command"), COMMANDS, ids=[name for name, _ in COMMANDS])

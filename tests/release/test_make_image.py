@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import shutil
 import subprocess
 from datetime import UTC, datetime
@@ -75,6 +76,12 @@ def test_an_image_knows_what_it_is_built_from(folder: Path) -> None:
         ("https://h.example.net/a/b/", "https://h.example.net/a/b"),
         ("git@h.example.net:a/b.git", "https://h.example.net/a/b"),
         ("ssh://git@h.example.net:2222/a/b.git", "https://h.example.net/a/b"),
+        ("https://h.example.net:8443/a/b.git/", "https://h.example.net/a/b"),
+        ("https://user:S3@CR3T@h.example.net/a/b.git", ""),
+        ("https://user:S3/CR3T@h.example.net/a/b.git", ""),
+        ("https://user:53/CR3T@h.example.net/a/b.git", ""),
+        ("https://h.example.net/a/b?private_token=S3CR3T", ""),
+        ("user:S3CR3T@h.example.net:a/b.git", ""),
         ("/srv/git/b.git", ""),
         ("file:///srv/git/b", ""),
     ],
@@ -82,6 +89,7 @@ def test_an_image_knows_what_it_is_built_from(folder: Path) -> None:
 def test_the_address_of_the_source_is_that_of_a_browser_without_credentials(
     remote: str, address: str, folder: Path
 ) -> None:
+    assert runpy.run_path(str(ROOT / "setup.py"))["web_address"](remote) == address
     git(folder, "config", "remote.origin.url", remote)
     assert f"KIMONO_BUILD_SOURCE={address}" in words(folder, "image")
 
@@ -93,6 +101,8 @@ def test_an_image_is_released_only_on_a_base_with_a_digest(folder: Path) -> None
     refused = make(folder, "image-release", "IMAGE=a/b:1")
     assert refused.returncode == 2
     assert refused.stdout == "The base image has no digest. How to fix: make image-pin, and commit the Dockerfile\n"
+    assert make(folder, "image-pinned").stdout == refused.stdout
+    assert make(folder, "image-pinned", f"PYTHON_IMAGE={plain}@{DIGEST}").returncode == 0
     given = words(folder, "image-release", "IMAGE=a/b:1", f"PYTHON_IMAGE={plain}@{DIGEST}")
     assert f"PYTHON_IMAGE={plain}@{DIGEST}" in given
     assert given[:2] == ["buildx", "build"]

@@ -12,10 +12,11 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from deploy.release.__main__ import ReleaseError, main, prepare, release
+from deploy.release.__main__ import NO_DIGEST, ReleaseError, main, prepare, release
 from deploy.release.artefacts import make_artefacts
 from deploy.release.changelog import ChangelogError, newest, released, section
 from deploy.release.version import VersionError, check_newer, current, problems, set_version
@@ -80,6 +81,40 @@ def test_a_dry_run_makes_all_artefacts_and_changes_nothing(origin: Path, dry: st
     assert dry.endswith(
         f"Dry run: no version, tag or file in git has changed. To release: make release VERSION={NEXT} YES=1"
     )
+
+
+def test_no_command_and_no_artefact_has_the_credentials_of_the_remote(
+    clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any user of the machine can read the arguments of a process."""
+    git(clone, "config", "remote.origin.url", REMOTE.replace("//", "//user:Pa55w0rd@"))
+    monkeypatch.delenv("KIMONO_BUILD_SOURCE", raising=False)
+    run, seen = subprocess.run, []
+
+    def recorded(command: list[str], **options: Any) -> subprocess.CompletedProcess[Any]:
+        seen.append(f"{command} {options.get('env')}")
+        done: subprocess.CompletedProcess[Any] = run(command, **options)
+        return done
+
+    monkeypatch.setattr(subprocess, "run", recorded)
+    release(clone, NEXT, publish=False)
+    assert len(seen) > 10
+    assert [each for each in seen if "Pa55w0rd" in each] == []
+    with zipfile.ZipFile(clone / "dist" / f"kimono_exporter-{NEXT}-py3-none-any.whl") as wheel:
+        assert f"'source': '{SOURCE}'" in wheel.read("exporter/_build.py").decode()
+
+
+@pytest.mark.parametrize("base", ["python:3.13-slim", f"python:3.13-slim@sha256:{'a' * 64}"])
+def test_a_release_warns_if_the_base_of_the_image_has_no_digest(
+    base: str, clone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dockerfile = clone / "Dockerfile"
+    text = re.sub("(?m)^ARG PYTHON_IMAGE=.*$", f"ARG PYTHON_IMAGE={base}", dockerfile.read_text())
+    dockerfile.write_text(f"{text}# Changed.\n")
+    git(clone, "commit", "--quiet", "--all", "--message", "x")
+    prepare(clone, NEXT)
+    said = capsys.readouterr().err
+    assert said == ("" if "@" in base else f"release: warning: {NO_DIGEST}\n")
 
 
 def test_a_release_is_one_commit_with_an_annotated_tag(published: Path) -> None:

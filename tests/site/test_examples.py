@@ -1,7 +1,8 @@
 """Tests every configuration and command in the documentation: each is run, or parsed by the program that reads it.
 
 Alloy's own parser is not in any registry that the tests reach. So its blocks are only checked for structure: balanced
-brackets, known components, and references to components that exist.
+brackets, known components, and references to components that exist. Commands of some other programs are
+only parsed by a shell (OTHERS).
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ from tests.support.processes import needed
 
 ETC = "/etc/kimono-exporter"
 YAML, SHELL = blocks("yaml"), blocks("sh")
-# Programs that are not the project's. `bash -n` parses their commands.
+# Programs whose arguments no test checks. `bash -n` parses their commands.
 OTHERS = {
-    *("alloy", "amtool", "apt-get", "cat", "cd", "chown", "cp", "curl", "cut", "date", "diff", "docker", "export"),
+    *("alloy", "apt-get", "cat", "cd", "chown", "cp", "curl", "cut", "date", "diff", "docker", "export"),
     *(
         "git",
         "grep",
@@ -231,7 +232,15 @@ def files_of_the_repository(arguments: list[str]) -> None:
             assert list(ROOT.glob(argument)), argument
 
 
-CHECKS = {"kimono-exporter": kimono, "make": make, "curl": curl}
+def amtool(arguments: list[str]) -> None:
+    """It accepts all arguments, because it then fails to connect: nothing listens on the port."""
+    nowhere = [re.sub(r"(?<=^--alertmanager\.url=).*", "http://127.0.0.1:1", argument) for argument in arguments]
+    assert nowhere != arguments
+    done = subprocess.run([needed("amtool"), *nowhere], capture_output=True, text=True, check=False, timeout=60)
+    assert "127.0.0.1:1: connect: connection refused" in done.stderr, done.stderr
+
+
+CHECKS = {"amtool": amtool, "kimono-exporter": kimono, "make": make, "curl": curl}
 
 
 @pytest.mark.parametrize("block", SHELL, ids=str)
@@ -261,6 +270,22 @@ def test_a_command_in_a_sentence_is_one_that_exists(page: Path, command: str) ->
     names_a_command = program == "kimono-exporter" and arguments[0] in COMMANDS and len(arguments) == 1
     if "--help" not in arguments and not names_a_command:
         CHECKS[program](arguments)
+
+
+@pytest.mark.parametrize(("right", "wrong"), [("=2h", "=2x"), ("--comment", "--coment"), ("silence add", "silence ad")])
+def test_a_mistake_in_a_command_of_amtool_is_seen(right: str, wrong: str) -> None:
+    text = next(block.text for block in SHELL if block.text.startswith("amtool silence add"))
+    assert right in text
+    ((_, *arguments),) = commands(Block(ROOT, 1, "sh", text.replace(right, wrong)))
+    with pytest.raises(AssertionError):
+        amtool(arguments)
+
+
+def test_the_page_of_other_systems_names_the_commands_that_no_test_checks() -> None:
+    page = ROOT / "docs" / "backends.md"
+    (named,) = re.findall(r"Tests do not run the commands[^(]*\(([^)]*)\)", page.read_text(encoding="utf-8"))
+    used = {words[0] for block in SHELL if block.page == page for words in commands(block)}
+    assert {*re.findall("`([^`]+)`", named)} == used & OTHERS
 
 
 def test_commands_of_promtool_pass_on_the_written_assets(tmp_path: Path) -> None:

@@ -15,12 +15,14 @@ from urllib.parse import unquote
 
 import pytest
 import yaml
+from mkdocs.config import load_config
+from mkdocs.exceptions import PluginError
 
-from docs.site_hook import indented, slug
+from docs.site_hook import indented, on_config, slug
 from tests.site import pages
 from tests.site.pages import DOCS, ROOT
 
-REPOSITORY = "https://code.example.net/schools/kimono-exporter"
+REPOSITORY = "https://github.com/schools/kimono-exporter"
 
 
 def build(folder: Path, **environ: str) -> Path:
@@ -37,6 +39,13 @@ def build(folder: Path, **environ: str) -> Path:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site without the address of a repository."""
     return build(tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture(scope="module")
+def of_a_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site with an address as in the settings of a build. For one on this host, the theme can ask its API."""
+    address = REPOSITORY.replace("//", "//user:Pa55w0rd@")
+    return build(tmp_path_factory.mktemp("site"), KIMONO_BUILD_SOURCE=f"{address}/")
 
 
 class Found(HTMLParser):
@@ -104,13 +113,34 @@ def test_files_outside_of_the_documentation_are_in_it(site: Path) -> None:
         assert (site / "files" / name).read_bytes() == (ROOT / name).read_bytes()
 
 
-def test_links_to_programs_lead_to_the_repository_if_its_address_is_known(site: Path, tmp_path: Path) -> None:
+def test_links_to_programs_lead_to_the_repository_if_its_address_is_known(site: Path, of_a_repository: Path) -> None:
     test = "tests/simulator/test_schedule_calls.py"
     assert test not in "".join(read(site / "sandbox.html").links)
-    known = build(tmp_path / "site", KIMONO_BUILD_SOURCE=f"{REPOSITORY}/")
-    links = read(known / "sandbox.html").links
+    links = read(of_a_repository / "sandbox.html").links
     assert f"{REPOSITORY}/blob/main/{test}" in links
-    assert f"{REPOSITORY}/tree/main/dashboards" in read(known / "dashboards.html").links
+    assert f"{REPOSITORY}/tree/main/dashboards" in read(of_a_repository / "dashboards.html").links
+
+
+def test_credentials_in_the_address_of_the_repository_are_in_no_file(of_a_repository: Path) -> None:
+    files = [path for path in of_a_repository.rglob("*") if path.is_file()]
+    assert files
+    assert [path.name for path in files if b"Pa55w0rd" in path.read_bytes()] == []
+
+
+def test_the_repository_is_a_plain_link_for_which_no_other_host_is_asked(of_a_repository: Path) -> None:
+    for page in html(of_a_repository):
+        assert REPOSITORY in read(page).links, page.name
+        assert 'data-md-component="source"' not in page.read_text(encoding="utf-8"), page.name
+
+
+@pytest.mark.parametrize("address", ["https://user:S3/CR3T@h/o/n", "https://h/o/n?token=CR3T", "/srv/CR3T"])
+def test_what_is_no_address_of_a_repository_is_refused_and_not_repeated(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KIMONO_BUILD_SOURCE", address)
+    with pytest.raises(PluginError, match="How to fix: KIMONO_BUILD_SOURCE=https://HOST/OWNER/NAME") as refused:
+        on_config(load_config(str(ROOT / "mkdocs.yml")))
+    assert "CR3T" not in str(refused.value)
 
 
 def test_the_search_has_the_pages(site: Path) -> None:
