@@ -51,10 +51,8 @@ def prepare(root: Path, version: str) -> None:
 def commit(root: Path, clone: Path, version: str) -> None:
     """Clone the repository, and make the commit and the tag of the release in the clone."""
     git(root, "clone", "--quiet", "--no-tags", str(root), str(clone))
-    for name in ("user.name", "user.email"):
-        value = git(root, "config", "--default", "", "--get", name)
-        if value:
-            git(clone, "config", name, value)
+    for name, of_dry_run in (("user.name", "dry run"), ("user.email", "dry-run@localhost")):
+        git(clone, "config", name, git(root, "config", "--default", of_dry_run, "--get", name))
     changelog = clone / "CHANGELOG.md"
     text = released(changelog.read_text(encoding="utf-8"), version, time.strftime("%Y-%m-%d", time.gmtime()))
     changelog.write_text(text, encoding="utf-8")
@@ -70,6 +68,13 @@ def commit(root: Path, clone: Path, version: str) -> None:
     git(clone, "commit", "--quiet", "--no-verify", "--message", f"Release {version}")
     notes = f"kimono-exporter {version}\n\n{section(text, version)}"
     git(clone, "tag", "--annotate", "--cleanup=verbatim", "--message", notes, f"v{version}")
+
+
+def check_identity(root: Path) -> None:
+    """Raise ReleaseError if git does not know who commits and tags."""
+    missing = [name for name in ("user.name", "user.email") if not git(root, "config", "--default", "", "--get", name)]
+    if missing:
+        raise ReleaseError(f"git does not know who makes the release: git config {missing[0]} …")
 
 
 def take_over(root: Path, clone: Path, version: str) -> None:
@@ -94,6 +99,8 @@ def _run(command: Sequence[str], folder: Path) -> str:
 def release(root: Path, version: str, *, publish: bool) -> str:
     """Make the release, and return what to tell. Raises ReleaseError, VersionError or ChangelogError."""
     prepare(root, version)
+    if publish:
+        check_identity(root)
     with tempfile.TemporaryDirectory(prefix="kimono-release-") as temporary:
         clone = Path(temporary, "clone")
         commit(root, clone, version)

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from deploy.release.__main__ import NO_DIGEST, ReleaseError, main, prepare, release
+from deploy.release.__main__ import NO_DIGEST, ReleaseError, commit, main, prepare, release
 from deploy.release.artefacts import make_artefacts
 from deploy.release.changelog import ChangelogError, newest, released, section
 from deploy.release.version import VersionError, check_newer, current, problems, set_version
@@ -56,6 +56,24 @@ def published(origin: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     said = release(folder, NEXT, publish=True)
     assert f"git push --atomic origin main v{NEXT}" in said
     return folder
+
+
+def test_without_an_identity_a_release_is_refused_before_anything_is_made(
+    clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    git(clone, "config", "--unset", "user.email")
+    with pytest.raises(ReleaseError, match=r"does not know who .*git config user\.email"):
+        release(clone, NEXT, publish=True)
+    assert not (clone / "dist").exists()
+
+
+def test_a_dry_run_needs_no_identity(clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    for name in ("user.name", "user.email"):
+        git(clone, "config", "--unset", name)
+    commit(clone, tmp_path / "made", NEXT)
+    assert git(tmp_path / "made", "log", "-1", "--format=%an %s") == f"dry run Release {NEXT}"
 
 
 def names(folder: Path) -> list[str]:
