@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.compatibility.trial import Trial, running_tests, trial
 from tests.support.compatibility import FAILED, NOT_TRIED, PASSED, Row, rows, with_rows
+from tests.support.trial import Trial, running_tests, trial
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "compatibility.md").read_text(encoding="utf-8")

@@ -16,8 +16,8 @@ from bench.compatibility.kubernetes import kubernetes
 from bench.compatibility.linters import dashboard_linter, pint
 from bench.compatibility.prometheus import installed_prometheus, mimirtool, newest_prometheus, vmalert
 from bench.compatibility.pythons import pythons
-from bench.compatibility.trial import ROOT, NotInstalledError, Trial
 from tests.support.compatibility import FAILED, NOT_TRIED, Row, with_rows
+from tests.support.trial import ROOT, NotInstalledError, Trial
 
 PAGE = ROOT / "docs" / "compatibility.md"
 Trials = Callable[[], Iterator[Trial]]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.compatibility.programs import first_on_path, go_program, installed
-from bench.compatibility.trial import ROOT, Trial, run, running_tests, trial
+from tests.support.trial import ROOT, Trial, run, running_tests, trial
 
 _MODULE, _NEWEST = "github.com/prometheus/alertmanager", "v0.35.0"
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.compatibility.programs import npm_packages
-from bench.compatibility.trial import ROOT, Trial, run
 from tests.support.compatibility import FAILED, PASSED
+from tests.support.trial import ROOT, Trial, run
 
 VERSIONS = ("10.4.19", "11.6.16", "12.4.11", "13.2.3")
 _TYPESCRIPT = "typescript@5.9.3"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.compatibility.trial import Trial, running_tests, trial
 from tests.support.kubernetes.rendering import VERSIONS
+from tests.support.trial import Trial, running_tests, trial
 
 
 def kubernetes() -> Iterator[Trial]:

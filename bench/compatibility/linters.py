@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bench.compatibility.programs import installed
-from bench.compatibility.trial import ROOT, NotInstalledError, Trial, run, running_tests, trial
 from tests.support.compatibility import FAILED, NOT_TRIED, PASSED
+from tests.support.trial import ROOT, NotInstalledError, Trial, run, running_tests, trial
 
 _PINT = "0.80.0"
 

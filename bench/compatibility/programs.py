@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench.compatibility.trial import ROOT, NotInstalledError, run
+from tests.support.trial import ROOT, NotInstalledError, run
 
 BUILT = ROOT / "build" / "compatibility"
 

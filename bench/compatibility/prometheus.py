@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.compatibility.programs import first_on_path, go_program, installed
-from bench.compatibility.trial import ROOT, NotInstalledError, Trial, run, running_tests, trial
 from tests.support.compatibility import NOT_TRIED
+from tests.support.trial import ROOT, NotInstalledError, Trial, run, running_tests, trial
 
 # As a Go module, Prometheus 3.16.0 has the version v0.316.0.
 _MODULE, _NEWEST = "github.com/prometheus/prometheus", "v0.316.0"

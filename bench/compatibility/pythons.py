@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.compatibility.programs import installed, python_packages
-from bench.compatibility.trial import ROOT, NotInstalledError, Trial, run, running_tests, trial
 from tests.support.compatibility import NOT_TRIED
+from tests.support.trial import ROOT, NotInstalledError, Trial, run, running_tests, trial
 
 VERSIONS = ("3.11", "3.12", "3.13")
 _CORE = ("api", "collectors", "history", "polling", "settings", "state", "web")

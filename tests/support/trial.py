@@ -44,7 +44,7 @@ def trial(program: str, version: str, how: str, command: Sequence[str | Path], m
     if reason := _not_tried(done.stdout):
         return Trial(program, version, f"{how}: {reason}", NOT_TRIED)
     if done.returncode:
-        print(done.stdout[-4000:], done.stderr[-4000:], file=sys.stderr)
+        sys.stderr.write(f"{done.stdout[-4000:]} {done.stderr[-4000:]}\n")
     return Trial(program, version, how, FAILED if done.returncode else PASSED)
 
 
