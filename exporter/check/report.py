@@ -104,7 +104,7 @@ class Report:
     def _print_problems(self, status: Status, *, restored: bool) -> None:
         if not status.with_problems:
             return
-        more = "" if restored else ", as far as one poll without a history in state.file shows them"
+        more = "" if restored else ", as one poll without a history in state.file shows them"
         self._print(f"Problems of {_count(len(status.with_problems), 'tenant')}{more}:", style="bold")
         groups: dict[tuple[str, str], list[tuple[Problem, TenantStatus]]] = {}
         for tenant in status.with_problems:

@@ -123,7 +123,7 @@ def test_problems_are_grouped_by_kind_the_worst_first(
     for number, each in enumerate(tenants[:5]):
         hub.start_ingestion(each.id, started_at=hub.now() - (8 + number) * 3600)
     out = printed([], environ, capsys)
-    assert out.startswith("Problems of 5 tenants, as far as one poll without a history in state.file shows them:\n")
+    assert out.startswith("Problems of 5 tenants, as one poll without a history in state.file shows them:\n")
     assert re.search(r"5 tenants, the longest for 12 h: .* and 2 more", flat(out))
 
     everyone = flat(printed(["--all"], environ, capsys))
