@@ -71,12 +71,13 @@ async def stop(children: Sequence[Child]) -> None:
     """Stop them, and what they started. Those that do not end within 2 s are killed."""
     for child in children:
         _send(child, signal.SIGTERM)
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_STOP_SECONDS):
-            await asyncio.gather(*(child.process.wait() for child in children))
+    # Not `asyncio.timeout`: until Python 3.11.3, it raises CancelledError in a task that is being cancelled.
+    ends = [asyncio.create_task(child.process.wait()) for child in children]
+    if ends:
+        await asyncio.wait(ends, timeout=_STOP_SECONDS)
     for child in children:
         _send(child, signal.SIGKILL)
-    await asyncio.gather(*(child.process.wait() for child in children))
+    await asyncio.gather(*ends)
 
 
 def _send(child: Child, number: signal.Signals) -> None:

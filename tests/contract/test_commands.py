@@ -103,9 +103,7 @@ def test_check_shows_the_problems_that_one_poll_shows_and_does_not_fail(
     assert run_command(["check"], environment(hub, url)) == 0
     out, err = capsys.readouterr()
     clean(out, err)
-    _, title, block = out.partition(
-        "Problems of 1 tenant, as one poll without a history in state.file shows them:\n"
-    )
+    _, title, block = out.partition("Problems of 1 tenant, as one poll without a history in state.file shows them:\n")
     assert title
     assert block.startswith("  critical: an ingestion has not finished (stalled)\n    1 tenant, for 7 h 30 min: ")
     assert stalled.name[:30] in flat(block)
