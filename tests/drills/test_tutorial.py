@@ -27,7 +27,7 @@ def normal(text: str) -> list[str]:
     """The lines without what differs from run to run: times, ports, ids and secrets."""
     for pattern, word in (
         (r"\d\d:\d\d:\d\d UTC", "TIME"),
-        (r"\+\d+ s", "+N s"),
+        (r"\(\d+ s\)", "(N s)"),
         (r"127\.0\.0\.1:\d+", "HOST"),
         (r"ACCOUNT=\S+ TENANT=\S+", "CREDENTIALS"),
         (r" --address HOST", ""),
