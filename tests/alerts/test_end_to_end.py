@@ -114,7 +114,7 @@ def test_two_incidents_are_told_once_each_to_the_right_one_and_then_that_they_ar
         assert (labels["account_name"], labels["integration"]) == (tenant.account_name, tenant.integration)
         assert "instance" not in labels
         assert tenant.name in annotations["description"]
-        assert annotations["runbook_url"].endswith(f"/docs/runbooks/{name}.md")
+        assert annotations["runbook_url"] == f"runbooks/{name}.md"
         assert annotations["dashboard_url"].endswith(f"var-tenant={tenant.id}")
 
     hub.set_flag(held.id, "mass_change_pending", on=False)
